@@ -1,0 +1,2 @@
+/** True only in builds for tests; production builds drop every branch behind it. */
+declare const __FAILPOINTS__: boolean

@@ -1,0 +1,161 @@
+// The contract between the core and an upstream. A provider is functions that return outcomes: no retries,
+// no money, no database, no clock. Nothing outside an adapter ever reads a message to learn what happened.
+import type { OutboundClient } from '../outbound.ts'
+
+/** What became of a create. Only 'rate_limited', 'quota_exhausted' and 'unavailable' prove that nothing ran. */
+export const failureKinds = [
+  'invalid_request',
+  'content_rejected',
+  'rate_limited',
+  'quota_exhausted',
+  'unavailable',
+  'unknown_outcome',
+  'misconfigured',
+  'malformed_response',
+  'model_retired',
+  'upstream_failed',
+] as const
+export type FailureKind = (typeof failureKinds)[number]
+
+export type ImageFormat = 'png' | 'jpeg' | 'webp'
+export type ThinkingLevel = 'default' | 'deep'
+
+/** A picture the customer sent to be edited or followed; already checked by magic bytes. */
+export type ReferenceImage = {
+  mediaType: string
+  sizeBytes: number
+  width: number
+  height: number
+  /** Reads the bytes; called at most once per use. */
+  read(): Promise<Buffer>
+}
+
+/** One create, in core words. The route has already chosen the upstream model and legal sizes. */
+export type ProviderRequest = {
+  /** The upstream's own model id, from the route. */
+  upstreamModel: string
+  prompt: string
+  negativePrompt: string | null
+  /** Ratio label such as `16:9`; null = the upstream's default. */
+  aspectRatio: string | null
+  /** `512` | `1K` | `2K` | `4K`; null = the route does not take one. */
+  resolution: string | null
+  /** Pixels to ask for, when the route works in pixels. */
+  width: number | null
+  height: number | null
+  quality: string | null
+  thinkingLevel: ThinkingLevel | null
+  seed: number | null
+  /** 1 to the route's maximum per call. */
+  count: number
+  outputFormat: ImageFormat | null
+  /** 0 to 100; jpeg and webp only. */
+  outputCompression: number | null
+  background: 'auto' | 'transparent' | 'opaque' | null
+  moderation: 'auto' | 'low' | null
+  inputFidelity: 'high' | 'low' | null
+  /** 0 to 3 partial images wanted while working; 0 = none. */
+  partialImages: number
+  references: ReferenceImage[]
+  mask: ReferenceImage | null
+  /** Fixed upstream parameters of the route, sent as they are. */
+  parameters: Record<string, string | number | boolean>
+}
+
+/** An output: bytes already received into storage, or an upstream URL the core must fetch at once. */
+export type UpstreamImage =
+  | { kind: 'received'; image: ReceivedImage }
+  | { kind: 'url'; url: string; mediaType: string | null }
+
+/** A picture that the core has streamed to storage, checked by its bytes (not by what was declared). */
+export type ReceivedImage = {
+  /** Where the bytes lie; opaque to the adapter. */
+  storageKey: string
+  mediaType: string
+  sizeBytes: number
+  sha256: string
+  width: number
+  height: number
+}
+
+/** What the upstream says it used; null where it says nothing. Integers. */
+export type Usage = {
+  inputTokens: number | null
+  outputTokens: number | null
+  inputTextTokens: number | null
+  inputImageTokens: number | null
+  /** Cost as stated by the upstream, in micro-USD; null where the price table must tell. */
+  costUsdMicro: number | null
+  upstreamRequestId: string | null
+}
+
+export const noUsage: Usage = {
+  inputTokens: null,
+  outputTokens: null,
+  inputTextTokens: null,
+  inputImageTokens: null,
+  costUsdMicro: null,
+  upstreamRequestId: null,
+}
+
+/** The provider's own handle for pending work; stored before the first poll. Must survive JSON. */
+export type UpstreamTask = { id: string; pollUrl?: string; cancelUrl?: string; [extra: string]: unknown }
+
+export type ProviderFailure = {
+  kind: 'failed'
+  failure: FailureKind
+  /** For the operator's log only; the customer gets our own words. Never contains a key. */
+  message: string
+  /** The upstream's stated delay for rate_limited and quota_exhausted. */
+  retryAfterMs?: number
+  /** For content_rejected. */
+  stage?: 'input' | 'output' | 'unknown'
+  categories?: string[]
+  /** The request field at fault, in core words, for invalid_request, when the upstream names it. */
+  field?: string
+  /** Refusals may be billed too. */
+  usage?: Usage
+}
+
+export type ProviderOutcome =
+  | { kind: 'succeeded'; images: UpstreamImage[]; usage: Usage; warnings: string[] }
+  | { kind: 'pending'; task: UpstreamTask; pollAfterMs: number; progress?: number; partial?: ReceivedImage }
+  | ProviderFailure
+
+export type CancelOutcome = { kind: 'canceled' } | { kind: 'not_canceled'; message: string }
+
+/** What the core lends a provider for one call. */
+export type CallContext = {
+  http: OutboundClient
+  /** Aborted at the generation's deadline. */
+  signal: AbortSignal
+  /** Milliseconds left to the deadline when the call began. */
+  timeoutMs: number
+  /**
+   * Streams one picture to storage as its bytes arrive. Rejects with ImageRejected when the bytes are no
+   * png, jpeg or webp, are cut, or exceed the limits; the adapter turns that into malformed_response.
+   */
+  receiveImage(bytes: AsyncIterable<Uint8Array>): Promise<ReceivedImage>
+  /** Hands on a partial picture; absent when nobody listens. */
+  onPartialImage?(bytes: Buffer, index: number): void
+  /** Names this attempt ("<generation id>/<attempt>"); a provider with idempotent creates sends it as its key. */
+  attemptId: string
+  /** Extra headers for every request to the upstream: empty in production, a counter's label in tests. */
+  headers: Record<string, string>
+}
+
+export type Provider = {
+  name: string
+  /** True when a create may be repeated under the same attemptId without a second bill. */
+  idempotentCreates: boolean
+  submit(request: ProviderRequest, context: CallContext): Promise<ProviderOutcome>
+  poll?(task: UpstreamTask, context: CallContext): Promise<ProviderOutcome>
+  cancel?(task: UpstreamTask, context: CallContext): Promise<CancelOutcome>
+  /** A free, cheap call that proves key and address; for `doctor`. */
+  check?(context: CallContext): Promise<{ ok: true } | { ok: false; message: string }>
+}
+
+/** The bytes given to receiveImage were no usable picture. */
+export class ImageRejected extends Error {
+  override name = 'ImageRejected'
+}
