@@ -1,0 +1,35 @@
+// What the rest of the service sees of the database: named statements, transactions, notifications.
+// A transaction is one object; whoever writes more than one statement must have been handed it.
+
+/** A statement is written once, named, and prepared per connection; the registry lets a test prepare them all. */
+export type Statement = { readonly name: string; readonly text: string }
+
+const registry = new Map<string, Statement>()
+
+/** Declares a statement. Names are unique in the process. */
+export function statement(name: string, text: string): Statement {
+  if (registry.has(name)) throw new Error(`statement ${name} is declared twice`)
+  const made = { name, text: text.trim() }
+  registry.set(name, made)
+  return made
+}
+
+export function allStatements(): Statement[] {
+  return [...registry.values()]
+}
+
+export type Queryable = {
+  query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>
+}
+
+declare const txBrand: unique symbol
+/** Only transaction() makes one. */
+export type Tx = Queryable & { readonly [txBrand]: true }
+
+export type Db = Queryable & {
+  /** READ COMMITTED. Rolls back on throw. Network calls inside are refused by assertNoTransaction(). */
+  transaction<Result>(run: (tx: Tx) => Promise<Result>): Promise<Result>
+  /** Calls back for every NOTIFY on the channel, reconnecting by itself; resolves when first listening. */
+  listen(channel: string, onPayload: (payload: string) => void): Promise<() => Promise<void>>
+  close(): Promise<void>
+}

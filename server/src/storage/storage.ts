@@ -1,0 +1,41 @@
+// The storage contract. Objects are written once, never changed, and read as streams.
+import type { Readable } from 'node:stream'
+
+/** `sha256` is 64 lower-case hex digits, counted over the bytes while they were written. */
+export type StoredObject = { sizeBytes: number; sha256: string }
+
+export type Storage = {
+  /**
+   * Writes one object as its bytes arrive. When it resolves the bytes are on stable storage; the name is too
+   * when `commitName` is set (one directory sync serves all objects of a generation: the manifest's).
+   * Rejects and leaves nothing behind when the source fails or maxBytes is exceeded. Overwrites.
+   * An error of the source is rethrown as it is; too many bytes are ObjectTooLarge; trouble is StorageError.
+   */
+  put(
+    key: string,
+    bytes: Buffer | AsyncIterable<Uint8Array>,
+    options: { mediaType: string; maxBytes: number; commitName: boolean },
+  ): Promise<StoredObject>
+  /**
+   * The object's bytes, or null when there is none. `range` is inclusive byte positions; an end past the object
+   * is cut to it, a start past it is a RangeError. `sizeBytes` is the whole object's, also for a range. Every
+   * chunk but the last is a multiple of 3 bytes long. Read the stream to its end or destroy it.
+   */
+  read(key: string, range?: { start: number; end: number }): Promise<{ stream: Readable; sizeBytes: number } | null>
+  /** Size, or null when there is none. */
+  head(key: string): Promise<{ sizeBytes: number } | null>
+  /** Absent keys are no error. */
+  remove(keys: string[]): Promise<void>
+  /** Writes, reads and removes a probe; for readiness and `doctor`. */
+  check(): Promise<{ ok: true } | { ok: false; message: string }>
+}
+
+/** The source gave more than maxBytes. */
+export class ObjectTooLarge extends Error {
+  override name = 'ObjectTooLarge'
+}
+
+/** Storage refused or failed: disk full, permission, unreachable bucket. Never the fault of the bytes. */
+export class StorageError extends Error {
+  override name = 'StorageError'
+}
