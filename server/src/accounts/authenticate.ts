@@ -1,0 +1,102 @@
+// Who calls, and may they call now: one statement, no cache. Every reason for refusal gives the same null, so
+// that nobody learns which keys exist.
+import type { Db } from '../db/db.ts'
+import type { KeyScope } from './keys.ts'
+import type { KeyStyle } from './secret.ts'
+import { hashSecret, isWellFormedSecret } from './secret.ts'
+import * as sql from './sql.ts'
+
+/** What to count a request against. A key's own limit, if it has one, replaces `requests` and `windowS`. */
+export type RateRule = {
+  /** Each dialect counts by itself. */
+  dialect: string
+  /** `account`: all keys of the account share the window, save those with a limit of their own. */
+  per: 'key' | 'account'
+  /** Zero = no limit. */
+  requests: number
+  /** Seconds, from the first request of a window. */
+  windowS: number
+}
+
+export type RateState = {
+  limit: number
+  /** Requests left in the window after this one. */
+  remaining: number
+  resetAt: Date
+  /** Whole seconds to the window's end, at least 1: a caller that waits so long is admitted. */
+  retryAfterSeconds: number
+  /** False = refuse this request with `rate_limited`. */
+  allowed: boolean
+}
+
+export type AuthenticatedKey = {
+  accountId: string
+  plan: string
+  keyId: string
+  style: KeyStyle
+  scopes: KeyScope[]
+  /** Generations at once: null = the dialect's own cap, zero = no cap. */
+  inFlightCap: number | null
+  /** Null when no rule was given or no limit applies. */
+  rate: RateState | null
+}
+
+type AdmittedRow = {
+  account_id: string
+  plan: string
+  key_id: string
+  style: KeyStyle
+  scopes: KeyScope[]
+  in_flight_cap: number | null
+  rate_limit: number | null
+  rate_remaining: number
+  rate_reset_at: Date
+  rate_retry_after_s: number
+  rate_allowed: boolean
+}
+
+const bearerPattern = /^bearer +(\S+) *$/i
+
+/** The credential of an `Authorization` header, or null when there is none of that scheme. */
+export function findBearer(authorization: string | null | undefined): string | null {
+  return bearerPattern.exec(authorization ?? '')?.[1] ?? null
+}
+
+/**
+ * The key behind a presented secret, having taken one request from its window when a rule is given. Null for a
+ * missing, malformed, unknown, revoked or expired secret and for a closed account.
+ */
+export async function authenticateKey(
+  db: Db,
+  presented: string | null,
+  rule: RateRule | null,
+): Promise<AuthenticatedKey | null> {
+  if (presented === null || !isWellFormedSecret(presented)) return null
+  const [row] = await db.query<AdmittedRow>(sql.admitRequest, [
+    hashSecret(presented),
+    rule?.dialect ?? null,
+    rule?.per === 'account',
+    rule?.requests ?? 0,
+    rule?.windowS ?? 1,
+  ])
+  if (row === undefined) return null
+  return {
+    accountId: row.account_id,
+    plan: row.plan,
+    keyId: row.key_id,
+    style: row.style,
+    scopes: row.scopes,
+    inFlightCap: row.in_flight_cap,
+    rate: row.rate_limit === null ? null : toRateState(row, row.rate_limit),
+  }
+}
+
+function toRateState(row: AdmittedRow, limit: number): RateState {
+  return {
+    limit,
+    remaining: row.rate_remaining,
+    resetAt: row.rate_reset_at,
+    retryAfterSeconds: row.rate_retry_after_s,
+    allowed: row.rate_allowed,
+  }
+}

@@ -1,0 +1,144 @@
+// API keys: made, listed, revoked. The secret leaves createKey once and exists nowhere else afterwards.
+import type { Queryable, Tx } from '../db/db.ts'
+import { AppError, invalidField } from '../errors.ts'
+import { isId, newId } from '../ids.ts'
+import type { KeyStyle } from './secret.ts'
+import { displayPrefixOf, hashSecret, newSecret } from './secret.ts'
+import * as sql from './sql.ts'
+
+export const keyScopes = ['generate', 'read', 'admin'] as const
+export type KeyScope = (typeof keyScopes)[number]
+
+/** Named in the contracts. */
+export const KEY_NAME_MAX_LENGTH = 64
+/** A day: windows older than two are swept, so none may be longer. */
+export const RATE_WINDOW_MAX_S = 86_400
+/** PostgreSQL's `int`. */
+const COUNT_MAX = 2_147_483_647
+
+/** A limit of the key's own: null = the dialect's; `off` = none. */
+export type RateOverride = { requests: number; windowS: number } | 'off' | null
+
+export type KeyInput = {
+  accountId: string
+  style?: KeyStyle
+  /** 1 to 64 characters. */
+  name?: string
+  scopes?: readonly KeyScope[]
+  rate?: RateOverride
+  /** Generations at once; null = the dialect's own cap. */
+  inFlight?: number | 'off' | null
+  expiresAt?: Date | null
+}
+
+export type ApiKey = {
+  id: string
+  accountId: string
+  style: KeyStyle
+  displayPrefix: string
+  name: string
+  scopes: KeyScope[]
+  rate: RateOverride
+  inFlight: number | 'off' | null
+  createdAt: Date
+  expiresAt: Date | null
+  lastUsedAt: Date | null
+  revokedAt: Date | null
+}
+
+type KeyRow = {
+  id: string
+  account_id: string
+  style: KeyStyle
+  display_prefix: string
+  name: string
+  scopes: KeyScope[]
+  rate_requests: number | null
+  rate_window_s: number | null
+  in_flight_cap: number | null
+  created_at: Date
+  expires_at: Date | null
+  last_used_at: Date | null
+  revoked_at: Date | null
+}
+
+function checkCount(path: string, value: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return
+  throw invalidField(path, `must be a whole number from 1 to ${max}, or off`)
+}
+
+function checkKeyInput(input: KeyInput, now: Date): void {
+  if (!isId(input.accountId)) throw new AppError('not_found', 'There is no such account.')
+  const nameLength = [...(input.name ?? 'x')].length
+  if (nameLength < 1 || nameLength > KEY_NAME_MAX_LENGTH) {
+    throw invalidField('name', `must have 1 to ${KEY_NAME_MAX_LENGTH} characters`)
+  }
+  if (input.scopes?.length === 0) throw invalidField('scopes', `must name some of ${keyScopes.join(', ')}`)
+  if (typeof input.inFlight === 'number') checkCount('inFlight', input.inFlight, COUNT_MAX)
+  if (input.rate !== null && input.rate !== undefined && input.rate !== 'off') {
+    checkCount('rate', input.rate.requests, COUNT_MAX - 1)
+    checkCount('rate', input.rate.windowS, RATE_WINDOW_MAX_S)
+  }
+  if (input.expiresAt && input.expiresAt <= now) throw invalidField('expiresAt', 'must lie in the future')
+}
+
+/** Makes a key and returns its secret for the only time. Throws not_found when the account is absent or closed. */
+export async function createKey(
+  needs: { tx: Tx; now: () => Date },
+  input: KeyInput,
+): Promise<{ keyId: string; apiKey: string }> {
+  checkKeyInput(input, needs.now())
+  const style = input.style ?? 'default'
+  const secret = newSecret(style)
+  const rate = input.rate ?? null
+  const [row] = await needs.tx.query<{ id: string }>(sql.insertKey, [
+    newId(needs.now),
+    input.accountId,
+    hashSecret(secret),
+    style,
+    displayPrefixOf(secret),
+    input.name ?? 'API key',
+    input.scopes ?? ['generate', 'read'],
+    rate === 'off' ? 0 : (rate?.requests ?? null),
+    rate === 'off' ? null : (rate?.windowS ?? null),
+    input.inFlight === 'off' ? 0 : (input.inFlight ?? null),
+    input.expiresAt ?? null,
+  ])
+  if (row === undefined) throw new AppError('not_found', 'There is no such account.')
+  return { keyId: row.id, apiKey: secret }
+}
+
+function toRateOverride(row: KeyRow): RateOverride {
+  if (row.rate_requests === null) return null
+  if (row.rate_requests === 0 || row.rate_window_s === null) return 'off'
+  return { requests: row.rate_requests, windowS: row.rate_window_s }
+}
+
+function toApiKey(row: KeyRow): ApiKey {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    style: row.style,
+    displayPrefix: row.display_prefix,
+    name: row.name,
+    scopes: row.scopes,
+    rate: toRateOverride(row),
+    inFlight: row.in_flight_cap === 0 ? 'off' : row.in_flight_cap,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+    revokedAt: row.revoked_at,
+  }
+}
+
+/** Every key of the account, revoked ones too, oldest first. */
+export async function listKeys(db: Queryable, accountId: string): Promise<ApiKey[]> {
+  if (!isId(accountId)) return []
+  return (await db.query<KeyRow>(sql.selectKeys, [accountId])).map(toApiKey)
+}
+
+/** Ends a key at once on every node. With an account it must be one of its keys. Throws not_found. */
+export async function revokeKey(tx: Tx, keyId: string, accountId: string | null): Promise<void> {
+  const found = isId(keyId) && (await tx.query(sql.revokeKey, [keyId, accountId])).length > 0
+  if (!found) throw new AppError('not_found', 'There is no such API key.')
+}

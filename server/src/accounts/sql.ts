@@ -1,0 +1,126 @@
+// All SQL on accounts, users and API keys, and the only place for it. Wallet columns are only read here.
+import { statement } from '../db/db.ts'
+
+export const admitRequest = statement(
+  'accounts.admit-request',
+  'SELECT * FROM admit_request($1::bytea, $2::text, $3::boolean, $4::int, $5::int)',
+)
+
+export const takeFromWindow = statement(
+  'accounts.take-from-window',
+  'SELECT * FROM take_from_window($1::text, $2::int, $3::int)',
+)
+
+export const insertAccount = statement(
+  'accounts.insert-account',
+  'INSERT INTO account (id, name, plan) VALUES ($1::uuid, $2::text, $3::text)',
+)
+
+// No row = the address is taken.
+export const insertUser = statement(
+  'accounts.insert-user',
+  `INSERT INTO auth."user" (id, name, email) VALUES ($1::uuid, $2::text, $3::text)
+   ON CONFLICT (email) DO NOTHING RETURNING id`,
+)
+
+export const insertOrganization = statement(
+  'accounts.insert-organization',
+  `INSERT INTO auth.organization (id, name, slug) VALUES ($1::uuid, $2::text, $1::uuid::text)`,
+)
+
+export const insertMember = statement(
+  'accounts.insert-member',
+  `INSERT INTO auth.member (id, "organizationId", "userId", role) VALUES ($1::uuid, $2::uuid, $3::uuid, 'owner')`,
+)
+
+export const insertPassword = statement(
+  'accounts.insert-password',
+  `INSERT INTO auth.account (id, "accountId", "providerId", "userId", password)
+   VALUES ($1::uuid, $2::uuid::text, 'credential', $2::uuid, $3::text)`,
+)
+
+// The old hash is salted, hence unique: it names the row and makes the change a compare-and-set.
+export const replacePassword = statement(
+  'accounts.replace-password',
+  `UPDATE auth.account SET password = $2::text, "updatedAt" = app_now() WHERE password = $1::text`,
+)
+
+const accountColumns = `a.id, a.name, a.plan, a.available, a.held, a.debt, a.created_at, a.closed_at,
+  coalesce((SELECT array_agg(u.email ORDER BY m."createdAt", u.email)
+              FROM auth.member m JOIN auth."user" u ON u.id = m."userId"
+             WHERE m."organizationId" = a.id), '{}') AS emails`
+
+export const selectAccount = statement(
+  'accounts.select-account',
+  `SELECT ${accountColumns} FROM account a WHERE a.id = $1::uuid`,
+)
+
+// Ids sort by time: the page after an id holds the accounts made later.
+export const selectAccounts = statement(
+  'accounts.select-accounts',
+  `SELECT ${accountColumns} FROM account a
+    WHERE $1::uuid IS NULL OR a.id > $1::uuid ORDER BY a.id LIMIT $2::int`,
+)
+
+export const insertKey = statement(
+  'accounts.insert-key',
+  `INSERT INTO api_key (id, account_id, secret_hash, style, display_prefix, name, scopes, rate_requests,
+     rate_window_s, in_flight_cap, expires_at)
+   SELECT $1::uuid, a.id, $3::bytea, $4::text, $5::text, $6::text, $7::text[], $8::int, $9::int, $10::int,
+     $11::timestamptz
+     FROM account a WHERE a.id = $2::uuid AND a.closed_at IS NULL
+   RETURNING id`,
+)
+
+export const selectKeys = statement(
+  'accounts.select-keys',
+  `SELECT id, account_id, style, display_prefix, name, scopes, rate_requests, rate_window_s, in_flight_cap,
+     created_at, expires_at, last_used_at, revoked_at
+     FROM api_key WHERE account_id = $1::uuid ORDER BY id`,
+)
+
+// Revoking again changes nothing and is no error; the first time stands.
+export const revokeKey = statement(
+  'accounts.revoke-key',
+  `UPDATE api_key SET revoked_at = coalesce(revoked_at, app_now())
+    WHERE id = $1::uuid AND ($2::uuid IS NULL OR account_id = $2::uuid) RETURNING id`,
+)
+
+// Ages instead of times, so that only the database's clock is stored. Rows are locked in order of their id, because
+// two nodes may write the same keys at once; a value another node wrote within the interval stands.
+export const touchKeys = statement(
+  'accounts.touch-keys',
+  `WITH used AS (
+     SELECT u.id, app_now() - make_interval(secs => u.age_s) AS at
+       FROM unnest($1::uuid[], $2::float8[]) AS u (id, age_s)
+   ), due AS (
+     SELECT k.id, used.at FROM api_key k JOIN used ON used.id = k.id
+      WHERE k.last_used_at IS NULL OR k.last_used_at <= used.at - make_interval(secs => $3::float8)
+      ORDER BY k.id FOR NO KEY UPDATE OF k
+   )
+   UPDATE api_key k SET last_used_at = due.at FROM due WHERE k.id = due.id RETURNING k.id`,
+)
+
+// The account a signed-in user acts for: the one chosen in the session while a member of it, else the oldest.
+export const selectSessionAccount = statement(
+  'accounts.select-session-account',
+  `SELECT m."organizationId" AS account_id
+     FROM auth.member m JOIN account a ON a.id = m."organizationId"
+    WHERE m."userId" = $1::uuid AND a.closed_at IS NULL
+    ORDER BY (m."organizationId" = $2::uuid) DESC NULLS LAST, m."createdAt", m."organizationId" LIMIT 1`,
+)
+
+export const removeOldWindows = statement(
+  'accounts.remove-old-windows',
+  'DELETE FROM rate_window WHERE started_at < app_now() - make_interval(secs => $1::int)',
+)
+
+export const removeOldSessions = statement(
+  'accounts.remove-old-sessions',
+  'DELETE FROM auth.session WHERE "expiresAt" < app_now()',
+)
+
+export const removeOldVerifications = statement(
+  'accounts.remove-old-verifications',
+  'DELETE FROM auth.verification WHERE "expiresAt" < app_now()',
+)
