@@ -109,10 +109,7 @@ export async function cutConnection({ response, closed }: Exchange, reset: boole
   const { socket } = response
   if (socket === null || socket.destroyed) return
   if (!reset) return void socket.destroySoon()
-  const flushed = new Promise<void>(resolve => {
-    if (socket.writableLength === 0) resolve()
-    else socket.once('drain', resolve)
-  })
+  const flushed = new Promise<void>(resolve => void socket.write('', () => resolve()))
   await Promise.race([flushed, closed])
   socket.resetAndDestroy()
 }
