@@ -21,7 +21,10 @@ export type Storage = {
    * is cut to it, a start past it is a RangeError. `sizeBytes` is the whole object's, also for a range. Every
    * chunk but the last is a multiple of 3 bytes long. Read the stream to its end or destroy it.
    */
-  read(key: string, range?: { start: number; end: number }): Promise<{ stream: Readable; sizeBytes: number } | null>
+  read(
+    key: string,
+    range?: { start: number; end: number },
+  ): Promise<{ stream: Readable; sizeBytes: number } | null>
   /** Size, or null when there is none. */
   head(key: string): Promise<{ sizeBytes: number } | null>
   /** Absent keys are no error. */

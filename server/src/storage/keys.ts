@@ -1,0 +1,48 @@
+// Names of objects. All objects of one generation lie in one shard folder, so that a single directory sync,
+// the manifest's, commits all their names; do not spread them.
+
+/** Room for a prefix on every file system: names end at 255 bytes nearly everywhere. */
+const MAX_SEGMENT_CHARS = 200
+/** Buckets allow 1,024 bytes; half of it leaves room for a prefix. */
+const MAX_KEY_CHARS = 512
+
+const segmentPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
+const generationIdPattern = /^[A-Za-z0-9_][A-Za-z0-9_-]*[0-9a-fA-F]{3}$/
+
+/**
+ * Passes relative keys of letters, digits, `_`, `-` and `.`, joined by `/`. No segment may be empty or begin
+ * with a dot, which rules out `..` and keeps the drivers' own file names apart. Throws TypeError otherwise.
+ */
+export function assertObjectKey(key: string): void {
+  const segments = key.split('/')
+  const legal =
+    key.length <= MAX_KEY_CHARS &&
+    segments.every(segment => segment.length <= MAX_SEGMENT_CHARS && segmentPattern.test(segment))
+  if (!legal) throw new TypeError(`not a storage key: ${JSON.stringify(key.slice(0, MAX_KEY_CHARS))}`)
+}
+
+/** `g/<last 3 hex digits of the id>/<id>`: the common beginning of all keys of a generation. */
+function generationKeyStem(generationId: string): string {
+  if (!generationIdPattern.test(generationId)) {
+    throw new TypeError(`not a generation id: ${JSON.stringify(generationId.slice(0, 64))}`)
+  }
+  return `g/${generationId.slice(-3).toLowerCase()}/${generationId}`
+}
+
+/** Where output `index` (from 0) of an attempt (from 1) lies. */
+export function generationObjectKey(generationId: string, attempt: number, index: number): string {
+  if (!Number.isSafeInteger(attempt) || attempt < 0) throw new TypeError(`not an attempt: ${attempt}`)
+  if (!Number.isSafeInteger(index) || index < 0) throw new TypeError(`not an image index: ${index}`)
+  return `${generationKeyStem(generationId)}-${attempt}-${index}`
+}
+
+/** Where a generation's manifest lies. */
+export function manifestKey(generationId: string): string {
+  return `${generationKeyStem(generationId)}.json`
+}
+
+/** True when the key names an output of this generation, whatever the attempt. */
+export function isObjectOfGeneration(key: string, generationId: string): boolean {
+  const stem = `${generationKeyStem(generationId)}-`
+  return key.startsWith(stem) && /^\d+-\d+$/.test(key.slice(stem.length))
+}
