@@ -29,7 +29,30 @@ export type Tx = Queryable & { readonly [txBrand]: true }
 export type Db = Queryable & {
   /** READ COMMITTED. Rolls back on throw. Network calls inside are refused by assertNoTransaction(). */
   transaction<Result>(run: (tx: Tx) => Promise<Result>): Promise<Result>
-  /** Calls back for every NOTIFY on the channel, reconnecting by itself; resolves when first listening. */
-  listen(channel: string, onPayload: (payload: string) => void): Promise<() => Promise<void>>
+  /**
+   * Calls back for every NOTIFY on the channel, reconnecting by itself; resolves when first listening, with a
+   * function that ends the subscription. Notifications sent while the connection was lost never arrive: whoever
+   * cannot miss one passes `onReconnect` and reads the state again there.
+   */
+  listen(
+    channel: string,
+    onPayload: (payload: string) => void,
+    options?: ListenOptions,
+  ): Promise<() => Promise<void>>
+  /** Waits for running statements, then closes every connection. */
   close(): Promise<void>
+}
+
+export type ListenOptions = {
+  /** Called after a lost connection is listening again. */
+  onReconnect?: () => void
+  /** Only this exact payload is delivered; found by look-up, so thousands of such subscribers cost nothing. */
+  payload?: string
+}
+
+/** What the database folder writes to; a pino logger fits. */
+export type DatabaseLog = {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
 }

@@ -1,0 +1,270 @@
+// The pool of connections behind Db: named statements, transactions, and errors that say whether a statement
+// may have been committed. Nothing here retries, and every connection has an error listener from its birth.
+import pg from 'pg'
+import { AppError } from '../errors.ts'
+import { DatabaseError, endsConnection, type StatementPhase, toCallerError } from './database-error.ts'
+import type { DatabaseLog, Db, Statement, Tx } from './db.ts'
+import { createListener } from './listener.ts'
+import { columnTypes } from './pg-types.ts'
+import { assertNoTransaction, runInScope } from './transaction-scope.ts'
+
+export { DatabaseError, findDatabaseError, isAmbiguous, sqlStateOf } from './database-error.ts'
+export { assertNoTransaction } from './transaction-scope.ts'
+
+export type ConnectOptions = {
+  /** Where statements go; may be a transaction pooler when `prepare` is off. */
+  url: string
+  /** A connection to PostgreSQL itself, for LISTEN and settings of the role. Default: `url`. */
+  directUrl?: string
+  maxConnections: number
+  statementTimeoutMs: number
+  /** How long a statement may wait for a row lock. Default 5 s: an answer within a caller's patience. */
+  lockTimeoutMs?: number
+  /** How long a transaction may sit between two statements. Default 10 s: nothing of ours waits in one. */
+  idleInTransactionTimeoutMs?: number
+  /** How long a caller waits for a connection before `unavailable`. Default 5 s. */
+  acquireTimeoutMs?: number
+  /** Named prepared statements. Off behind PgBouncer before 1.21, which loses them between transactions. */
+  prepare: boolean
+  applicationName?: string
+  log: DatabaseLog
+}
+
+const DEFAULT_LOCK_TIMEOUT_MS = 5_000
+const DEFAULT_IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+const DEFAULT_ACQUIRE_TIMEOUT_MS = 5_000
+/** Idle connections are kept for minutes: each holds its parsed statements, which cost more than the memory. */
+const IDLE_CONNECTION_TIMEOUT_MS = 300_000
+/** The server's own timeout speaks first; this one is for a server that no longer answers at all. */
+const ANSWER_GRACE_MS = 5_000
+
+type Settings = Required<Omit<ConnectOptions, 'log' | 'directUrl'>> & { directUrl: string; pooled: boolean }
+
+function settle(options: ConnectOptions): Settings {
+  return {
+    url: options.url,
+    directUrl: options.directUrl ?? options.url,
+    maxConnections: options.maxConnections,
+    statementTimeoutMs: options.statementTimeoutMs,
+    lockTimeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
+    idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs ?? DEFAULT_IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    acquireTimeoutMs: options.acquireTimeoutMs ?? DEFAULT_ACQUIRE_TIMEOUT_MS,
+    prepare: options.prepare,
+    applicationName: options.applicationName ?? 'darkroom',
+    pooled: !options.prepare && options.directUrl !== undefined && options.directUrl !== options.url,
+  }
+}
+
+function clientConfig(settings: Settings, url: string): pg.ClientConfig {
+  const timeouts = {
+    statement_timeout: settings.statementTimeoutMs,
+    lock_timeout: settings.lockTimeoutMs,
+    idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
+  }
+  return {
+    connectionString: url,
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.acquireTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: columnTypes,
+    // A transaction pooler refuses these as startup parameters, so there they are settings of the role.
+    ...(settings.pooled ? {} : timeouts),
+  }
+}
+
+/** Connects, and throws AppError('unavailable') at once when the database cannot be reached. */
+export async function connectDatabase(options: ConnectOptions): Promise<Db> {
+  const settings = settle(options)
+  const { log } = options
+  if (settings.pooled) await setRoleTimeouts(settings)
+  const pool = new pg.Pool({
+    ...clientConfig(settings, settings.url),
+    max: settings.maxConnections,
+    idleTimeoutMillis: IDLE_CONNECTION_TIMEOUT_MS,
+  })
+  // Both listeners are needed: an idle client reports to the pool, one in use only to itself.
+  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
+  pool.on('connect', client => {
+    client.on('error', error => log.warn({ err: error }, 'a database connection was lost'))
+  })
+  const listener = createListener({
+    makeClient: () => new pg.Client({ ...clientConfig(settings, settings.directUrl), pipeline: true }),
+    log,
+  })
+  const db = makeDb({ pool, settings, listener })
+  try {
+    await db.query({ name: 'db_ping', text: 'SELECT 1' })
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+  return db
+}
+
+type Parts = { pool: pg.Pool; settings: Settings; listener: ReturnType<typeof createListener> }
+
+function makeDb({ pool, settings, listener }: Parts): Db {
+  const answerTimeoutMs = settings.statementTimeoutMs + ANSWER_GRACE_MS
+
+  async function send<Row>(client: pg.PoolClient, order: Order): Promise<Row[]> {
+    const { statement, values, phase } = order
+    const config: SentQuery = {
+      text: statement.text,
+      ...(settings.prepare ? { name: statement.name } : {}),
+      ...(values === undefined ? {} : { values: [...values] }),
+      query_timeout: answerTimeoutMs,
+    }
+    try {
+      const result = await client.query(config)
+      return result.rows as Row[]
+    } catch (error) {
+      throw new SendFailure(error, phase)
+    }
+  }
+
+  async function acquire(): Promise<pg.PoolClient> {
+    try {
+      return await pool.connect()
+    } catch (error) {
+      throw toCallerError(error, 'unsent')
+    }
+  }
+
+  async function query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]> {
+    assertNoTransaction(`statement ${statement.name} on another connection`)
+    const client = await acquire()
+    try {
+      const rows = await send<Row>(client, { statement, values, phase: 'committing' })
+      client.release()
+      return rows
+    } catch (error) {
+      client.release(mustDrop(error))
+      throw unwrap(error)
+    }
+  }
+
+  return {
+    query,
+    async transaction(run) {
+      assertNoTransaction('a transaction')
+      const client = await acquire()
+      return await runTransaction(client, { send, run, answerTimeoutMs })
+    },
+    listen: (channel, onPayload, listenOptions) => listener.listen(channel, onPayload, listenOptions),
+    async close() {
+      await listener.close()
+      if (!pool.ending) await pool.end()
+    },
+  }
+}
+
+type Order = { statement: Statement; values?: readonly unknown[] | undefined; phase: StatementPhase }
+
+/** The driver reads `query_timeout` from a query too, which its types leave out. */
+type SentQuery = pg.QueryConfig & { query_timeout: number }
+
+/** Keeps the driver's error beside its phase until the connection was released. */
+class SendFailure extends Error {
+  readonly reason: unknown
+  readonly phase: StatementPhase
+  constructor(reason: unknown, phase: StatementPhase) {
+    super('a statement failed', { cause: reason })
+    this.reason = reason
+    this.phase = phase
+  }
+}
+
+function mustDrop(error: unknown): boolean {
+  return error instanceof SendFailure && endsConnection(error.reason)
+}
+
+function unwrap(error: unknown): unknown {
+  return error instanceof SendFailure ? toCallerError(error.reason, error.phase) : error
+}
+
+type TransactionWork<Result> = {
+  send<Row>(client: pg.PoolClient, order: Order): Promise<Row[]>
+  run(tx: Tx): Promise<Result>
+  answerTimeoutMs: number
+}
+
+async function runTransaction<Result>(client: pg.PoolClient, work: TransactionWork<Result>): Promise<Result> {
+  let drop = false
+  let open = true
+  // Statements of one transaction go one after the other, even when the caller starts several at once.
+  let previous: Promise<unknown> = Promise.resolve()
+
+  async function sendInTurn<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]> {
+    if (!open) throw new Error(`statement ${statement.name} after its transaction ended`)
+    const turn = previous.then(() => work.send<Row>(client, { statement, values, phase: 'open' }))
+    previous = turn.catch(() => undefined)
+    try {
+      return await turn
+    } catch (error) {
+      drop ||= mustDrop(error)
+      throw unwrap(error)
+    }
+  }
+
+  const control = async (text: string, phase: StatementPhase): Promise<string> => {
+    const config: SentQuery = { text, query_timeout: work.answerTimeoutMs }
+    try {
+      const answer = await client.query(config)
+      return answer.command
+    } catch (error) {
+      throw new SendFailure(error, phase)
+    }
+  }
+
+  try {
+    await control('BEGIN', 'open')
+    const result = await runInScope(() => work.run({ query: sendInTurn } as Tx))
+    await previous
+    open = false
+    if ((await control('COMMIT', 'committing')) !== 'COMMIT') throw rolledBack()
+    return result
+  } catch (error) {
+    open = false
+    await previous
+    drop ||= mustDrop(error)
+    // A connection on which even ROLLBACK fails cannot be trusted with another caller's statements.
+    if (!drop)
+      await control('ROLLBACK', 'open').catch(() => {
+        drop = true
+      })
+    throw unwrap(error)
+  } finally {
+    client.release(drop)
+  }
+}
+
+function rolledBack(): DatabaseError {
+  return new DatabaseError('a statement of the transaction had failed, so all of it was rolled back', {
+    ambiguous: false,
+    sqlState: '25P02',
+  })
+}
+
+/** Behind a pooler the timeouts are settings of the role, set once over the direct connection. */
+async function setRoleTimeouts(settings: Settings): Promise<void> {
+  const client = new pg.Client(clientConfig({ ...settings, pooled: false }, settings.directUrl))
+  client.on('error', () => undefined)
+  const wanted = {
+    statement_timeout: settings.statementTimeoutMs,
+    lock_timeout: settings.lockTimeoutMs,
+    idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
+  }
+  try {
+    await client.connect()
+    // Parallel starts would collide on the role's catalog row.
+    await client.query('SELECT pg_advisory_lock(hashtext($1))', ['darkroom role settings'])
+    for (const [name, valueMs] of Object.entries(wanted)) {
+      await client.query(`ALTER ROLE CURRENT_USER SET ${name} = ${Math.trunc(valueMs)}`)
+    }
+  } catch (error) {
+    throw new AppError('unavailable', 'The timeouts of the database role could not be set.', { cause: error })
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}

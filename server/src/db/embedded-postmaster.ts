@@ -1,0 +1,171 @@
+// The PostgreSQL server process itself: whether one serves a cluster, starting one, stopping one.
+// The server outlives us on purpose (own session, no pipes): a crash of Darkroom must not be one of the database.
+import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { open, readFile, readlink, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { type Home, isAlive } from './embedded-cluster.ts'
+import { childOptions, type Programs } from './embedded-programs.ts'
+
+/** How often files and processes are looked at while waiting; a start takes about 100 ms. */
+const LOOK_EVERY_MS = 10
+/** The server's log is set aside at a start above this size; it holds only starts, stops and crashes. */
+const LOG_LIMIT_BYTES = 1_000_000
+
+export type Postmaster = { pid: number; port: number; status: 'starting' | 'ready' | 'stopping' | 'unknown' }
+
+/** The settings that are part of the product; `fsync`, `synchronous_commit` and page writes are what we sell. */
+const SERVER_SETTINGS: Readonly<Record<string, string>> = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  wal_level: 'replica',
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  shared_buffers: '128MB',
+  jit: 'off',
+  // One machine with few reads from disk: worker processes for them only cost memory.
+  io_method: 'sync',
+  max_logical_replication_workers: '0',
+  checkpoint_timeout: '15min',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  // Guards that refuse are ordinary here, and a failed statement's text could hold a prompt: neither is logged.
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+  log_checkpoints: 'off',
+}
+
+/** Reads the lock file of a cluster; null when there is none. Says nothing about the process being alive. */
+export async function readPostmaster(home: Home): Promise<Postmaster | null> {
+  const text = await readFile(join(home.data, 'postmaster.pid'), 'utf8').catch(error => {
+    if (Reflect.get(error, 'code') === 'ENOENT') return null
+    throw error
+  })
+  if (text === null) return null
+  const lines = text.split('\n')
+  const pid = Math.abs(Number(lines[0]))
+  const status = (lines[7] ?? '').trim()
+  const known = status === 'starting' || status === 'ready' || status === 'stopping' ? status : 'unknown'
+  return Number.isInteger(pid) && pid > 0 ? { pid, port: Number(lines[3]), status: known } : null
+}
+
+/** Whether that process is alive and is the server of this very cluster, not a stranger with a reused number. */
+export async function servesCluster(home: Home, pid: number): Promise<boolean> {
+  if (!isAlive(pid)) return false
+  if (existsSync('/proc/self/cwd')) {
+    // A postmaster's working folder is its cluster.
+    const folder = await readlink(`/proc/${pid}/cwd`).catch(() => null)
+    const [inside, cluster] = await Promise.all([
+      stat(`/proc/${pid}/cwd`).catch(() => null),
+      stat(home.data).catch(() => null),
+    ])
+    if (folder === null || inside === null || cluster === null) return false
+    return inside.dev === cluster.dev && inside.ino === cluster.ino
+  }
+  if (process.platform === 'win32') return true
+  const look = promisify(execFile)
+  const answer = await look('ps', ['-o', 'command=', '-p', String(pid)], childOptions(null)).catch(() => null)
+  return answer?.stdout.includes(await realpath(home.data)) ?? false
+}
+
+/**
+ * Mends a lock file whose process number now belongs to a stranger, on which PostgreSQL would refuse to start.
+ * It keeps the file, because its last line is how PostgreSQL notices children of a killed server; it only puts
+ * the number of the process that is about to start the server, which PostgreSQL takes for a stale one.
+ */
+export async function disownLockFile(home: Home, stranger: number): Promise<void> {
+  const file = join(home.data, 'postmaster.pid')
+  const lines = (await readFile(file, 'utf8')).split('\n')
+  // Another process may have started the server meanwhile.
+  if (lines[0] !== String(stranger)) return
+  lines[0] = String(process.pid)
+  await writeFile(file, lines.join('\n'))
+}
+
+export class StartFailure extends Error {
+  override name = 'StartFailure'
+  readonly reason: 'port_taken' | 'running_already' | 'other'
+  constructor(reason: StartFailure['reason'], output: string) {
+    super(`the embedded PostgreSQL did not start: ${output.trim() || 'it said nothing'}`)
+    this.reason = reason
+  }
+}
+
+export type StartOptions = { programs: Programs; port: number; settings: Readonly<Record<string, string>> }
+
+/** Starts the server and waits until it accepts connections. Recovery after a crash may take its time. */
+export async function startPostmaster(home: Home, options: StartOptions): Promise<Postmaster> {
+  const logFile = join(home.folder, 'server.log')
+  await setLogAside(logFile)
+  const log = await open(logFile, 'a', 0o600)
+  const { size: logStart } = await log.stat()
+  const settings = { ...SERVER_SETTINGS, ...options.settings }
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  let ended: { code: number | null; error?: Error } | null = null
+  const hasEnded = () => ended
+  try {
+    const child = spawn(options.programs.postgres, ['-D', home.data, '-p', String(options.port), ...args], {
+      ...childOptions(home.runAs),
+      // Its own session: Ctrl-C reaches only us, and we stop it after the last request.
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      windowsHide: true,
+    })
+    child.once('exit', code => {
+      ended = { code }
+    })
+    child.once('error', error => {
+      ended = { code: null, error }
+    })
+    child.unref()
+    for (;;) {
+      const end = hasEnded()
+      if (end?.error !== undefined) throw new StartFailure('other', end.error.message)
+      if (end !== null) throw await explainStart(logFile, logStart)
+      const state = await readPostmaster(home)
+      if (state !== null && state.pid === child.pid && state.status === 'ready') return state
+      await delay(LOOK_EVERY_MS)
+    }
+  } finally {
+    await log.close()
+  }
+}
+
+async function setLogAside(file: string): Promise<void> {
+  const facts = await stat(file).catch(() => null)
+  if (facts !== null && facts.size > LOG_LIMIT_BYTES) await rename(file, `${file}.old`)
+}
+
+async function explainStart(logFile: string, from: number): Promise<StartFailure> {
+  const said = (await readFile(logFile)).subarray(from).toString('utf8')
+  if (/Address already in use|could not create any TCP\/IP sockets/.test(said)) {
+    return new StartFailure('port_taken', said)
+  }
+  // Also while the children of a killed server have not noticed its death yet.
+  if (/lock file "postmaster.pid" already exists|pre-existing shared memory block/.test(said)) {
+    return new StartFailure('running_already', said)
+  }
+  return new StartFailure('other', said)
+}
+
+export type StopOptions = { programs: Programs; timeoutMs: number }
+
+/** Stops the server in its fast mode: sessions end, everything is flushed. False when it took too long. */
+export async function stopPostmaster(home: Home, pid: number, options: StopOptions): Promise<boolean> {
+  if (process.platform === 'win32') {
+    const call = promisify(execFile)
+    await call(options.programs.pgCtl, ['stop', '-D', home.data, '-m', 'fast', '-W'], childOptions(null))
+  } else if (isAlive(pid)) {
+    process.kill(pid, 'SIGINT')
+  }
+  const start = performance.now()
+  while ((await servesCluster(home, pid)) || (await readPostmaster(home))?.pid === pid) {
+    if (performance.now() - start > options.timeoutMs) return false
+    await delay(LOOK_EVERY_MS)
+  }
+  return true
+}
