@@ -4,6 +4,7 @@ export default defineConfig({
   define: { __FAILPOINTS__: 'true' },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['test/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
     // Two cores: more workers only slow the databases down.

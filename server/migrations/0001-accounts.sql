@@ -4,7 +4,7 @@
 -- The service's clock: leases, windows and due times read it. The offset is zero except in tests, and the
 -- runtime role may only read it.
 CREATE TABLE clock_offset (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   value interval NOT NULL DEFAULT '0'
 );
 INSERT INTO clock_offset DEFAULT VALUES;
