@@ -115,7 +115,8 @@ CREATE FUNCTION create_generation(
   p_id uuid, p_account uuid, p_key uuid, p_dialect text, p_model text, p_prompt text, p_options jsonb,
   p_echo jsonb, p_inputs jsonb, p_idem_key text, p_fingerprint bytea, p_unit_price bigint, p_count int,
   p_slots text[], p_caps int[], p_deadline_ms int, p_process text, p_claim boolean, p_lease_ms int,
-  p_provider text, p_upstream_model text, p_parts int, p_expected_cost bigint, p_upstream_key text)
+  p_provider text, p_upstream_model text, p_parts int, p_expected_cost bigint, p_upstream_key text,
+  p_description text)
 RETURNS TABLE (created boolean, found_id uuid, found_fingerprint bytea, available bigint, created_at timestamptz,
   deadline timestamptz)
 LANGUAGE plpgsql AS $$
@@ -165,8 +166,8 @@ BEGIN
   END IF;
 
   v_transfer := gen_random_uuid();
-  INSERT INTO transfer (id, kind, account_id, generation_id, created_at)
-    VALUES (v_transfer, 'hold', p_account, p_id, v_now);
+  INSERT INTO transfer (id, kind, account_id, generation_id, description, created_at)
+    VALUES (v_transfer, 'hold', p_account, p_id, p_description, v_now);
   IF v_price > 0 THEN
     INSERT INTO entry (transfer_id, owner, bucket, unit, amount, seq, balance_after, created_at) VALUES
       (v_transfer, p_account, 'available', 'credit', -v_price, v_account.usage_rows, v_account.available, v_now),
@@ -273,7 +274,8 @@ RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   UPDATE generation SET state = 'storing', images = p_images, usage = p_usage
-    WHERE id = p_id AND epoch = p_epoch AND state IN ('dispatching', 'awaiting');
+    -- `storing` too: the statement may be repeated after a lost acknowledgement.
+    WHERE id = p_id AND epoch = p_epoch AND state IN ('dispatching', 'awaiting', 'storing');
   IF NOT FOUND THEN RETURN false; END IF;
   UPDATE attempt a SET state = p.state, failure = p.failure, message = p.message, ended_at = app_now(),
       cost_usd_micro = CASE WHEN p.state = 'done' THEN coalesce(p.cost, a.expected_cost_usd_micro) END

@@ -115,6 +115,8 @@ export type ProviderFailure = {
   field?: string
   /** Refusals may be billed too. */
   usage?: Usage
+  /** For unavailable: the upstream answered that it is overloaded, so trying again adds to its load. */
+  overloaded?: boolean
 }
 
 export type ProviderOutcome =
@@ -138,15 +140,17 @@ export type CallContext = {
   receiveImage(bytes: AsyncIterable<Uint8Array>): Promise<ReceivedImage>
   /** Hands on a partial picture; absent when nobody listens. */
   onPartialImage?(bytes: Buffer, index: number): void
-  /** Names this attempt ("<generation id>/<attempt>"); a provider with idempotent creates sends it as its key. */
+  /** Names this attempt ("<generation id>/<attempt>/<part>"), for logs. */
   attemptId: string
+  /** Stays the same over the attempts of one part; a provider with idempotent creates sends it as its key. */
+  createKey: string
   /** Extra headers for every request to the upstream: empty in production, a counter's label in tests. */
   headers: Record<string, string>
 }
 
 export type Provider = {
   name: string
-  /** True when a create may be repeated under the same attemptId without a second bill. */
+  /** True when a create may be repeated under the same createKey without a second bill. */
   idempotentCreates: boolean
   submit(request: ProviderRequest, context: CallContext): Promise<ProviderOutcome>
   poll?(task: UpstreamTask, context: CallContext): Promise<ProviderOutcome>

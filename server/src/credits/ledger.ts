@@ -1,0 +1,119 @@
+// The wallet and its history. Holds, captures and releases happen with their generation (generations/sql.ts);
+// here are grants, adjustments, refunds and reading. Amounts are whole credits.
+
+import { sqlStateOf } from '../db/database-error.ts'
+import type { Db, Queryable, Tx } from '../db/db.ts'
+import { AppError } from '../errors.ts'
+import { sql } from './sql.ts'
+
+export type Wallet = { available: number; held: number; debt: number; usageRows: number }
+
+export async function findWallet(db: Queryable, accountId: string): Promise<Wallet | null> {
+  type Row = { available: number; held: number; debt: number; usage_rows: number }
+  const [row] = await db.query<Row>(sql.wallet, [accountId])
+  return row ? { available: row.available, held: row.held, debt: row.debt, usageRows: row.usage_rows } : null
+}
+
+export type GrantSource = 'purchase' | 'promo' | 'operator'
+
+export type Grant = {
+  accountId: string
+  /** 1 or more. */
+  amount: number
+  source: GrantSource
+  /** Names the cause; the same reference is granted once per account. */
+  reference: string
+  description: string
+}
+
+/** A repeated reference changes nothing and answers granted = false. Throws not_found without such an account. */
+export async function grantCredits(tx: Tx, grant: Grant): Promise<{ granted: boolean; balance: number }> {
+  const bucket = grant.source === 'purchase' ? 'stripe_clearing' : 'promo'
+  const values = [grant.accountId, grant.amount, bucket, grant.reference, null, grant.description]
+  const [row] = await refuse(() => tx.query<{ granted: boolean; balance: number }>(sql.grant, values))
+  if (!row) throw new AppError('internal')
+  return row
+}
+
+/** Adds or takes credits. What `available` cannot bear becomes debt, which blocks new holds until repaid. */
+export async function adjustCredits(
+  tx: Tx,
+  adjustment: { accountId: string; amount: number; reference: string; description: string },
+): Promise<{ balance: number; debt: number }> {
+  const { accountId, amount, reference, description } = adjustment
+  const values = [accountId, amount, 'adjustments', reference, null, description]
+  const [row] = await refuse(() => tx.query<{ balance: number; debt: number }>(sql.adjust, values))
+  if (!row) throw new AppError('internal')
+  return row
+}
+
+async function refuse<Result>(run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run()
+  } catch (error) {
+    const state = sqlStateOf(error)
+    if (state === 'DR003') throw new AppError('not_found', 'There is no such account.')
+    if (state === 'DR012')
+      throw new AppError('invalid_request', 'The amount must be a whole number other than 0.')
+    throw error
+  }
+}
+
+export type UsageKind = 'addition' | 'deduction' | 'refund'
+
+export type UsageRow = {
+  id: string
+  amount: number
+  kind: UsageKind
+  description: string | null
+  /** The generation, or the order or note behind a grant. */
+  referenceId: string | null
+  createdAt: Date
+}
+
+type UsageSqlRow = {
+  id: string
+  kind: 'grant' | 'hold' | 'capture' | 'release' | 'refund' | 'adjustment'
+  generation_id: string | null
+  reference: string | null
+  description: string | null
+  amount: number
+  created_at: Date
+}
+
+/** A page of the account's history, newest first. The amounts of all rows sum to the balance. */
+export async function listUsage(
+  db: Db,
+  accountId: string,
+  page: { limit: number; offset: number },
+): Promise<{ rows: UsageRow[]; total: number }> {
+  const [rows, wallet] = await Promise.all([
+    db.query<UsageSqlRow>(sql.usage, [accountId, page.limit, page.offset]),
+    findWallet(db, accountId),
+  ])
+  return { rows: rows.map(toUsageRow), total: wallet?.usageRows ?? 0 }
+}
+
+function toUsageRow(row: UsageSqlRow): UsageRow {
+  return {
+    id: row.id,
+    amount: row.amount,
+    kind: usageKindOf(row),
+    description: row.description,
+    referenceId: row.generation_id ?? row.reference,
+    createdAt: row.created_at,
+  }
+}
+
+function usageKindOf({ kind, amount }: UsageSqlRow): UsageKind {
+  if (kind === 'hold') return 'deduction'
+  if (kind === 'capture' || kind === 'release' || kind === 'refund') return 'refund'
+  return amount < 0 ? 'deduction' : 'addition'
+}
+
+export type Violation = { rule: string; subject: string }
+
+/** Rules of the ledger that do not hold; any row is an incident. Null looks at everything. */
+export async function findViolations(db: Queryable, since: Date | null): Promise<Violation[]> {
+  return db.query<Violation>(sql.violations, [since])
+}

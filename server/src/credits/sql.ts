@@ -1,0 +1,19 @@
+// Every statement on the wallet and the ledger. Balances change only inside the functions of migrations 0003-0004.
+import { statement } from '../db/db.ts'
+
+export const sql = {
+  wallet: statement('credits_wallet', 'SELECT available, held, debt, usage_rows FROM account WHERE id = $1'),
+  grant: statement('credits_grant', 'SELECT * FROM grant_credits($1, $2, $3, $4, $5, $6)'),
+  adjust: statement('credits_adjust', 'SELECT * FROM adjust_credits($1, $2, $3, $4, $5, $6)'),
+  refund: statement('credits_refund', 'SELECT refund_generation($1, $2, $3) AS available'),
+  // Dense numbers make any page an index range: the newest row has the number usage_rows.
+  usage: statement(
+    'credits_usage',
+    `SELECT t.id, t.kind, t.generation_id, t.reference, t.description, e.amount, e.created_at
+      FROM account a
+      JOIN entry e ON e.owner = a.id AND e.seq <= a.usage_rows - $3::bigint AND e.seq > a.usage_rows - $3::bigint - $2::bigint
+      JOIN transfer t ON t.id = e.transfer_id
+      WHERE a.id = $1 ORDER BY e.seq DESC`,
+  ),
+  violations: statement('credits_violations', 'SELECT rule, subject FROM invariant_violations($1)'),
+}

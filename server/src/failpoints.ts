@@ -1,0 +1,62 @@
+// Named places on the money path where a test may kill, throw or hang. Production builds compile every use out:
+// write `if (__FAILPOINTS__) await fp('name')`. A new await on the money path needs a name on each side.
+
+export const failpoints = [
+  'T1.before',
+  'T1.after',
+  'T2.before',
+  'T2.after',
+  'submit.before',
+  'submit.after',
+  'receive.after',
+  'T3.before',
+  'T3.after',
+  'T4.before',
+  'T4.after',
+  'T5.before',
+  'T5.after',
+  'manifest.before',
+  'manifest.after',
+  'T6.before',
+  'T6.after',
+  'T7.before',
+  'T7.after',
+  'T9.before',
+  'T9.after',
+  'reconcile.before',
+  'answer.before',
+] as const
+export type Failpoint = (typeof failpoints)[number]
+
+type Action = { name: Failpoint; nth: number; act: 'kill' | 'throw' | 'hang'; hangMs: number }
+
+let actions: Action[] = []
+const seen = new Map<Failpoint, number>()
+
+/** Reads `name:nth:kill|throw|hang:ms`, several separated by commas; nth 0 = every time. */
+export function armFailpoints(spec: string): void {
+  seen.clear()
+  actions = spec.split(',').flatMap(part => {
+    const [name, nth, act, hangMs] = part.trim().split(':')
+    if (!name) return []
+    if (!failpoints.includes(name as Failpoint)) throw new Error(`unknown failpoint ${name}`)
+    if (act !== 'kill' && act !== 'throw' && act !== 'hang')
+      throw new Error(`unknown failpoint action ${act}`)
+    return [{ name: name as Failpoint, nth: Number(nth), act, hangMs: Number(hangMs ?? 0) }]
+  })
+}
+
+export class FailpointError extends Error {
+  override name = 'FailpointError'
+}
+
+export async function fp(name: Failpoint): Promise<void> {
+  if (actions.length === 0) return
+  const count = (seen.get(name) ?? 0) + 1
+  seen.set(name, count)
+  const action = actions.find(each => each.name === name && (each.nth === 0 || each.nth === count))
+  if (!action) return
+  if (action.act === 'kill') process.kill(process.pid, 'SIGKILL')
+  if (action.act === 'throw') throw new FailpointError(`failpoint ${name}`)
+  await new Promise(resolve => setTimeout(resolve, action.hangMs))
+}

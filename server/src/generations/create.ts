@@ -1,0 +1,245 @@
+// Takes an order: one database call claims the idempotency key, raises the slots, holds the price and, when this
+// process has room, claims the work at once. Refused = nothing remains and the key is free.
+
+import { isAmbiguous, sqlStateOf } from '../db/database-error.ts'
+import type { Db } from '../db/db.ts'
+import { AppError } from '../errors.ts'
+import { fp } from '../failpoints.ts'
+import { newId } from '../ids.ts'
+import type { Catalog, Offer } from '../models/catalog.ts'
+import type { Dialect, GenerationOptions } from '../models/options.ts'
+import type { Provider } from '../providers/provider.ts'
+import { createKeyOf, partsOf } from './dispatch.ts'
+import type { Generation, StoredInputs } from './generation.ts'
+import type { GenerationEvents } from './observe.ts'
+import { persist } from './persist.ts'
+import type { QueueSample } from './queue.ts'
+import type { Runner } from './runner.ts'
+import type { Settled, SettledBus } from './settled.ts'
+import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+
+export type CreateNeeds = {
+  db: Db
+  catalog: Catalog
+  providers: ReadonlyMap<string, Provider>
+  settled: SettledBus
+  events: GenerationEvents
+  runner: Runner
+  queue: QueueSample
+  now: () => Date
+  processName: string
+  leaseMs: number
+  sandbox: boolean
+}
+
+export type GenerationInput = {
+  accountId: string
+  apiKeyId: string | null
+  dialect: Dialect
+  modelId: string
+  /** 1 or more code points; the dialect has checked its own limit. */
+  prompt: string
+  options: GenerationOptions
+  echo: Record<string, unknown>
+  inputs: StoredInputs | null
+  idempotencyKey: string | null
+  /** SHA-256 of method, route and canonical body: generations/fingerprint.ts. */
+  fingerprint: Buffer
+  deadlineMs: number
+  /** In-flight counters this order raises, with their caps. */
+  slots: { scope: string; cap: number }[]
+}
+
+export type Accepted = {
+  generation: Generation
+  /** The idempotency key named an order taken before; this is that one, as it is now. */
+  replayed: boolean
+  /** Credits available right after the hold; null on a replay. */
+  available: number | null
+  /** The settlement, should it come; cancel() when nobody waits any more. */
+  settlement: { settled: Promise<Settled>; cancel(): void }
+}
+
+type CreateRow = {
+  created: boolean
+  found_id: string
+  found_fingerprint: Buffer
+  available: number | null
+  created_at: Date
+  deadline: Date
+}
+
+/**
+ * Throws AppError: invalid_request (model or options), insufficient_credits, too_many_in_flight,
+ * idempotency_key_reused, overloaded (queue full or stopping), unavailable (database).
+ */
+export async function createGeneration(needs: CreateNeeds, input: GenerationInput): Promise<Accepted> {
+  const earlier = await findReplay(needs, input)
+  if (earlier) return earlier
+  const offer = needs.catalog.resolve(input.dialect, input.modelId, input.options)
+  refuseWhenFull(needs)
+  const id = newId(needs.now)
+  const settlement = subscribe(needs.settled, id)
+  try {
+    const accepted = await insert(needs, input, { id, offer })
+    if (!accepted) {
+      settlement.cancel()
+      const winner = await findReplay(needs, input)
+      if (!winner) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+      return winner
+    }
+    return { ...accepted, replayed: false, settlement }
+  } catch (error) {
+    settlement.cancel()
+    throw refusalOf(error, offer)
+  }
+}
+
+function refuseWhenFull(needs: CreateNeeds): void {
+  if (needs.runner.draining() || needs.queue.isFull()) {
+    throw new AppError('overloaded', undefined, { retryAfterSeconds: needs.queue.retryAfterSeconds() })
+  }
+}
+
+/** T1, with T2 when this process has room and nobody waits in the queue. Null when the key was used before. */
+async function insert(
+  needs: CreateNeeds,
+  input: GenerationInput,
+  order: { id: string; offer: Offer },
+): Promise<{ generation: Generation; available: number } | null> {
+  const { id, offer } = order
+  const route = needs.catalog
+    .routes(offer.modelId, offer.options)
+    .find(each => needs.providers.has(each.provider))
+  const claim = route !== undefined && needs.runner.hasRoom() && needs.queue.isEmpty()
+  const generation = newGeneration(input, order)
+  const slots = [...input.slots].sort((a, b) => (a.scope < b.scope ? -1 : 1))
+  if (__FAILPOINTS__) await fp('T1.before')
+  const values = [
+    id,
+    input.accountId,
+    input.apiKeyId,
+    input.dialect,
+    offer.modelId,
+    input.prompt,
+    JSON.stringify(offer.options),
+    JSON.stringify(input.echo),
+    input.inputs ? JSON.stringify(input.inputs) : null,
+    input.idempotencyKey,
+    input.fingerprint,
+    offer.unitPrice,
+    offer.options.count,
+    slots.map(slot => slot.scope),
+    slots.map(slot => slot.cap),
+    input.deadlineMs,
+    needs.processName,
+    claim,
+    needs.leaseMs,
+    claim ? route.provider : null,
+    claim ? route.upstreamModel : null,
+    claim ? partsOf(generation, route).length : 1,
+    claim ? needs.catalog.expectedCostUsdMicro(route, offer.options) : 0,
+    claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
+    needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
+  ]
+  const row = await callCreate(needs, id, values)
+  if (__FAILPOINTS__) await fp('T1.after')
+  if (!row?.created) return null
+  const times = { createdAt: row.created_at, deadline: row.deadline }
+  const created: Generation = claim
+    ? { ...generation, ...times, state: 'dispatching', epoch: 1, attempts: 1, leaseOwner: needs.processName }
+    : { ...generation, ...times }
+  needs.events.generationCreated(created)
+  if (claim) needs.runner.start({ generation: created, route, n: 1 })
+  else needs.queue.noteQueued()
+  return { generation: created, available: row.available ?? 0 }
+}
+
+/** After a lost acknowledgement the row itself tells whether T1 was committed; a rollback is never assumed. */
+async function callCreate(needs: CreateNeeds, id: string, values: unknown[]): Promise<CreateRow | null> {
+  try {
+    return await findRow<CreateRow>(needs.db, sql.create, values)
+  } catch (error) {
+    if (!isAmbiguous(error)) throw error
+    const row = await persist(() => findRow<GenerationRow>(needs.db, sql.findAny, [id]))
+    if (!row) throw error
+    const { fingerprint, created_at, deadline } = row
+    return {
+      created: true,
+      found_id: id,
+      found_fingerprint: fingerprint,
+      available: null,
+      created_at,
+      deadline,
+    }
+  }
+}
+
+function newGeneration(input: GenerationInput, { id, offer }: { id: string; offer: Offer }): Generation {
+  const unknownTime = new Date(0)
+  return {
+    id,
+    accountId: input.accountId,
+    apiKeyId: input.apiKeyId,
+    dialect: input.dialect,
+    model: offer.modelId,
+    prompt: input.prompt,
+    options: offer.options,
+    echo: input.echo,
+    inputs: input.inputs,
+    fingerprint: input.fingerprint,
+    unitPrice: offer.unitPrice,
+    count: offer.options.count,
+    price: offer.price,
+    captured: 0,
+    state: 'queued',
+    reason: null,
+    epoch: 0,
+    attempts: 0,
+    leaseOwner: null,
+    deadline: unknownTime,
+    images: [],
+    warnings: [],
+    usage: null,
+    createdAt: unknownTime,
+    completedAt: null,
+    deletedAt: null,
+  }
+}
+
+function subscribe(bus: SettledBus, id: string): Accepted['settlement'] {
+  let cancel = () => {}
+  const settled = new Promise<Settled>(resolve => {
+    cancel = bus.subscribe(id, resolve)
+  })
+  return { settled, cancel: () => cancel() }
+}
+
+/** The order this key named before, as it is now. Throws idempotency_key_reused when the request differs. */
+async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<Accepted | null> {
+  if (input.idempotencyKey === null) return null
+  const values = [input.accountId, input.idempotencyKey]
+  const known = await findRow<GenerationRow>(needs.db, sql.findByKey, values)
+  if (!known) return null
+  if (!known.fingerprint.equals(input.fingerprint)) throw new AppError('idempotency_key_reused')
+  const settlement = subscribe(needs.settled, known.id)
+  // Read again after subscribing: a settlement in between would otherwise be missed.
+  const row = await findRow<GenerationRow>(needs.db, sql.findById, [known.id, input.accountId])
+  return { generation: toGeneration(row ?? known), replayed: true, available: null, settlement }
+}
+
+function refusalOf(error: unknown, offer: Offer): unknown {
+  switch (sqlStateOf(error)) {
+    case 'DR001':
+      return new AppError(
+        'insufficient_credits',
+        `This needs ${offer.price} credits, and the account has too few.`,
+      )
+    case 'DR002':
+      return new AppError('too_many_in_flight', undefined, { retryAfterSeconds: 1 })
+    case 'DR003':
+      return new AppError('unauthorized')
+    default:
+      return error
+  }
+}

@@ -1,0 +1,161 @@
+// From "the upstream is done" to "the customer has paid": T5, outputs fetched where they are URLs, the manifest
+// last, T6. A crash between any two steps is healed by the reconciler from what is in storage.
+import { fp } from '../failpoints.ts'
+import { OutboundError } from '../outbound.ts'
+import type { ReceivedImage, UpstreamImage, Usage } from '../providers/provider.ts'
+import { ImageRejected } from '../providers/provider.ts'
+import { writeManifest } from '../storage/manifest.ts'
+import { StorageError } from '../storage/storage.ts'
+import { type DispatchNeeds, openContext, type PartOutcome } from './dispatch.ts'
+import { type FinishNeeds, settleReleased, settleSucceeded } from './finish.ts'
+import type { Generation, StoredImage } from './generation.ts'
+import { persist } from './persist.ts'
+import { findRow, sql } from './sql.ts'
+
+export type DeliverNeeds = DispatchNeeds & FinishNeeds
+
+/** One output as T5 records it: stored already, or a URL still to be fetched. */
+export type ExpectedImage = StoredImage | { index: number; url: string }
+
+export type Delivery = {
+  generation: Generation
+  n: number
+  images: UpstreamImage[]
+  usage: Usage
+  warnings: string[]
+  parts: PartOutcome[]
+  lossUsdMicro: number
+}
+
+export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<void> {
+  const { generation, n } = delivery
+  const expected = delivery.images.map(toExpected)
+  if (__FAILPOINTS__) await fp('T5.before')
+  const values = [
+    generation.id,
+    generation.epoch,
+    n,
+    JSON.stringify(expected),
+    JSON.stringify(delivery.usage),
+    JSON.stringify(delivery.parts.map(toPartRecord)),
+  ]
+  const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
+  if (__FAILPOINTS__) await fp('T5.after')
+  if (!row?.done) return giveUp(needs, generation, n, 'T5')
+  const images = await collectImages(needs, { generation, n }, expected)
+  await storeAndSettle(needs, { ...delivery, images })
+}
+
+/** The manifest, then T6; storage that fails here costs the customer nothing. Also the reconciler's last step. */
+export async function storeAndSettle(
+  needs: DeliverNeeds,
+  work: {
+    generation: Generation
+    n: number
+    images: StoredImage[]
+    warnings: string[]
+    lossUsdMicro: number
+  },
+): Promise<void> {
+  const { generation, n, images } = work
+  try {
+    if (images.length === 0) throw new ImageRejected('no output could be fetched')
+    if (__FAILPOINTS__) await fp('manifest.before')
+    const manifestSha256 = await writeManifest(needs.storage, {
+      generationId: generation.id,
+      attempt: n,
+      images,
+    })
+    if (__FAILPOINTS__) await fp('manifest.after')
+    const done = await settleSucceeded(needs, generation, { ...work, manifestSha256 })
+    if (!done) await giveUp(needs, generation, n, 'T6')
+  } catch (error) {
+    if (!(error instanceof StorageError) && !(error instanceof ImageRejected)) throw error
+    const released = await settleReleased(needs, generation, {
+      from: ['storing', 'reconciling'],
+      state: 'failed',
+      reason: error instanceof StorageError ? 'storage_failed' : 'malformed_result',
+      attemptState: 'failed',
+      failure: null,
+      message: error.message,
+      lossUsdMicro: work.lossUsdMicro,
+      epoch: generation.epoch,
+    })
+    if (!released) await giveUp(needs, generation, n, 'T7')
+  }
+}
+
+/** Somebody else settled it: the result is recorded as late and never captured. */
+export async function giveUp(
+  needs: DeliverNeeds,
+  generation: Generation,
+  n: number,
+  step: string,
+): Promise<void> {
+  needs.events.raceLost(generation, step)
+  await needs.db.query(sql.markLate, [generation.id, n])
+}
+
+/** Fetches what is still a URL. An output that cannot be had is left out: the customer pays for what is there. */
+export async function collectImages(
+  needs: DeliverNeeds,
+  work: { generation: Generation; n: number },
+  expected: ExpectedImage[],
+): Promise<StoredImage[]> {
+  const collected = await Promise.all(
+    expected.map(async image => ('key' in image ? image : await fetchOutput(needs, work, image))),
+  )
+  return collected.filter(image => image !== null).map((image, index) => ({ ...image, index }))
+}
+
+/** Outputs are small; an upstream that drips is cut. */
+const fetchTimeoutMs = 60_000
+const maxOutputBytes = 80 * 1024 * 1024
+
+async function fetchOutput(
+  needs: DeliverNeeds,
+  work: { generation: Generation; n: number },
+  image: { index: number; url: string },
+): Promise<StoredImage | null> {
+  const signal = AbortSignal.timeout(fetchTimeoutMs)
+  const context = openContext(needs, { ...work, part: image.index, signal, timeoutMs: fetchTimeoutMs })
+  try {
+    const answer = await needs.http.request({
+      method: 'GET',
+      url: image.url,
+      trust: 'upstream',
+      timeoutMs: fetchTimeoutMs,
+      maxBodyBytes: maxOutputBytes,
+      signal,
+    })
+    if (answer.status !== 200) {
+      await answer.discard()
+      return null
+    }
+    return toStored(await context.receiveImage(answer.body), image.index)
+  } catch (error) {
+    if (error instanceof OutboundError || error instanceof ImageRejected) return null
+    throw error
+  }
+}
+
+function toExpected(image: UpstreamImage, index: number): ExpectedImage {
+  return image.kind === 'url' ? { index, url: image.url } : toStored(image.image, index)
+}
+
+function toStored(image: ReceivedImage, index: number): StoredImage {
+  const { storageKey: key, mediaType, sizeBytes, sha256, width, height } = image
+  return { index, key, mediaType, sizeBytes, sha256, width, height }
+}
+
+function toPartRecord({ part, outcome }: PartOutcome) {
+  if (outcome.kind === 'succeeded') return { part, state: 'done', cost: outcome.usage.costUsdMicro }
+  if (outcome.kind === 'pending') return { part, state: 'unknown' }
+  return { part, state: attemptStateOf(outcome.failure), failure: outcome.failure, message: outcome.message }
+}
+
+export function attemptStateOf(failure: string): 'failed' | 'unknown' | 'not_run' {
+  if (failure === 'unknown_outcome') return 'unknown'
+  const notRun = ['rate_limited', 'quota_exhausted', 'unavailable', 'model_retired']
+  return notRun.includes(failure) ? 'not_run' : 'failed'
+}

@@ -1,0 +1,184 @@
+// One attempt at an upstream: opens the call context, submits every part of the order and adds their outcomes up.
+// No transaction is open while this runs; the attempt's intent has been committed before.
+import type { Catalog, Route } from '../models/catalog.ts'
+import type { OutboundClient } from '../outbound.ts'
+import type {
+  CallContext,
+  FailureKind,
+  Provider,
+  ProviderFailure,
+  ProviderOutcome,
+  ReferenceImage,
+  UpstreamImage,
+  Usage,
+} from '../providers/provider.ts'
+import { generationObjectKey } from '../storage/keys.ts'
+import { receiveImage } from '../storage/receive-image.ts'
+import type { Storage } from '../storage/storage.ts'
+import { type Generation, type StoredInput, splitCount } from './generation.ts'
+
+export type DispatchNeeds = {
+  catalog: Catalog
+  providers: ReadonlyMap<string, Provider>
+  storage: Storage
+  http: OutboundClient
+  now: () => Date
+  /** Headers for every upstream call of an attempt: empty but in tests. */
+  attemptHeaders(attemptId: string): Record<string, string>
+  partials?: PartialImages
+}
+
+/** Where partial pictures go while somebody watches; streaming dialects listen. */
+export type PartialImages = { publish(generationId: string, bytes: Buffer, index: number): void }
+
+/** The largest picture accepted from an upstream: a 4K PNG of noise is about 70 MB. */
+const maxImageBytes = 80 * 1024 * 1024
+
+/** The key an upstream with idempotent creates deduplicates by. */
+export function createKeyOf(generationId: string, part: number): string {
+  return `${generationId}/${part}`
+}
+
+export type PartOutcome = { part: number; outcome: ProviderOutcome }
+
+export function partsOf(generation: Generation, route: Route): number[] {
+  return splitCount(generation.count, route.maxCountPerCall)
+}
+
+/** Submits all parts at once. Never throws for what an upstream does; storage failures do throw. */
+export async function submitParts(
+  needs: DispatchNeeds,
+  work: { generation: Generation; route: Route; n: number },
+): Promise<PartOutcome[]> {
+  const { generation, route } = work
+  const provider = needs.providers.get(route.provider)
+  if (!provider) throw new Error(`route to ${route.provider}, which is not configured`)
+  const base = needs.catalog.toProviderRequest(route, generation.prompt, generation.options)
+  const references = (generation.inputs?.references ?? []).map(input => toReference(needs.storage, input))
+  const mask = generation.inputs?.mask ? toReference(needs.storage, generation.inputs.mask) : null
+  const counts = partsOf(generation, route)
+  const deadline = openDeadline(generation.deadline.getTime() - needs.now().getTime())
+  try {
+    return await Promise.all(
+      counts.map(async (count, part) => {
+        const seed =
+          base.seed === null ? null : base.seed + counts.slice(0, part).reduce((sum, each) => sum + each, 0)
+        const context = openContext(needs, {
+          ...work,
+          part,
+          signal: deadline.signal,
+          timeoutMs: deadline.timeoutMs,
+        })
+        return { part, outcome: await provider.submit({ ...base, count, seed, references, mask }, context) }
+      }),
+    )
+  } finally {
+    deadline.close()
+  }
+}
+
+function openDeadline(leftMs: number) {
+  const timeoutMs = Math.max(1, leftMs)
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new Error('the deadline has passed')), timeoutMs)
+  return { signal: controller.signal, timeoutMs, close: () => clearTimeout(timer) }
+}
+
+export function openContext(
+  needs: DispatchNeeds,
+  call: { generation: Generation; n: number; part: number; signal: AbortSignal; timeoutMs: number },
+): CallContext {
+  const { generation, n, part } = call
+  const attemptId = `${generation.id}/${n}/${part}`
+  let received = 0
+  const partials = needs.partials
+  return {
+    http: needs.http,
+    signal: call.signal,
+    timeoutMs: call.timeoutMs,
+    attemptId,
+    createKey: createKeyOf(generation.id, part),
+    headers: needs.attemptHeaders(attemptId),
+    receiveImage: bytes => {
+      const key = generationObjectKey(generation.id, n, part * 100 + received++)
+      return receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, bytes)
+    },
+    ...(partials && generation.options.partialImages > 0
+      ? { onPartialImage: (bytes: Buffer, index: number) => partials.publish(generation.id, bytes, index) }
+      : {}),
+  }
+}
+
+function toReference(storage: Storage, input: StoredInput): ReferenceImage {
+  return {
+    mediaType: input.mediaType,
+    sizeBytes: input.sizeBytes,
+    width: input.width,
+    height: input.height,
+    async read() {
+      const found = await storage.read(input.key)
+      if (!found) throw new Error(`reference image ${input.key} is gone`)
+      const chunks: Buffer[] = []
+      for await (const chunk of found.stream) chunks.push(chunk as Buffer)
+      return Buffer.concat(chunks)
+    },
+  }
+}
+
+/** The order's outcome, added up from its parts. */
+export type Combined =
+  | { kind: 'delivered'; images: UpstreamImage[]; usage: Usage; warnings: string[] }
+  | { kind: 'pending'; part: number; outcome: Extract<ProviderOutcome, { kind: 'pending' }> }
+  | { kind: 'failed'; failure: ProviderFailure }
+
+/**
+ * One image is enough for a (partial) success. Without any, the failure that decides is the most cautious one:
+ * an unknown part forbids every retry, a definite failure beats "did not run".
+ */
+const caution: Record<FailureKind, number> = {
+  unknown_outcome: 9,
+  malformed_response: 8,
+  upstream_failed: 7,
+  content_rejected: 6,
+  invalid_request: 5,
+  misconfigured: 4,
+  model_retired: 3,
+  quota_exhausted: 2,
+  rate_limited: 1,
+  unavailable: 0,
+}
+
+export function combineParts(parts: PartOutcome[]): Combined {
+  const delivered = parts.flatMap(({ outcome }) => (outcome.kind === 'succeeded' ? [outcome] : []))
+  const images = delivered.flatMap(outcome => outcome.images)
+  if (images.length > 0) {
+    const warnings = delivered.flatMap(outcome => outcome.warnings)
+    return { kind: 'delivered', images, usage: sumUsage(delivered.map(outcome => outcome.usage)), warnings }
+  }
+  const pending = parts.find(({ outcome }) => outcome.kind === 'pending')
+  if (pending?.outcome.kind === 'pending')
+    return { kind: 'pending', part: pending.part, outcome: pending.outcome }
+  const failures = parts.flatMap(({ outcome }) => (outcome.kind === 'failed' ? [outcome] : []))
+  failures.sort((a, b) => caution[b.failure] - caution[a.failure])
+  const failure = failures[0] ?? {
+    kind: 'failed' as const,
+    failure: 'malformed_response' as const,
+    message: 'the provider reported success without an image',
+  }
+  return { kind: 'failed', failure }
+}
+
+function sumUsage(usages: Usage[]): Usage {
+  const add = (pick: (usage: Usage) => number | null): number | null => {
+    const known = usages.map(pick).filter(value => value !== null)
+    return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0)
+  }
+  return {
+    inputTokens: add(usage => usage.inputTokens),
+    outputTokens: add(usage => usage.outputTokens),
+    inputTextTokens: add(usage => usage.inputTextTokens),
+    inputImageTokens: add(usage => usage.inputImageTokens),
+    costUsdMicro: add(usage => usage.costUsdMicro),
+    upstreamRequestId: usages[0]?.upstreamRequestId ?? null,
+  }
+}

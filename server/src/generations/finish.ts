@@ -1,0 +1,121 @@
+// The end of a generation: one database call moves state, money, slots and event together. Zero rows mean that
+// somebody else finished it; then nothing happened here and the result is dropped.
+import { findWallet } from '../credits/ledger.ts'
+import type { Db, Statement } from '../db/db.ts'
+import { fp } from '../failpoints.ts'
+import type { Generation, GenerationState, Reason, StoredImage } from './generation.ts'
+import type { GenerationEvents } from './observe.ts'
+import { persist } from './persist.ts'
+import type { SettledBus } from './settled.ts'
+import { findRow, type GenerationRow, sql } from './sql.ts'
+
+export type FinishNeeds = { db: Db; settled: SettledBus; events: GenerationEvents; processName: string }
+
+type SettleRow = { available: number; completed_at: Date }
+
+export type Success = {
+  images: StoredImage[]
+  manifestSha256: string
+  warnings: string[]
+  /** Expected cost of parts whose outcome is unknown, micro-USD. */
+  lossUsdMicro: number
+}
+
+/** T6, T12. True when this call settled it. */
+export async function settleSucceeded(
+  needs: FinishNeeds,
+  generation: Generation,
+  success: Success,
+): Promise<boolean> {
+  if (__FAILPOINTS__) await fp('T6.before')
+  const row = await settle(needs, generation, 'succeeded', sql.settleSucceeded, [
+    generation.id,
+    generation.epoch,
+    JSON.stringify(success.images),
+    success.images.length,
+    Buffer.from(success.manifestSha256, 'hex'),
+    success.warnings.length > 0 ? JSON.stringify(success.warnings) : null,
+    success.lossUsdMicro,
+    needs.processName,
+  ])
+  if (__FAILPOINTS__) await fp('T6.after')
+  if (!row) return false
+  const delivered = Math.min(success.images.length, generation.count)
+  announce(needs, row, {
+    ...generation,
+    state: 'succeeded',
+    images: success.images,
+    warnings: success.warnings,
+    captured: generation.unitPrice * delivered,
+  })
+  return true
+}
+
+export type Release = {
+  /** States it may leave; the current ones of the caller's branch. */
+  from: GenerationState[]
+  state: 'failed' | 'blocked' | 'canceled'
+  reason: Reason
+  attemptState: 'failed' | 'unknown' | 'not_run'
+  failure: string | null
+  /** For the operator. */
+  message: string | null
+  lossUsdMicro: number
+  /** Null: whatever epoch it has; only for rows without a worker. */
+  epoch: number | null
+}
+
+/** T7, T8, T13–T16. True when this call settled it. */
+export async function settleReleased(
+  needs: FinishNeeds,
+  generation: Generation,
+  release: Release,
+): Promise<boolean> {
+  if (__FAILPOINTS__) await fp('T7.before')
+  const row = await settle(needs, generation, release.state, sql.settleReleased, [
+    generation.id,
+    release.epoch,
+    release.from,
+    release.state,
+    release.reason,
+    release.attemptState,
+    release.failure,
+    release.message?.slice(0, maxMessageLength) ?? null,
+    release.lossUsdMicro,
+    needs.processName,
+  ])
+  if (__FAILPOINTS__) await fp('T7.after')
+  if (!row) return false
+  announce(needs, row, { ...generation, state: release.state, reason: release.reason })
+  return true
+}
+
+/**
+ * Calls the settling function until the database answers. When a repeat finds nothing to do, the first call may
+ * have been committed unheard: then the row is in the wanted state under our epoch, and it was us.
+ */
+async function settle(
+  needs: FinishNeeds,
+  generation: Generation,
+  ...[wanted, call, values]: [GenerationState, Statement, unknown[]]
+): Promise<SettleRow | null> {
+  let tries = 0
+  const row = await persist(() => {
+    tries += 1
+    return findRow<SettleRow>(needs.db, call, values)
+  })
+  if (row || tries === 1) return row
+  const now = await findRow<GenerationRow>(needs.db, sql.findAny, [generation.id])
+  if (now?.state !== wanted || now.epoch !== generation.epoch || !now.completed_at) return null
+  const wallet = await findWallet(needs.db, generation.accountId)
+  return { available: wallet?.available ?? 0, completed_at: now.completed_at }
+}
+
+/** An upstream's text is kept for the operator, but not a whole page of HTML. */
+const maxMessageLength = 2_000
+
+function announce(needs: FinishNeeds, row: SettleRow, generation: Generation): void {
+  const settled = { ...generation, completedAt: row.completed_at }
+  needs.events.generationSettled(settled)
+  needs.settled.announce(generation.id, { generation: settled, available: row.available })
+}

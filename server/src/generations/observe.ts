@@ -1,0 +1,122 @@
+// One function per thing that happens to a generation: metric and log record are written together, here only.
+import type { Log } from '../log.ts'
+import type { FailureKind, ProviderOutcome } from '../providers/provider.ts'
+import type { Metrics } from '../telemetry.ts'
+import type { Generation } from './generation.ts'
+
+export type GenerationEvents = ReturnType<typeof createGenerationEvents>
+
+/** Calls looked at for the unknown rate of a provider. */
+const unknownWindow = 1_000
+/** Above this share the operator is told (RELIABILITY's alarm at 1 %), once at least this many calls were seen. */
+const unknownAlarmShare = 0.01
+const unknownAlarmCalls = 100
+
+export function createGenerationEvents(log: Log, metrics: Metrics) {
+  const recent = new Map<string, boolean[]>()
+
+  function noteUnknown(provider: string, unknown: boolean): void {
+    const calls = recent.get(provider) ?? []
+    recent.set(provider, calls)
+    calls.push(unknown)
+    if (calls.length > unknownWindow) calls.shift()
+    const share = calls.filter(Boolean).length / calls.length
+    metrics.unknownRatio.set({ provider }, share)
+    if (unknown && calls.length >= unknownAlarmCalls && share >= unknownAlarmShare) {
+      log.error(
+        { event: 'unknown_rate.alarm', provider, share },
+        'too many outcomes are unknown at this provider',
+      )
+    }
+  }
+
+  return {
+    generationCreated(generation: Generation): void {
+      log.info(
+        {
+          event: 'generation.created',
+          generationId: generation.id,
+          model: generation.model,
+          price: generation.price,
+        },
+        'generation created',
+      )
+    },
+    attemptEnded(call: {
+      generation: Generation
+      provider: string
+      upstreamModel: string
+      outcome: ProviderOutcome
+      seconds: number
+    }): void {
+      const { provider, upstreamModel: upstream_model, outcome, seconds } = call
+      const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+      metrics.attempts.inc({ provider, upstream_model, outcome: kind })
+      const error_type = outcome.kind === 'failed' ? outcome.failure : ''
+      metrics.attemptSeconds.observe(
+        { gen_ai_provider_name: provider, gen_ai_request_model: upstream_model, error_type },
+        seconds,
+      )
+      noteUnknown(provider, kind === 'unknown_outcome')
+      const record = {
+        event: 'attempt.ended',
+        generationId: call.generation.id,
+        provider,
+        upstream_model,
+        kind,
+        seconds,
+      }
+      if (outcome.kind !== 'failed') log.info(record, 'upstream call ended')
+      else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream call failed')
+    },
+    generationSettled(generation: Generation): void {
+      const { model, dialect, state } = generation
+      const endedAt = generation.completedAt ?? generation.createdAt
+      metrics.generations.inc({ model, dialect, state, reason: generation.reason ?? '' })
+      metrics.generationSeconds.observe(
+        { model, state },
+        (endedAt.getTime() - generation.createdAt.getTime()) / 1000,
+      )
+      if (state === 'succeeded') metrics.images.inc({ model }, generation.images.length)
+      metrics.credits.inc({ type: 'capture' }, generation.captured)
+      metrics.credits.inc({ type: 'release' }, generation.price - generation.captured)
+      log.info(
+        {
+          event: `generation.${state}`,
+          generationId: generation.id,
+          model,
+          dialect,
+          reason: generation.reason,
+          captured: generation.captured,
+        },
+        `generation ${state}`,
+      )
+    },
+    generationReconciling(generation: Generation, cause: string): void {
+      log.warn(
+        { event: 'generation.reconciling', generationId: generation.id, cause },
+        'outcome unknown, reconciling',
+      )
+    },
+    raceLost(generation: Generation, step: string): void {
+      log.info(
+        { event: 'generation.race_lost', generationId: generation.id, step },
+        'settled by somebody else',
+      )
+    },
+    workFailed(generationId: string, error: unknown): void {
+      log.error(
+        { event: 'generation.work_failed', generationId, err: error },
+        'a worker gave up; its lease will expire',
+      )
+    },
+  }
+}
+
+/** Ours to mend: error. The upstream's bad day: warning. The customer's content: information. */
+function levelOf(failure: FailureKind): 'info' | 'warn' | 'error' {
+  if (failure === 'misconfigured' || failure === 'model_retired' || failure === 'malformed_response')
+    return 'error'
+  if (failure === 'content_rejected' || failure === 'invalid_request') return 'info'
+  return 'warn'
+}

@@ -1,0 +1,82 @@
+// One poll of an upstream task under a fresh claim. A read that fails is tried again later; only the upstream's
+// own word, or the deadline, ends the generation.
+import type { Route } from '../models/catalog.ts'
+import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
+import { deliver, giveUp } from './deliver.ts'
+import { openContext } from './dispatch.ts'
+import { settleReleased } from './finish.ts'
+import { failureRules, type Generation } from './generation.ts'
+import { type RunNeeds, reconcileUnknown } from './run.ts'
+import { type AttemptRow, findRow, sql } from './sql.ts'
+
+/** Between polls when a read failed and the upstream named no delay. */
+const failedReadDelayMs = 2_000
+/** One poll is a small read; it must not hold the lease of a stuck socket. */
+const pollTimeoutMs = 30_000
+
+export async function pollGeneration(needs: RunNeeds, generation: Generation): Promise<void> {
+  const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
+  const attempt = attempts.find(each => each.n === generation.attempts && each.state === 'accepted')
+  const provider = attempt ? needs.providers.get(attempt.provider) : undefined
+  if (!attempt?.upstream_task || !provider?.poll)
+    return waitOn(needs, generation, { part: 0, delayMs: failedReadDelayMs })
+  const signal = AbortSignal.timeout(pollTimeoutMs)
+  const context = openContext(needs, {
+    generation,
+    n: attempt.n,
+    part: attempt.part,
+    signal,
+    timeoutMs: pollTimeoutMs,
+  })
+  const outcome = await provider.poll(attempt.upstream_task as UpstreamTask, context)
+  await act(needs, { generation, attempt }, outcome)
+}
+
+async function act(
+  needs: RunNeeds,
+  { generation, attempt }: { generation: Generation; attempt: AttemptRow },
+  outcome: ProviderOutcome,
+): Promise<void> {
+  const { n, part } = attempt
+  if (outcome.kind === 'pending')
+    return waitOn(needs, generation, { part, delayMs: outcome.pollAfterMs, task: outcome.task })
+  if (outcome.kind === 'succeeded') {
+    const { images, usage, warnings } = outcome
+    const parts = [{ part, outcome }]
+    return deliver(needs, { generation, n, images, usage, warnings, parts, lossUsdMicro: 0 })
+  }
+  const rule = failureRules[outcome.failure]
+  if (rule.action === 'retry') {
+    return waitOn(needs, generation, { part, delayMs: outcome.retryAfterMs ?? failedReadDelayMs })
+  }
+  const route: Route = {
+    provider: attempt.provider,
+    upstreamModel: attempt.upstream_model,
+    retiresAt: null,
+    successor: null,
+    maxCountPerCall: generation.count,
+  }
+  if (rule.action === 'reconcile') return reconcileUnknown(needs, { generation, route, n }, outcome.message)
+  const done = await settleReleased(needs, generation, {
+    from: ['awaiting'],
+    state: rule.state,
+    reason: rule.reason,
+    attemptState: 'failed',
+    failure: outcome.failure,
+    message: outcome.message,
+    lossUsdMicro: outcome.usage?.costUsdMicro ?? (rule.mayBeBilled ? attempt.expected_cost_usd_micro : 0),
+    epoch: generation.epoch,
+  })
+  if (!done) await giveUp(needs, generation, n, 'T7')
+}
+
+async function waitOn(
+  needs: RunNeeds,
+  generation: Generation,
+  next: { part: number; delayMs: number; task?: UpstreamTask },
+): Promise<void> {
+  const task = next.task ? JSON.stringify(next.task) : null
+  const values = [generation.id, generation.epoch, generation.attempts, next.part, task, next.delayMs]
+  await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)
+  needs.wakeAfter(next.delayMs)
+}

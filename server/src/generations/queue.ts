@@ -1,0 +1,44 @@
+// A sample of the queue, at most a second old: decides early and cheaply whether an order may still be taken, and
+// whether somebody already waits (then a new order queues behind them instead of starting at once).
+import type { Db } from '../db/db.ts'
+import type { Metrics } from '../telemetry.ts'
+import { findRow, sql } from './sql.ts'
+
+export type QueueSample = {
+  isFull(): boolean
+  isEmpty(): boolean
+  /** Counts an order queued here since the last sample. */
+  noteQueued(): void
+  retryAfterSeconds(): number
+  depth(): number
+  /** Age of the oldest waiting generation at the last sample, seconds. */
+  ageSeconds(): number
+  refresh(): Promise<void>
+}
+
+/** Told to callers that were shed: long enough for the queue to move, short enough to be obeyed by SDKs. */
+const shedRetrySeconds = 5
+
+export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: number): QueueSample {
+  let depth = 0
+  let ageSeconds = 0
+  return {
+    isFull: () => depth >= bound,
+    isEmpty: () => depth === 0,
+    noteQueued: () => {
+      depth += 1
+    },
+    retryAfterSeconds: () => shedRetrySeconds,
+    depth: () => depth,
+    ageSeconds: () => ageSeconds,
+    async refresh() {
+      const row = await findRow<{ depth: number; age_s: number }>(needs.db, sql.queueSample, [])
+      depth = row?.depth ?? 0
+      ageSeconds = row?.age_s ?? 0
+      needs.metrics.queueDepth.set(depth)
+      needs.metrics.queueAgeSeconds.set(ageSeconds)
+      const open = await findRow<{ open: number }>(needs.db, sql.openHolds, [])
+      needs.metrics.openHolds.set(open?.open ?? 0)
+    },
+  }
+}

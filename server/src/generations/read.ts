@@ -1,0 +1,39 @@
+// Reading generations. The account is part of every statement: "not yours" and "not there" are one answer.
+import type { Db } from '../db/db.ts'
+import type { Dialect } from '../models/options.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Generation, StoredImage } from './generation.ts'
+import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** The account's generation, or null: unknown, another account's, or no UUID at all. */
+export async function findGeneration(db: Db, accountId: string, id: string): Promise<Generation | null> {
+  if (!uuidPattern.test(id)) return null
+  const row = await findRow<GenerationRow>(db, sql.findById, [id, accountId])
+  return row ? toGeneration(row) : null
+}
+
+export type Page = { limit: number; offset: number }
+
+/** Succeeded generations of one dialect, newest first, with their number from a counter kept at settlement. */
+export async function listSucceeded(
+  db: Db,
+  owner: { accountId: string; dialect: Dialect },
+  page: Page,
+): Promise<{ generations: Generation[]; total: number }> {
+  const { accountId, dialect } = owner
+  const [rows, total] = await Promise.all([
+    db.query<GenerationRow>(sql.list, [accountId, dialect, page.limit, page.offset]),
+    findRow<{ succeeded: number }>(db, sql.total, [accountId, dialect]),
+  ])
+  return { generations: rows.map(toGeneration), total: total?.succeeded ?? 0 }
+}
+
+/** The stored bytes of one image, or null when they are gone. */
+export async function openImage(storage: Storage, generation: Generation, index: number) {
+  const image: StoredImage | undefined = generation.images[index]
+  if (generation.state !== 'succeeded' || generation.deletedAt || !image) return null
+  const found = await storage.read(image.key)
+  return found ? { ...found, image } : null
+}

@@ -1,0 +1,254 @@
+// One claimed generation through one attempt: choose a route, commit the intent, ask the upstream, act on the
+// outcome by the table in generation.ts. Money moves only in finish.ts; nothing here guesses from texts.
+import { fp } from '../failpoints.ts'
+import type { Route } from '../models/catalog.ts'
+import { StorageError } from '../storage/storage.ts'
+import { attemptStateOf, type DeliverNeeds, deliver, giveUp } from './deliver.ts'
+import { combineParts, createKeyOf, type PartOutcome, partsOf, submitParts } from './dispatch.ts'
+import { settleReleased } from './finish.ts'
+import { backoffMs, failureRules, type Generation, type Reason } from './generation.ts'
+import { reconcile, type SendAgain } from './reconcile.ts'
+import type { RetryBudget } from './retry-budget.ts'
+import { type AttemptRow, findRow, sql } from './sql.ts'
+
+export type RunNeeds = DeliverNeeds & {
+  leaseMs: number
+  random: () => number
+  retryBudget: RetryBudget
+  /** Wakes the runner after a requeue. */
+  wakeAfter(delayMs: number): void
+}
+
+/** An attempt whose intent is committed. */
+export type Started = { generation: Generation; route: Route; n: number }
+
+/** Attempts of one generation at most; each proved that nothing ran before the next. */
+export const maxAttempts = 3
+/** No retry is begun with less than this left: it could not end in time. */
+const minTimeLeftMs = 5_000
+
+export async function runGeneration(
+  needs: RunNeeds,
+  work: Started | { generation: Generation },
+): Promise<void> {
+  const started = 'route' in work ? work : await startAttempt(needs, work.generation)
+  if (!started) return
+  if (__FAILPOINTS__) await fp('submit.before')
+  const parts = await submitOrFail(needs, started)
+  if (__FAILPOINTS__) await fp('submit.after')
+  if (parts) await act(needs, started, parts)
+}
+
+/**
+ * T2's second half: the route and the committed intent. Null when the claim is lost or no route is left.
+ * `same` repeats a create at the same upstream (T11).
+ */
+export async function startAttempt(
+  needs: RunNeeds,
+  generation: Generation,
+  same?: SendAgain,
+): Promise<Started | null> {
+  const route = same ? sameRoute(needs, same) : await chooseRoute(needs, generation)
+  if (!route) {
+    await settleReleased(needs, generation, {
+      from: ['dispatching'],
+      state: 'failed',
+      reason: 'upstream_unavailable',
+      attemptState: 'not_run',
+      failure: null,
+      message: 'no configured route can serve this generation now',
+      lossUsdMicro: 0,
+      epoch: generation.epoch,
+    })
+    return null
+  }
+  if (__FAILPOINTS__) await fp('T2.before')
+  const row = await findRow<{ n: number | null }>(needs.db, sql.beginAttempt, [
+    generation.id,
+    generation.epoch,
+    route.provider,
+    route.upstreamModel,
+    partsOf(generation, route).length,
+    needs.catalog.expectedCostUsdMicro(route, generation.options),
+    needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(generation.id, 0) : null,
+  ])
+  if (__FAILPOINTS__) await fp('T2.after')
+  if (!row?.n) return null
+  return { generation: { ...generation, attempts: row.n }, route, n: row.n }
+}
+
+function sameRoute(needs: RunNeeds, { generation, provider, upstreamModel }: SendAgain): Route | null {
+  const routes = needs.catalog.routes(generation.model, generation.options)
+  return routes.find(route => route.provider === provider && route.upstreamModel === upstreamModel) ?? null
+}
+
+/** The first route not tried yet; when all were tried (and none ran), the first one again. */
+async function chooseRoute(needs: RunNeeds, generation: Generation): Promise<Route | null> {
+  const routes = needs.catalog
+    .routes(generation.model, generation.options)
+    .filter(route => needs.providers.has(route.provider))
+  if (generation.attempts === 0 || routes.length <= 1) return routes[0] ?? null
+  const tried = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
+  const untried = routes.find(
+    route =>
+      !tried.some(each => each.provider === route.provider && each.upstream_model === route.upstreamModel),
+  )
+  return untried ?? routes[0] ?? null
+}
+
+/** Null when storage failed: that has been settled. Anything unforeseen is an unknown outcome, never a retry. */
+async function submitOrFail(needs: RunNeeds, started: Started): Promise<PartOutcome[] | null> {
+  const beganAt = performance.now()
+  if (started.n === 1) needs.retryBudget.earn()
+  try {
+    const parts = await submitParts(needs, started)
+    for (const { outcome } of parts) {
+      const seconds = (performance.now() - beganAt) / 1000
+      const { provider, upstreamModel } = started.route
+      needs.events.attemptEnded({ generation: started.generation, provider, upstreamModel, outcome, seconds })
+    }
+    return parts
+  } catch (error) {
+    if (error instanceof StorageError) {
+      await release(needs, started, {
+        reason: 'storage_failed',
+        state: 'failed',
+        message: error.message,
+        mayBeBilled: true,
+      })
+      return null
+    }
+    const message = error instanceof Error ? error.message : String(error)
+    return [{ part: 0, outcome: { kind: 'failed', failure: 'unknown_outcome', message } }]
+  }
+}
+
+async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Promise<void> {
+  const { generation, n } = started
+  const combined = combineParts(parts)
+  if (combined.kind === 'delivered') {
+    const { images, usage, warnings } = combined
+    return deliver(needs, {
+      generation,
+      n,
+      images,
+      usage,
+      warnings,
+      parts,
+      lossUsdMicro: lossOf(needs, started, parts),
+    })
+  }
+  if (combined.kind === 'pending') {
+    // A handle for one part of several cannot be awaited: the others' outcomes would be lost.
+    if (parts.length > 1) return reconcileUnknown(needs, started, 'one of several parts is pending')
+    if (__FAILPOINTS__) await fp('T4.before')
+    const { task, pollAfterMs } = combined.outcome
+    const values = [generation.id, generation.epoch, n, combined.part, JSON.stringify(task), pollAfterMs]
+    const row = await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)
+    if (__FAILPOINTS__) await fp('T4.after')
+    if (!row?.done) return giveUp(needs, generation, n, 'T4')
+    return needs.wakeAfter(pollAfterMs)
+  }
+  const { failure } = combined
+  const rule = failureRules[failure.failure]
+  if (rule.action === 'reconcile') return reconcileUnknown(needs, started, failure.message)
+  const anyMayHaveRun = parts.some(
+    ({ outcome }) => outcome.kind === 'failed' && attemptStateOf(outcome.failure) !== 'not_run',
+  )
+  if (!anyMayHaveRun && rule.action !== 'release' && (await retry(needs, started, failure, rule.action)))
+    return
+  const message = failure.message
+  await release(needs, started, {
+    ...rule,
+    message,
+    failure: failure.failure,
+    usage: failure.usage?.costUsdMicro ?? null,
+  })
+}
+
+/** T3. False when no further try is allowed. */
+async function retry(
+  needs: RunNeeds,
+  { generation, n }: Started,
+  failure: { failure: string; message: string; retryAfterMs?: number; overloaded?: boolean },
+  action: 'retry' | 'retry_elsewhere' | 'reconcile',
+): Promise<boolean> {
+  const routes = needs.catalog.routes(generation.model, generation.options)
+  const elsewhere = routes.filter(route => needs.providers.has(route.provider)).length > n
+  if (n >= maxAttempts || (action === 'retry_elsewhere' && !elsewhere)) return false
+  if (failure.overloaded && !needs.retryBudget.take()) return false
+  const delayMs = elsewhere ? 0 : (failure.retryAfterMs ?? backoffMs(n, needs.random()))
+  if (generation.deadline.getTime() - needs.now().getTime() < delayMs + minTimeLeftMs) return false
+  if (__FAILPOINTS__) await fp('T3.before')
+  const values = [generation.id, generation.epoch, n, failure.failure, failure.message, delayMs]
+  const row = await findRow<{ done: boolean }>(needs.db, sql.requeue, values)
+  if (__FAILPOINTS__) await fp('T3.after')
+  if (row?.done) needs.wakeAfter(delayMs)
+  else await giveUp(needs, generation, n, 'T3')
+  return true
+}
+
+async function release(
+  needs: RunNeeds,
+  started: Started,
+  end: {
+    reason: Reason
+    state: 'failed' | 'blocked'
+    message: string
+    mayBeBilled: boolean
+    failure?: string
+    usage?: number | null
+  },
+): Promise<void> {
+  const { generation, route, n } = started
+  const expected = end.mayBeBilled ? needs.catalog.expectedCostUsdMicro(route, generation.options) : 0
+  const done = await settleReleased(needs, generation, {
+    from: ['dispatching', 'awaiting', 'storing'],
+    state: end.state,
+    reason: end.reason,
+    attemptState: end.failure && attemptStateOf(end.failure) === 'not_run' ? 'not_run' : 'failed',
+    failure: end.failure ?? null,
+    message: end.message,
+    lossUsdMicro: end.usage ?? expected,
+    epoch: generation.epoch,
+  })
+  if (!done) await giveUp(needs, generation, n, 'T7')
+}
+
+/** T9, and at once the reconciler: what may have run is never sent again. */
+export async function reconcileUnknown(
+  needs: RunNeeds,
+  { generation }: Started,
+  message: string,
+): Promise<void> {
+  if (__FAILPOINTS__) await fp('T9.before')
+  const values = [
+    generation.id,
+    generation.epoch,
+    needs.processName,
+    needs.leaseMs,
+    'unknown_outcome',
+    message,
+  ]
+  const row = await findRow<{ epoch: number | null }>(needs.db, sql.beginReconciling, values)
+  if (__FAILPOINTS__) await fp('T9.after')
+  if (!row?.epoch) return giveUp(needs, generation, generation.attempts, 'T9')
+  needs.events.generationReconciling(generation, message)
+  await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch })
+}
+
+/** Reconciles a claimed generation, and where the upstream is idempotent sends its create again. */
+export async function reconcileGeneration(needs: RunNeeds, generation: Generation): Promise<void> {
+  const again = await reconcile(needs, generation)
+  const started = again ? await startAttempt(needs, again.generation, again) : null
+  if (started) await runGeneration(needs, started)
+}
+
+/** Parts whose outcome is unknown beside others that delivered: their expected share is the operator's loss. */
+function lossOf(needs: RunNeeds, { generation, route }: Started, parts: PartOutcome[]): number {
+  const unknown = parts.filter(
+    ({ outcome }) => outcome.kind === 'failed' && outcome.failure === 'unknown_outcome',
+  )
+  const expected = needs.catalog.expectedCostUsdMicro(route, generation.options)
+  return Math.round((expected * unknown.length) / parts.length)
+}

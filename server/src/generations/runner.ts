@@ -1,0 +1,147 @@
+// Runs generations in this process: claims queued ones while there is room, renews the leases of all it holds in
+// one statement, and stops without abandoning work. Leases and epochs decide; a lost wake-up only costs time.
+import { randomUUID } from 'node:crypto'
+import type { Generation } from './generation.ts'
+import { pollGeneration } from './poll.ts'
+import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
+import { type GenerationRow, sql, toGeneration } from './sql.ts'
+
+export type Runner = {
+  /** Starts an attempt whose intent is committed; never waits for it. */
+  start(started: Started): void
+  /** Claims and starts queued generations while there is room. */
+  fill(): Promise<void>
+  /** Claims polls that are due and leases that ran out. */
+  sweep(): Promise<void>
+  hasRoom(): boolean
+  runs(generationId: string): boolean
+  running(): number
+  draining(): boolean
+  renewLeases(): Promise<void>
+  /** Claims nothing more; resolves when the last one ended or the time is up. */
+  stop(graceMs: number): Promise<void>
+  wakeAfter(delayMs: number): void
+}
+
+/** Rows claimed in one statement: enough to keep up, few enough that another node gets its share. */
+const claimBatch = 32
+const firstAccount = '00000000-0000-0000-0000-000000000000'
+
+export function createRunner(needs: Omit<RunNeeds, 'wakeAfter'>, options: { concurrency: number }): Runner {
+  const held = new Map<string, { epoch: number; done: Promise<void> }>()
+  const timers = new Set<NodeJS.Timeout>()
+  let draining = false
+  let filling: Promise<void> | null = null
+  let refill = false
+  // Starts at a random account, so that nodes do not all begin with the same tenant.
+  let cursor: string = randomUUID()
+
+  const runNeeds: RunNeeds = { ...needs, wakeAfter }
+  const hasRoom = () => !draining && held.size < options.concurrency
+
+  function track(generation: Generation, work: () => Promise<void>): void {
+    const done = work()
+      .catch(error => needs.events.workFailed(generation.id, error))
+      .finally(() => {
+        held.delete(generation.id)
+        if (hasRoom()) fill().catch(error => needs.events.workFailed('claim', error))
+      })
+    held.set(generation.id, { epoch: generation.epoch, done })
+  }
+
+  function wakeAfter(delayMs: number): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      Promise.all([fill(), sweepPolls()]).catch(error => needs.events.workFailed('wake', error))
+    }, delayMs)
+    timers.add(timer)
+  }
+
+  async function claimOnce(): Promise<number> {
+    const room = Math.min(claimBatch, options.concurrency - held.size)
+    const values = [needs.processName, needs.leaseMs, room, cursor]
+    const rows = await needs.db.query<GenerationRow>(sql.claimQueued, values)
+    for (const row of rows) {
+      const generation = toGeneration(row)
+      cursor = generation.accountId
+      track(generation, () => runGeneration(runNeeds, { generation }))
+    }
+    if (rows.length === 0 && cursor !== firstAccount) {
+      cursor = firstAccount
+      return -1
+    }
+    return rows.length
+  }
+
+  async function drainQueue(): Promise<void> {
+    do {
+      refill = false
+      while (hasRoom()) if ((await claimOnce()) === 0) break
+    } while (refill && hasRoom())
+  }
+
+  /** One fill at a time; a wake-up during one makes it look once more. */
+  function fill(): Promise<void> {
+    refill = true
+    filling ??= drainQueue().finally(() => {
+      filling = null
+    })
+    return filling
+  }
+
+  async function sweepPolls(): Promise<void> {
+    if (!hasRoom()) return
+    const rows = await needs.db.query<GenerationRow>(sql.claimPolls, [
+      needs.processName,
+      needs.leaseMs,
+      claimBatch,
+    ])
+    for (const row of rows) {
+      const generation = toGeneration(row)
+      track(generation, () => pollGeneration(runNeeds, generation))
+    }
+  }
+
+  async function sweepLost(): Promise<void> {
+    const values = [needs.processName, needs.leaseMs, claimBatch]
+    const rows = await needs.db.query<GenerationRow>(sql.claimReconciling, values)
+    for (const row of rows) {
+      const generation = toGeneration(row)
+      needs.events.generationReconciling(generation, 'lease expired')
+      track(generation, () => reconcileGeneration(runNeeds, generation))
+    }
+  }
+
+  return {
+    start: started => track(started.generation, () => runGeneration(runNeeds, started)),
+    fill,
+    hasRoom,
+    wakeAfter,
+    runs: generationId => held.has(generationId),
+    running: () => held.size,
+    draining: () => draining,
+    async sweep() {
+      if (draining) return
+      await sweepPolls()
+      await sweepLost()
+    },
+    async renewLeases() {
+      if (held.size === 0) return
+      const ids = [...held.keys()]
+      const epochs = ids.map(id => held.get(id)?.epoch ?? -1)
+      await needs.db.query(sql.renewLeases, [ids, epochs, needs.leaseMs])
+    },
+    async stop(graceMs) {
+      draining = true
+      for (const timer of timers) clearTimeout(timer)
+      const grace = new AbortController()
+      const timeUp = new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, graceMs)
+        grace.signal.addEventListener('abort', () => clearTimeout(timer))
+      })
+      const allDone = Promise.allSettled([...held.values()].map(each => each.done)).then(() => undefined)
+      await Promise.race([allDone, timeUp])
+      grace.abort()
+    },
+  }
+}

@@ -1,0 +1,184 @@
+// Every statement on generations. The functions called here live in migrations/0004; each is one round trip and
+// one transaction, and the only place where a generation and its money move together.
+import { type Queryable, statement } from '../db/db.ts'
+import type { Dialect, GenerationOptions } from '../models/options.ts'
+import type { Usage } from '../providers/provider.ts'
+import type { Generation, GenerationState, Reason, StoredImage, StoredInputs } from './generation.ts'
+
+export type GenerationRow = {
+  id: string
+  account_id: string
+  api_key_id: string | null
+  dialect: Dialect
+  model: string
+  prompt: string
+  options: GenerationOptions
+  echo: Record<string, unknown> | null
+  inputs: StoredInputs | null
+  fingerprint: Buffer
+  unit_price: number
+  count: number
+  price: number
+  captured: number
+  state: GenerationState
+  reason: Reason | null
+  epoch: number
+  attempts: number
+  lease_owner: string | null
+  deadline: Date
+  images: StoredImage[] | null
+  warnings: string[] | null
+  usage: Usage | null
+  created_at: Date
+  completed_at: Date | null
+  deleted_at: Date | null
+}
+
+export function toGeneration(row: GenerationRow): Generation {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    apiKeyId: row.api_key_id,
+    dialect: row.dialect,
+    model: row.model,
+    prompt: row.prompt,
+    options: row.options,
+    echo: row.echo ?? {},
+    inputs: row.inputs,
+    fingerprint: row.fingerprint,
+    unitPrice: row.unit_price,
+    count: row.count,
+    price: row.price,
+    captured: row.captured,
+    state: row.state,
+    reason: row.reason,
+    epoch: row.epoch,
+    attempts: row.attempts,
+    leaseOwner: row.lease_owner,
+    deadline: row.deadline,
+    images: row.images ?? [],
+    warnings: row.warnings ?? [],
+    usage: row.usage,
+    createdAt: row.created_at,
+    completedAt: row.completed_at,
+    deletedAt: row.deleted_at,
+  }
+}
+
+const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
+  count, price, captured, state, reason, epoch, attempts, lease_owner, deadline, images, warnings, usage,
+  created_at, completed_at, deleted_at`
+
+export const sql = {
+  create: statement(
+    'generation_create',
+    `SELECT * FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+      $18, $19, $20, $21, $22, $23, $24, $25)`,
+  ),
+  findById: statement(
+    'generation_find',
+    `SELECT ${columns} FROM generation WHERE id = $1 AND account_id = $2`,
+  ),
+  findAny: statement('generation_find_any', `SELECT ${columns} FROM generation WHERE id = $1`),
+  findByKey: statement(
+    'generation_find_by_key',
+    `SELECT ${columns} FROM generation WHERE account_id = $1 AND idem_key = $2`,
+  ),
+  claimQueued: statement('generation_claim', `SELECT ${columns} FROM claim_queued($1, $2, $3, $4)`),
+  claimPolls: statement('generation_claim_polls', `SELECT ${columns} FROM claim_polls($1, $2, $3)`),
+  claimReconciling: statement(
+    'generation_claim_lost',
+    `SELECT ${columns} FROM claim_reconciling($1, $2, $3)`,
+  ),
+  beginAttempt: statement(
+    'generation_begin_attempt',
+    'SELECT begin_attempt($1, $2, $3, $4, $5, $6, $7) AS n',
+  ),
+  requeue: statement('generation_requeue', 'SELECT requeue_generation($1, $2, $3, $4, $5, $6) AS done'),
+  awaitTask: statement('generation_await', 'SELECT await_task($1, $2, $3, $4, $5, $6) AS done'),
+  beginStoring: statement('generation_storing', 'SELECT begin_storing($1, $2, $3, $4, $5, $6) AS done'),
+  settleSucceeded: statement(
+    'generation_succeeded',
+    'SELECT * FROM settle_succeeded($1, $2, $3, $4, $5, $6, $7, $8)',
+  ),
+  settleReleased: statement(
+    'generation_released',
+    'SELECT * FROM settle_released($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+  ),
+  beginReconciling: statement(
+    'generation_reconciling',
+    'SELECT begin_reconciling($1, $2, $3, $4, $5, $6) AS epoch',
+  ),
+  redispatch: statement('generation_redispatch', 'SELECT redispatch($1, $2, $3, $4) AS epoch'),
+  renewLeases: statement(
+    'generation_renew_leases',
+    `UPDATE generation g SET lease_until = app_now() + $3 * interval '1 ms'
+      FROM unnest($1::uuid[], $2::int[]) AS mine (id, epoch)
+      WHERE g.id = mine.id AND g.epoch = mine.epoch AND g.state IN ('dispatching', 'awaiting', 'storing', 'reconciling')`,
+  ),
+  expired: statement(
+    'generation_expired',
+    `SELECT g.id, g.state, g.epoch, coalesce((SELECT sum(t.expected_cost_usd_micro) FROM attempt t
+        WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'accepted'), 0)::bigint AS loss
+      FROM generation g WHERE g.state IN ('queued', 'awaiting') AND g.deadline < app_now() LIMIT 100`,
+  ),
+  attempts: statement(
+    'generation_attempts',
+    `SELECT n, part, provider, upstream_model, state, upstream_key, upstream_task, expected_cost_usd_micro
+      FROM attempt WHERE generation_id = $1 ORDER BY n, part`,
+  ),
+  markLate: statement(
+    'generation_late',
+    'UPDATE attempt SET late = true WHERE generation_id = $1 AND n = $2',
+  ),
+  settledAmong: statement(
+    'generation_settled_among',
+    `SELECT id FROM generation WHERE id = ANY ($1) AND state IN ('succeeded', 'failed', 'blocked', 'canceled')`,
+  ),
+  markAnswered: statement(
+    'generation_answered',
+    'UPDATE generation SET answered_at = app_now() WHERE id = ANY ($1) AND answered_at IS NULL',
+  ),
+  queueSample: statement(
+    'generation_queue_sample',
+    `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM app_now() - min(created_at)), 0)::float8 AS age_s
+      FROM (SELECT created_at FROM generation WHERE state = 'queued' LIMIT 100000) q`,
+  ),
+  openHolds: statement(
+    'generation_open_holds',
+    `SELECT count(*)::int AS open FROM generation
+      WHERE state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling')`,
+  ),
+  list: statement(
+    'generation_list',
+    `SELECT ${columns} FROM generation WHERE id IN (
+        SELECT id FROM generation WHERE account_id = $1 AND dialect = $2 AND state = 'succeeded' AND deleted_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4)
+      ORDER BY created_at DESC, id DESC`,
+  ),
+  total: statement(
+    'generation_total',
+    'SELECT succeeded FROM generation_total WHERE account_id = $1 AND dialect = $2',
+  ),
+}
+
+export type AttemptRow = {
+  n: number
+  part: number
+  provider: string
+  upstream_model: string
+  state: 'intent' | 'accepted' | 'done' | 'failed' | 'not_run' | 'unknown'
+  upstream_key: string | null
+  upstream_task: Record<string, unknown> | null
+  expected_cost_usd_micro: number
+}
+
+/** The first row, or null. */
+export async function findRow<Row>(
+  db: Queryable,
+  text: Parameters<Queryable['query']>[0],
+  values: readonly unknown[],
+): Promise<Row | null> {
+  const rows = await db.query<Row>(text, values)
+  return rows[0] ?? null
+}

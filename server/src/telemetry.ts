@@ -1,0 +1,95 @@
+// Metrics, in Prometheus' words. Labels are few and bounded: never an account, a key or a prompt.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Image work takes seconds to minutes. */
+const generationBuckets = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640]
+const requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    requests: new Counter({
+      name: 'darkroom_http_requests_total',
+      help: 'Answers sent, by dialect, route, method and status.',
+      labelNames: ['dialect', 'route', 'method', 'status'] as const,
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'http_server_request_duration_seconds',
+      help: 'Time from the request line to the last byte of the answer.',
+      labelNames: ['dialect', 'route'] as const,
+      buckets: requestBuckets,
+      registers,
+    }),
+    generations: new Counter({
+      name: 'darkroom_generations_total',
+      help: 'Generations that ended, by model, state and reason.',
+      labelNames: ['model', 'dialect', 'state', 'reason'] as const,
+      registers,
+    }),
+    generationSeconds: new Histogram({
+      name: 'darkroom_generation_duration_seconds',
+      help: 'Time from acceptance to the end, by model and state.',
+      labelNames: ['model', 'state'] as const,
+      buckets: generationBuckets,
+      registers,
+    }),
+    attempts: new Counter({
+      name: 'darkroom_attempts_total',
+      help: 'Calls to upstreams, by provider, upstream model and outcome (succeeded, pending or the failure kind).',
+      labelNames: ['provider', 'upstream_model', 'outcome'] as const,
+      registers,
+    }),
+    attemptSeconds: new Histogram({
+      name: 'gen_ai_client_operation_duration_seconds',
+      help: 'Duration of calls to upstreams.',
+      labelNames: ['gen_ai_provider_name', 'gen_ai_request_model', 'error_type'] as const,
+      buckets: generationBuckets,
+      registers,
+    }),
+    images: new Counter({
+      name: 'darkroom_images_total',
+      help: 'Images delivered, by model.',
+      labelNames: ['model'] as const,
+      registers,
+    }),
+    credits: new Counter({
+      name: 'darkroom_credits_total',
+      help: 'Credits captured or released.',
+      labelNames: ['type'] as const,
+      registers,
+    }),
+    unknownRatio: new Gauge({
+      name: 'darkroom_unknown_outcome_ratio',
+      help: 'Share of upstream calls whose outcome is unknown, over the last 1,000 calls of each provider.',
+      labelNames: ['provider'] as const,
+      registers,
+    }),
+    queueDepth: new Gauge({
+      name: 'darkroom_queue_depth',
+      help: 'Generations waiting for a worker.',
+      registers,
+    }),
+    queueAgeSeconds: new Gauge({
+      name: 'darkroom_queue_age_seconds',
+      help: 'Age of the oldest generation waiting for a worker.',
+      registers,
+    }),
+    openHolds: new Gauge({ name: 'darkroom_holds_open', help: 'Holds not resolved yet.', registers }),
+    running: new Gauge({
+      name: 'darkroom_generations_running',
+      help: 'Generations this process runs.',
+      registers,
+    }),
+    invariantViolations: new Gauge({
+      name: 'darkroom_invariant_violations',
+      help: 'Rows of the invariant check; anything but 0 is an incident.',
+      registers,
+    }),
+  }
+}
