@@ -1,9 +1,10 @@
 // The disk driver. An object appears under its name whole or not at all: it is written beside its place, brought
 // to stable storage and renamed. Nothing here may write to an object's final name.
-import type { FileHandle } from 'node:fs/promises'
-import { open, rename, stat, unlink } from 'node:fs/promises'
+import * as fs from 'node:fs'
+import { rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
 import { isAbsent, toStorageError } from './disk-failure.ts'
 import type { Folders } from './disk-folders.ts'
 import { createFolders, newPartName, sweepStaleParts, syncFolder } from './disk-folders.ts'
@@ -22,6 +23,13 @@ export type DiskStorageOptions = {
 
 /** Unlinks in flight at once; leaves threads of the pool to puts and reads. */
 const REMOVE_CONCURRENCY = 2
+
+// Bare descriptors: each trip to the thread pool costs more than the system call it makes, and a FileHandle can
+// neither be asked for its size nor be closed without one. Both are done in place here, because they never wait:
+// the size was loaded by opening, and nothing is left to write when a file is closed.
+const openFd = promisify(fs.open)
+const writeFd = promisify(fs.write)
+const syncFdData = promisify(fs.fdatasync)
 
 type Disk = { root: string; folders: Folders; assertNoTransaction: (what: string) => void }
 type PutOptions = Parameters<Storage['put']>[2]
@@ -60,7 +68,7 @@ async function putObject(
   }
   const part = await openPart(disk, dirname(target)).catch(fail)
   try {
-    const stored = await writePart(part.handle, object, fail)
+    const stored = await writePart(part.fd, object, fail)
     await rename(part.path, target).catch(fail)
     if (object.commitName) {
       await syncFolder(dirname(target)).catch(async error => {
@@ -77,7 +85,7 @@ async function putObject(
 }
 
 async function writePart(
-  handle: FileHandle,
+  fd: number,
   object: { bytes: Buffer | AsyncIterable<Uint8Array>; maxBytes: number },
   fail: (error: unknown) => never,
 ): Promise<StoredObject> {
@@ -86,7 +94,7 @@ async function writePart(
     async write(bytes: Uint8Array): Promise<void> {
       let done = 0
       while (done < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done).catch(fail)
+        const { bytesWritten } = await writeFd(fd, bytes, done, bytes.length - done).catch(fail)
         done += bytesWritten
       }
     },
@@ -96,24 +104,24 @@ async function writePart(
     const { bytes } = object
     const stored = await (Buffer.isBuffer(bytes) ? writeBuffer(target, bytes) : writeChunks(target, bytes))
     // Data and length; the times need not be on the disk, and leaving them out is cheaper.
-    await handle.datasync().catch(fail)
+    await syncFdData(fd).catch(fail)
     return stored
   } finally {
-    await handle.close().catch(fail)
+    fs.closeSync(fd)
   }
 }
 
-async function openPart(disk: Disk, folder: string): Promise<{ handle: FileHandle; path: string }> {
+async function openPart(disk: Disk, folder: string): Promise<{ fd: number; path: string }> {
   const path = join(folder, newPartName())
   await disk.folders.ensure(folder)
   try {
-    return { handle: await open(path, 'wx', 0o640), path }
+    return { fd: await openFd(path, 'wx', 0o640), path }
   } catch (error) {
     if (!isAbsent(error)) throw error
     // Somebody removed the folder since it was made.
     disk.folders.forget(folder)
     await disk.folders.ensure(folder)
-    return { handle: await open(path, 'wx', 0o640), path }
+    return { fd: await openFd(path, 'wx', 0o640), path }
   }
 }
 
@@ -124,22 +132,23 @@ async function readObject(
 ): Promise<{ stream: Readable; sizeBytes: number } | null> {
   disk.assertNoTransaction('storage.read')
   const path = pathOf(disk, key)
-  let handle: FileHandle | null = null
+  let fd: number | null = null
   try {
-    handle = await open(path, 'r')
-    const stats = await handle.stat()
+    fd = await openFd(path, 'r')
+    const stats = fs.fstatSync(fd)
+    // A folder can be opened, too.
     if (!stats.isFile()) {
-      await handle.close()
+      fs.closeSync(fd)
       return null
     }
     const { start, end } = range ?? { start: 0, end: stats.size - 1 }
     if (range !== undefined && !(start >= 0 && start <= end && start < stats.size)) {
       throw new RangeError(`bytes ${start}-${end} lie outside an object of ${stats.size} bytes`)
     }
-    const stream = streamFile(handle, { start, end: Math.min(end, stats.size - 1), root: disk.root })
+    const stream = streamFile(fd, { start, end: Math.min(end, stats.size - 1), root: disk.root })
     return { stream, sizeBytes: stats.size }
   } catch (error) {
-    await handle?.close().catch(() => undefined)
+    if (fd !== null) fs.closeSync(fd)
     if (isAbsent(error)) return null
     throw error instanceof RangeError ? error : toStorageError(error, disk.root)
   }

@@ -5,7 +5,7 @@ import { assertImageSize } from './image-size.ts'
 
 type ImageSize = { width: number; height: number }
 
-/** What a walk wants next. Zero is allowed for both. */
+/** What a walk wants next; zero is allowed. Bytes taken are only good until the next step: they may be wiped. */
 export type WalkStep = { take: number } | { skip: number }
 /** `tail` says what must follow: nothing but padding, or data that ends with an end-of-image marker. */
 export type WalkEnd = ImageSize & { tail: 'padding' | 'end-of-image' }
@@ -13,6 +13,22 @@ export type ImageWalk = Generator<WalkStep, WalkEnd, Buffer>
 
 /** Metadata, colour profiles and provenance of real files stay below it; a scan must end somewhere. */
 const MAX_JPEG_HEADER_BYTES = 1024 * 1024
+
+/**
+ * The longest real files have some ten thousand; more only serve to keep the processor busy with tiny ones.
+ */
+const MAX_PARTS = 50_000
+/** Real encoders write at most a few between two segments. */
+const MAX_JPEG_FILL_BYTES = 1_000
+
+/** Counts the chunks or segments of one picture. */
+function createPartCount(): () => void {
+  let parts = 0
+  return () => {
+    parts++
+    if (parts > MAX_PARTS) throw new ImageRejected('the picture has too many parts')
+  }
+}
 
 /** From the signature to the IEND chunk, chunk by chunk. */
 export function* walkPng(): ImageWalk {
@@ -24,7 +40,9 @@ export function* walkPng(): ImageWalk {
   const height = head.readUInt32BE(20)
   assertImageSize(width, height)
   let dataSeen = false
+  const countPart = createPartCount()
   for (;;) {
+    countPart()
     const chunk = yield { take: 8 }
     const sizeBytes = chunk.readUInt32BE(0)
     const type = chunk.toString('latin1', 4, 8)
@@ -50,17 +68,21 @@ const noFrameMarkers = new Set([0xc4, 0xc8, 0xcc])
 export function* walkJpeg(): ImageWalk {
   yield { take: 2 }
   let seenBytes = 2
+  let fillBytes = 0
+  const countPart = createPartCount()
   let size: ImageSize | null = null
   for (;;) {
+    countPart()
     const lead = yield { take: 2 }
     seenBytes += 2
     if (lead[0] !== 0xff) throw new ImageRejected('the jpeg has a broken segment')
     let marker = lead[1] ?? 0
     // A marker may be preceded by any number of fill bytes.
-    for (; marker === 0xff && seenBytes <= MAX_JPEG_HEADER_BYTES; seenBytes++) {
+    for (; marker === 0xff && fillBytes <= MAX_JPEG_FILL_BYTES; fillBytes++) {
       marker = (yield { take: 1 })[0] ?? 0
     }
-    if (seenBytes > MAX_JPEG_HEADER_BYTES) throw new ImageRejected('the jpeg header is too long')
+    if (seenBytes > MAX_JPEG_HEADER_BYTES || fillBytes > MAX_JPEG_FILL_BYTES)
+      throw new ImageRejected('the jpeg header is too long')
     // Below 0xc0 nothing is in use but one marker of no length; restarts, a second start and an end do not belong here.
     if (marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd9)) {
       throw new ImageRejected('the jpeg has a marker out of place')
@@ -85,10 +107,10 @@ function* readJpegFrame(marker: number, sizeBytes: number): Generator<WalkStep, 
   if (!shownFrameMarkers.has(marker)) throw new ImageRejected('this kind of jpeg is not supported')
   if (sizeBytes < 8) throw new ImageRejected('the jpeg has a broken frame')
   const frame = yield { take: 5 }
-  yield { skip: sizeBytes - 7 }
   const height = frame.readUInt16BE(1)
   const width = frame.readUInt16BE(3)
   assertImageSize(width, height)
+  yield { skip: sizeBytes - 7 }
   return { width, height }
 }
 
@@ -101,7 +123,9 @@ export function* walkWebp(): ImageWalk {
   let leftBytes = riff.readUInt32LE(4) - 4
   let canvas: ImageSize | null = null
   let picture: ImageSize | null = null
+  const countPart = createPartCount()
   while (leftBytes > 0) {
+    countPart()
     if (leftBytes < 8) throw new ImageRejected('the webp has a broken chunk')
     const head = yield { take: 8 }
     leftBytes -= 8
