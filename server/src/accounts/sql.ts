@@ -101,13 +101,30 @@ export const touchKeys = statement(
    UPDATE api_key k SET last_used_at = due.at FROM due WHERE k.id = due.id RETURNING k.id`,
 )
 
-// The account a signed-in user acts for: the one chosen in the session while a member of it, else the oldest.
-export const selectSessionAccount = statement(
-  'accounts.select-session-account',
-  `SELECT m."organizationId" AS account_id
-     FROM auth.member m JOIN account a ON a.id = m."organizationId"
-    WHERE m."userId" = $1::uuid AND a.closed_at IS NULL
-    ORDER BY (m."organizationId" = $2::uuid) DESC NULLS LAST, m."createdAt", m."organizationId" LIMIT 1`,
+// One round trip: the session still lives, it is noted as used (at most once a minute), and the account its user
+// acts for: the one chosen in the session while a member of it, else the oldest. No row = no session.
+export const continueSession = statement(
+  'accounts.continue-session',
+  `WITH alive AS (
+     SELECT s.id, s."userId" AS user_id, s."activeOrganizationId" AS chosen, s."updatedAt" AS used_at
+       FROM auth.session s
+      WHERE s.id = $1::uuid AND s."expiresAt" > app_now()
+        AND s."updatedAt" > app_now() - make_interval(secs => $2::int)
+        AND s."createdAt" > app_now() - make_interval(secs => $3::int)
+   ), touched AS (
+     UPDATE auth.session s SET "updatedAt" = app_now() FROM alive
+      WHERE s.id = alive.id AND alive.used_at < app_now() - interval '1 minute'
+   )
+   SELECT alive.user_id, m."organizationId" AS account_id
+     FROM alive
+     JOIN auth.member m ON m."userId" = alive.user_id
+     JOIN account a ON a.id = m."organizationId" AND a.closed_at IS NULL
+    ORDER BY (m."organizationId" = alive.chosen) DESC NULLS LAST, m."createdAt", m."organizationId" LIMIT 1`,
+)
+
+export const removeWindow = statement(
+  'accounts.remove-window',
+  'DELETE FROM rate_window WHERE scope = $1::text',
 )
 
 export const removeOldWindows = statement(
@@ -123,4 +140,12 @@ export const removeOldSessions = statement(
 export const removeOldVerifications = statement(
   'accounts.remove-old-verifications',
   'DELETE FROM auth.verification WHERE "expiresAt" < app_now()',
+)
+
+// The account's owner: its first member, the person behind `userId` and `email` in contracts of one user.
+export const selectOwner = statement(
+  'accounts.select-owner',
+  `SELECT u.id AS user_id, u.email FROM auth.member m JOIN auth."user" u ON u.id = m."userId"
+     JOIN account a ON a.id = m."organizationId"
+    WHERE m."organizationId" = $1::uuid AND a.closed_at IS NULL ORDER BY m."createdAt", u.id LIMIT 1`,
 )

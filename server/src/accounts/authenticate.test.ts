@@ -1,0 +1,213 @@
+// Guards the door: which keys open it, how often, and how fast a revoked one is dead. Real PostgreSQL.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TestDatabase } from '../../test/database.ts'
+import { createTestDatabase, silentLog } from '../../test/database.ts'
+import { connectDatabase } from '../db/connect.ts'
+import type { Db } from '../db/db.ts'
+import { createAccount } from './accounts.ts'
+import type { RateRule } from './authenticate.ts'
+import { authenticateKey } from './authenticate.ts'
+import type { KeyInput } from './keys.ts'
+import { createKey, listKeys, revokeKey } from './keys.ts'
+import { newSecret } from './secret.ts'
+
+let database: TestDatabase
+let nodes: Db[]
+let made = 0
+const now = () => new Date()
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  const connect = () =>
+    connectDatabase({
+      url: database.appUrl,
+      maxConnections: 4,
+      statementTimeoutMs: 10_000,
+      prepare: true,
+      log: silentLog,
+    })
+  nodes = await Promise.all([connect(), connect(), connect()])
+})
+
+afterAll(async () => {
+  await Promise.all(nodes.map(node => node.close()))
+  await database.drop()
+})
+
+const firstNode = () => nodes[0] ?? database.db
+
+async function makeAccount() {
+  const needs = {
+    db: database.db,
+    now,
+    grantCredits: () => Promise.reject(new Error('no credits were asked for')),
+    hashPassword: () => Promise.reject(new Error('no password was given')),
+  }
+  const input = { email: `user${made++}@example.com`, password: null, credits: 0, signupCredits: 10 }
+  return createAccount(needs, input)
+}
+
+async function makeKey(input: Partial<KeyInput> = {}) {
+  const accountId = input.accountId ?? (await makeAccount()).accountId
+  const key = await database.db.transaction(tx => createKey({ tx, now }, { ...input, accountId }))
+  return { accountId, ...key }
+}
+
+const perMinute: RateRule = { dialect: 'getimages', per: 'key', requests: 60, windowS: 60 }
+
+async function moveClock(seconds: number) {
+  await database.ownerDb.query(
+    {
+      name: 'test_move_clock',
+      text: 'UPDATE clock_offset SET value = value + make_interval(secs => $1::float8)',
+    },
+    [seconds],
+  )
+}
+
+test('a key of any style is found with its account, scopes and caps', async () => {
+  for (const style of ['default', 'getimages', 'getimg', 'gptimage2', 'imgeo'] as const) {
+    const key = await makeKey({ style, scopes: ['admin', 'read'], inFlight: 7 })
+    const found = await authenticateKey(firstNode(), key.apiKey, null)
+    expect(found).toEqual({
+      accountId: key.accountId,
+      plan: 'free',
+      keyId: key.keyId,
+      style,
+      scopes: ['admin', 'read'],
+      inFlightCap: 7,
+      rate: null,
+    })
+  }
+})
+
+test('missing, malformed, unknown, revoked and expired keys and closed accounts are answered alike', async () => {
+  const revoked = await makeKey()
+  await database.db.transaction(tx => revokeKey(tx, revoked.keyId, revoked.accountId))
+  const expired = await makeKey({ expiresAt: new Date(now().getTime() + 3_600_000) })
+  const closed = await makeKey()
+  await database.ownerDb.query(
+    { name: 'test_close', text: 'UPDATE account SET closed_at = app_now() WHERE id = $1' },
+    [closed.accountId],
+  )
+  expect(await authenticateKey(firstNode(), expired.apiKey, null)).not.toBe(null)
+  await moveClock(3_601)
+  const presented = [null, '', 'x', newSecret('default'), revoked.apiKey, expired.apiKey, closed.apiKey]
+  for (const secret of presented) {
+    expect(await authenticateKey(firstNode(), secret, null)).toBe(null)
+    expect(await authenticateKey(firstNode(), secret, perMinute)).toBe(null)
+  }
+})
+
+test('of 300 requests at once over three nodes exactly the limit is admitted', async () => {
+  const key = await makeKey()
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, n) =>
+      authenticateKey(nodes[n % nodes.length] ?? firstNode(), key.apiKey, perMinute),
+    ),
+  )
+  const allowed = answers.filter(answer => answer?.rate?.allowed === true)
+  expect(allowed).toHaveLength(60)
+  expect(new Set(allowed.map(answer => answer?.rate?.remaining)).size).toBe(60)
+  expect(new Set(answers.map(answer => answer?.rate?.resetAt.getTime())).size).toBe(1)
+})
+
+test('the window is fixed from its first request, and a caller that waits Retry-After is admitted', async () => {
+  const key = await makeKey()
+  const rule = { ...perMinute, requests: 2 }
+  const take = async () => (await authenticateKey(firstNode(), key.apiKey, rule))?.rate
+  const first = await take()
+  expect(first).toMatchObject({ limit: 2, remaining: 1, allowed: true })
+  await moveClock(30)
+  expect(await take()).toMatchObject({ remaining: 0, allowed: true })
+  const refused = await take()
+  expect(refused).toMatchObject({ remaining: 0, allowed: false })
+  expect(refused?.resetAt).toEqual(first?.resetAt)
+  const waitSeconds = refused?.retryAfterSeconds ?? 0
+  expect(Number.isInteger(waitSeconds) && waitSeconds >= 29 && waitSeconds <= 30).toBe(true)
+  await moveClock(waitSeconds - 1.5)
+  const still = await take()
+  expect(still?.allowed).toBe(false)
+  expect(still?.retryAfterSeconds).toBeGreaterThanOrEqual(1)
+  await moveClock(still?.retryAfterSeconds ?? 0)
+  expect(await take()).toMatchObject({ remaining: 1, allowed: true })
+})
+
+test('each dialect counts by itself; an account-wide rule counts all keys of the account', async () => {
+  const one = await makeKey()
+  const two = await makeKey({ accountId: one.accountId })
+  const rule: RateRule = { dialect: 'getimg', per: 'account', requests: 3, windowS: 60 }
+  const remaining = async (secret: string, counted: RateRule) =>
+    (await authenticateKey(firstNode(), secret, counted))?.rate?.remaining
+  expect(await remaining(one.apiKey, rule)).toBe(2)
+  expect(await remaining(two.apiKey, rule)).toBe(1)
+  expect(await remaining(one.apiKey, perMinute)).toBe(59)
+  expect(await remaining(two.apiKey, perMinute)).toBe(59)
+  expect(await remaining(one.apiKey, { ...perMinute, dialect: 'native' })).toBe(59)
+  expect(await remaining(one.apiKey, rule)).toBe(0)
+})
+
+test("a key's own limit replaces the dialect's, and off writes no window", async () => {
+  const tight = await makeKey({ rate: { requests: 1, windowS: 3_600 } })
+  const rule: RateRule = { dialect: 'getimg', per: 'account', requests: 100, windowS: 60 }
+  const first = await authenticateKey(firstNode(), tight.apiKey, rule)
+  expect(first?.rate).toMatchObject({ limit: 1, remaining: 0, allowed: true, retryAfterSeconds: 3_600 })
+  expect((await authenticateKey(firstNode(), tight.apiKey, rule))?.rate?.allowed).toBe(false)
+  const free = await makeKey({ rate: 'off', inFlight: 'off' })
+  const found = await authenticateKey(firstNode(), free.apiKey, perMinute)
+  expect(found).toMatchObject({ rate: null, inFlightCap: 0 })
+  const windows = await database.ownerDb.query(
+    { name: 'test_windows', text: 'SELECT 1 FROM rate_window WHERE scope LIKE $1' },
+    [`%${free.keyId}%`],
+  )
+  expect(windows).toHaveLength(0)
+})
+
+test('a revoked key is refused at once on every node, 200 times of 200', async () => {
+  const account = await makeAccount()
+  for (let round = 0; round < 200; round++) {
+    const key = await makeKey({ accountId: account.accountId })
+    for (const node of nodes) expect(await authenticateKey(node, key.apiKey, null)).not.toBe(null)
+    await firstNode().transaction(tx => revokeKey(tx, key.keyId, null))
+    for (const node of nodes) expect(await authenticateKey(node, key.apiKey, null)).toBe(null)
+  }
+})
+
+test('the secret is nowhere in the database, and lists show its beginning only', async () => {
+  const key = await makeKey({ style: 'imgeo', name: 'Laptop', rate: { requests: 5, windowS: 60 } })
+  const [listed] = (await listKeys(database.db, key.accountId)).filter(one => one.id === key.keyId)
+  expect(listed).toMatchObject({ name: 'Laptop', rate: { requests: 5, windowS: 60 }, revokedAt: null })
+  expect(key.apiKey.startsWith(listed?.displayPrefix ?? '-')).toBe(true)
+  expect(listed?.displayPrefix).toHaveLength(12)
+  const stored = await database.ownerDb.query<{ row: string }>({
+    name: 'test_dump_keys',
+    text: 'SELECT api_key::text AS row FROM api_key',
+  })
+  expect(stored.length).toBeGreaterThan(0)
+  expect(stored.map(({ row }) => row).join('')).not.toContain(key.apiKey.slice(12))
+})
+
+test('a key is refused to a closed or absent account, and limits out of range are named', async () => {
+  const { accountId } = await makeAccount()
+  const make = (input: Partial<KeyInput>) => makeKey({ accountId, ...input })
+  await expect(make({ accountId: 'x' })).rejects.toMatchObject({ code: 'not_found' })
+  const absent = '00000000-0000-7000-8000-000000000000'
+  await expect(make({ accountId: absent })).rejects.toMatchObject({ code: 'not_found' })
+  const wrong: [Partial<KeyInput>, string][] = [
+    [{ name: 'x'.repeat(65) }, 'name'],
+    [{ name: '' }, 'name'],
+    [{ scopes: [] }, 'scopes'],
+    [{ inFlight: 0 }, 'inFlight'],
+    [{ inFlight: 1.5 }, 'inFlight'],
+    [{ rate: { requests: 0, windowS: 60 } }, 'rate'],
+    [{ rate: { requests: 1, windowS: 86_401 } }, 'rate'],
+    [{ expiresAt: new Date(0) }, 'expiresAt'],
+  ]
+  for (const [input, path] of wrong) {
+    await expect(make(input)).rejects.toMatchObject({
+      code: 'invalid_request',
+      options: { details: [{ path }] },
+    })
+  }
+  expect(await make({ name: '😀'.repeat(64) })).toHaveProperty('keyId')
+})

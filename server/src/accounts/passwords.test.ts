@@ -1,0 +1,61 @@
+// Guards how passwords are kept.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { expect, test } from 'vitest'
+import { createPasswords, PASSWORD_COST } from './passwords.ts'
+
+const cheap = { log2N: 10, r: 8, p: 1 }
+
+test('a stored password has the promised cost and a salt of its own', async () => {
+  expect(PASSWORD_COST).toEqual({ log2N: 17, r: 8, p: 1 })
+  const passwords = createPasswords()
+  const [one, two] = await Promise.all([passwords.hash('correct horse'), passwords.hash('correct horse')])
+  expect(one).toMatch(/^scrypt\$17\$8\$1\$/)
+  expect(one).not.toBe(two)
+  expect(one).not.toContain('correct')
+})
+
+test('only the right password verifies, also one of 1,000 characters', async () => {
+  const passwords = createPasswords({ cost: cheap })
+  for (const password of ['correct horse', 'é'.repeat(1_000)]) {
+    const stored = await passwords.hash(password)
+    expect(await passwords.verify(stored, password)).toBe(true)
+    expect(await passwords.verify(stored, `${password}x`)).toBe(false)
+    expect(await passwords.verify(stored, password.slice(0, -1))).toBe(false)
+  }
+})
+
+test('a damaged or foreign hash verifies nothing and asks for no absurd memory', async () => {
+  const passwords = createPasswords({ cost: cheap })
+  const stored = await passwords.hash('correct horse')
+  for (const bad of ['', 'x', stored.slice(0, -1), stored.replace('scrypt$10', 'scrypt$30'), 'salt:hash']) {
+    expect(await passwords.verify(bad, 'correct horse')).toBe(false)
+  }
+})
+
+test('a right password stored at another cost is hashed again, a wrong one is not', async () => {
+  const old = await createPasswords({ cost: cheap }).hash('correct horse')
+  const renewed: string[] = []
+  const passwords = createPasswords({
+    cost: { log2N: 11, r: 8, p: 1 },
+    onOutdated: async (stored, fresh) => {
+      expect(stored).toBe(old)
+      renewed.push(fresh)
+    },
+  })
+  expect(await passwords.verify(old, 'wrong')).toBe(false)
+  expect(renewed).toHaveLength(0)
+  expect(await passwords.verify(old, 'correct horse')).toBe(true)
+  expect(renewed[0]).toMatch(/^scrypt\$11\$/)
+  expect(await passwords.verify(renewed[0] ?? '', 'correct horse')).toBe(true)
+  expect(renewed).toHaveLength(1)
+})
+
+test('twenty sign-ins at once do not hold up the event loop', async () => {
+  const passwords = createPasswords({ cost: { log2N: 14, r: 8, p: 1 } })
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
+  await Promise.all(Array.from({ length: 20 }, () => passwords.hash('correct horse')))
+  delay.disable()
+  // One synchronous hash at this cost takes 40 ms and twenty 800 ms; the bound leaves room for a busy machine.
+  expect(delay.percentile(99) / 1e6).toBeLessThan(200)
+})

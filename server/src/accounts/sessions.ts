@@ -1,0 +1,217 @@
+// Sign-in by e-mail and password, and sessions. Better Auth does the protocol; only the three paths named here are
+// open, whatever else the library can do, and a session is asked of the database every time.
+import { betterAuth } from 'better-auth'
+import type { AuthPool } from '../db/auth-pool.ts'
+import type { Db } from '../db/db.ts'
+import { newId } from '../ids.ts'
+import type { Log } from '../log.ts'
+import { isLoopbackHost } from '../loopback.ts'
+import { normalizeEmail } from './accounts.ts'
+import type { CookieRules } from './cookies.ts'
+import { cookieRulesFor, findCookie, isSameOrigin, writeCookie } from './cookies.ts'
+import { createPasswords, PASSWORD_MAX_LENGTH } from './passwords.ts'
+import type { SignInTry } from './sign-in-limit.ts'
+import { DEVICE_COOKIE_MAX_AGE_S, forgetSignInTries, newDevice, takeSignInTry } from './sign-in-limit.ts'
+import * as sql from './sql.ts'
+
+export const AUTH_PATH = '/api/auth'
+/** A session ends so long after sign-in, used or not. */
+export const SESSION_MAX_S = 12 * 3_600
+/** A session unused for so long is over. */
+export const SESSION_IDLE_S = 30 * 60
+/** An address, a password and their names fit in this several times over. */
+const BODY_MAX_BYTES = 16_384
+/** Where the caller's address is handed to the library; whatever the caller wrote there is dropped. */
+const ADDRESS_HEADER = 'x-darkroom-client-address'
+
+export type SessionNeeds = {
+  db: Db
+  pool: AuthPool
+  now: () => Date
+  log: Log
+  /** At least 32 characters; see loadAuthSecret. */
+  secret: string
+  /** The origin people see, such as `https://images.example.com`. */
+  publicUrl: string
+  allowInsecureCookies: boolean
+}
+
+export type Session = { userId: string; accountId: string }
+
+export type Sessions = {
+  /** Serves everything below AUTH_PATH. The address is the caller's, or null when it is not known. */
+  handler(request: Request, clientAddress?: string | null): Promise<Response>
+  /** Who is signed in, and for which account; null when nobody is. */
+  findSession(headers: Headers): Promise<Session | null>
+  /** Whether a request with a session cookie may change something. */
+  mayChange(headers: Headers): boolean
+}
+
+function refuse(
+  status: number,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json({ code, message }, { status, headers: { 'cache-control': 'no-store', ...headers } })
+}
+
+/** On this machine its names are one origin to the people who type them. */
+function trustedOriginsFor(publicUrl: string): string[] {
+  const url = new URL(publicUrl)
+  if (!isLoopbackHost(url.hostname)) return [url.origin]
+  const port = url.port === '' ? '' : `:${url.port}`
+  return [
+    ...new Set([
+      url.origin,
+      ...['localhost', '127.0.0.1', '[::1]'].map(host => `${url.protocol}//${host}${port}`),
+    ]),
+  ]
+}
+
+function buildAuth(needs: SessionNeeds, rules: CookieRules, trustedOrigins: string[]) {
+  const passwords = createPasswords({
+    onOutdated: async (stored, fresh) => {
+      await needs.db.query(sql.replacePassword, [stored, fresh])
+    },
+  })
+  return betterAuth({
+    appName: 'Darkroom',
+    baseURL: new URL(needs.publicUrl).origin,
+    basePath: AUTH_PATH,
+    secret: needs.secret,
+    trustedOrigins,
+    database: needs.pool,
+    telemetry: { enabled: false },
+    logger: { level: 'error', log: (_level, message) => needs.log.warn({}, `auth: ${message}`) },
+    user: { modelName: 'auth.user' },
+    account: { modelName: 'auth.account' },
+    verification: { modelName: 'auth.verification' },
+    session: {
+      modelName: 'auth.session',
+      expiresIn: SESSION_MAX_S,
+      disableSessionRefresh: true,
+      additionalFields: { activeOrganizationId: { type: 'string', required: false, input: false } },
+    },
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: true,
+      password: { hash: passwords.hash, verify: ({ hash, password }) => passwords.verify(hash, password) },
+    },
+    rateLimit: {
+      enabled: true,
+      storage: 'database',
+      modelName: 'auth.rateLimit',
+      // Sign-in has a finer limit of ours (sign-in-limit.ts); this one bounds the requests of one address.
+      customRules: {
+        '/sign-in/email': request => (request.headers.has(ADDRESS_HEADER) ? { window: 60, max: 120 } : false),
+        '/sign-out': false,
+        '/get-session': false,
+      },
+    },
+    advanced: {
+      // Both are switched off by the library in tests unless said, and neither ever may be.
+      disableCSRFCheck: false,
+      disableOriginCheck: false,
+      useSecureCookies: false,
+      defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', secure: rules.secure, path: '/' },
+      cookies: { session_token: { name: rules.sessionName } },
+      ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
+      database: { generateId: () => newId(needs.now) },
+    },
+  })
+}
+
+type SignInBody = { text: string; email: string }
+
+/** The body of a sign-in, or the refusal. Only JSON: a form of another site cannot send that type. */
+async function readSignIn(request: Request): Promise<SignInBody | Response> {
+  if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
+    return refuse(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send JSON with content-type application/json.')
+  }
+  const chunks: Uint8Array[] = []
+  let sizeBytes = 0
+  for await (const chunk of request.body ?? []) {
+    sizeBytes += chunk.length
+    if (sizeBytes > BODY_MAX_BYTES) return refuse(413, 'PAYLOAD_TOO_LARGE', 'The body is too large.')
+    chunks.push(chunk)
+  }
+  const text = Buffer.concat(chunks).toString('utf8')
+  const invalid = () => refuse(400, 'INVALID_BODY', 'Send {"email": "…", "password": "…"}.')
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    return invalid()
+  }
+  if (typeof body !== 'object' || body === null || !('email' in body) || !('password' in body))
+    return invalid()
+  const { email, password } = body
+  if (typeof email !== 'string' || typeof password !== 'string' || password.length > PASSWORD_MAX_LENGTH) {
+    return invalid()
+  }
+  return { text, email: normalizeEmail(email) }
+}
+
+/** Opens sign-in, sign-out and the session look-up. Connects to nothing before the first request. */
+export function createSessions(needs: SessionNeeds): Sessions {
+  const rules = cookieRulesFor(needs.publicUrl, needs.allowInsecureCookies)
+  const trustedOrigins = trustedOriginsFor(needs.publicUrl)
+  const auth = buildAuth(needs, rules, trustedOrigins)
+
+  const signIn = async (request: Request, address: string | null): Promise<Response> => {
+    if (!rules.allowed) {
+      const hint = 'Sign-in needs https: set PUBLIC_URL to an https origin, or ALLOW_INSECURE_COOKIES=on.'
+      return refuse(403, 'INSECURE_ORIGIN', hint)
+    }
+    const body = await readSignIn(request)
+    if (body instanceof Response) return body
+    const device = findCookie(request.headers.get('cookie'), rules.deviceName)
+    const attempt: SignInTry = { email: body.email, device, address }
+    const waitSeconds = await takeSignInTry(needs.db, needs.secret, attempt)
+    if (waitSeconds !== null) {
+      const headers = { 'retry-after': String(waitSeconds) }
+      return refuse(429, 'TOO_MANY_ATTEMPTS', 'Too many attempts to sign in. Wait and try again.', headers)
+    }
+    const response = await auth.handler(
+      new Request(request.url, { method: 'POST', headers: request.headers, body: body.text }),
+    )
+    if (!response.ok) return response
+    await forgetSignInTries(needs.db, needs.secret, attempt)
+    const cookie = { name: rules.deviceName, value: newDevice(needs.secret, body.email) }
+    response.headers.append(
+      'set-cookie',
+      writeCookie(rules, { ...cookie, maxAgeSeconds: DEVICE_COOKIE_MAX_AGE_S }),
+    )
+    return response
+  }
+
+  const findSession = async (headers: Headers): Promise<Session | null> => {
+    // Most callers have no cookie of ours; they cost nothing.
+    if (findCookie(headers.get('cookie'), rules.sessionName) === null) return null
+    const found = await auth.api.getSession({ headers })
+    if (found === null) return null
+    const values = [found.session.id, SESSION_IDLE_S, SESSION_MAX_S]
+    const [row] = await needs.db.query<{ user_id: string; account_id: string }>(sql.continueSession, values)
+    return row === undefined ? null : { userId: row.user_id, accountId: row.account_id }
+  }
+
+  const handler = async (request: Request, clientAddress: string | null = null): Promise<Response> => {
+    const route = `${request.method} ${new URL(request.url).pathname}`
+    const headers = new Headers(request.headers)
+    headers.delete(ADDRESS_HEADER)
+    if (clientAddress !== null) headers.set(ADDRESS_HEADER, clientAddress)
+    const clean = new Request(request, { headers })
+    if (route === `GET ${AUTH_PATH}/get-session`) {
+      return (await findSession(headers)) === null ? Response.json(null) : auth.handler(clean)
+    }
+    if (route !== `POST ${AUTH_PATH}/sign-in/email` && route !== `POST ${AUTH_PATH}/sign-out`) {
+      return refuse(404, 'NOT_FOUND', 'There is no such thing here.')
+    }
+    if (!isSameOrigin(headers, trustedOrigins))
+      return refuse(403, 'INVALID_ORIGIN', 'This origin may not do that.')
+    return route.endsWith('/sign-out') ? auth.handler(clean) : signIn(clean, clientAddress)
+  }
+
+  return { handler, findSession, mayChange: headers => isSameOrigin(headers, trustedOrigins) }
+}

@@ -1,0 +1,67 @@
+// Reads the values of command-line options. A mistake is a usage error: it names what is allowed.
+import { InvalidArgumentError, Option } from 'commander'
+import type { KeyScope, RateOverride } from '../accounts/keys.ts'
+import { keyScopes, RATE_WINDOW_MAX_S } from '../accounts/keys.ts'
+import { keyStyles } from '../accounts/secret.ts'
+
+const unitSeconds: Readonly<Record<string, number>> = {
+  s: 1,
+  sec: 1,
+  m: 60,
+  min: 60,
+  h: 3_600,
+  hour: 3_600,
+  d: 86_400,
+  day: 86_400,
+}
+
+export function parseInteger(text: string): number {
+  if (!/^[+-]?\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.')
+  return Number(text)
+}
+
+export function parseWindowSeconds(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{0,6})([a-z]+)$/.exec(text) ?? []
+  const seconds = (count === '' ? 1 : Number(count)) * (unitSeconds[unit] ?? Number.NaN)
+  if (seconds >= 1 && seconds <= RATE_WINDOW_MAX_S) return seconds
+  throw new InvalidArgumentError('The window is a time such as 60s, 1min, 1h, up to 1d.')
+}
+
+/** `600/1h`, or `off`. */
+export function parseRate(text: string): RateOverride {
+  if (text === 'off') return 'off'
+  const [requests = '', window, ...rest] = text.split('/')
+  if (window === undefined || rest.length > 0 || !/^[1-9]\d{0,8}$/.test(requests)) {
+    throw new InvalidArgumentError('Give requests and window such as 600/1h, or off.')
+  }
+  return { requests: Number(requests), windowS: parseWindowSeconds(window) }
+}
+
+/** A positive number, or `off`. */
+export function parseInFlight(text: string): number | 'off' {
+  if (text === 'off') return 'off'
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Give a positive whole number, or off.')
+}
+
+export function parseScopes(text: string): KeyScope[] {
+  const scopes = text.split(',').map(word => keyScopes.find(scope => scope === word.trim()))
+  const known = scopes.filter(scope => scope !== undefined)
+  if (known.length === scopes.length) return [...new Set(known)]
+  throw new InvalidArgumentError(`Give some of ${keyScopes.join(', ')}, separated by commas.`)
+}
+
+export function parseTime(text: string): Date {
+  const time = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text)
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time
+  throw new InvalidArgumentError('Give a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z.')
+}
+
+/** An option that names a key style. */
+export function styleOption(flag: string): Option {
+  return new Option(`${flag} <style>`, 'prefix of the key').choices([...keyStyles]).default('default')
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'answer with one JSON document')
+}

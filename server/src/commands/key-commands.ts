@@ -1,0 +1,108 @@
+// `keys create`, `keys list` and `keys revoke`.
+import type { Command } from 'commander'
+import { getAccount } from '../accounts/accounts.ts'
+import type { ApiKey, KeyScope, RateOverride } from '../accounts/keys.ts'
+import { createKey, listKeys, revokeKey } from '../accounts/keys.ts'
+import type { KeyStyle } from '../accounts/secret.ts'
+import { jsonOption, parseInFlight, parseRate, parseScopes, parseTime, styleOption } from './arguments.ts'
+import type { CommandIo } from './needs.ts'
+import { withDatabase } from './needs.ts'
+import { answer, layOutTable, showTime } from './present.ts'
+
+type CreateOptions = {
+  account: string
+  style: KeyStyle
+  name?: string
+  scopes?: KeyScope[]
+  rate?: RateOverride
+  inFlight?: number | 'off'
+  expires?: Date
+  json?: true
+}
+
+async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
+  const made = await withDatabase(io, ({ db, now }) =>
+    db.transaction(tx =>
+      createKey(
+        { tx, now },
+        {
+          accountId: options.account,
+          style: options.style,
+          rate: options.rate ?? null,
+          inFlight: options.inFlight ?? null,
+          expiresAt: options.expires ?? null,
+          ...(options.name === undefined ? {} : { name: options.name }),
+          ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
+        },
+      ),
+    ),
+  )
+  const lines = [`key      ${made.keyId}`, `API key  ${made.apiKey}`, 'The key is shown this once.']
+  answer(io, options.json === true, { document: made, lines })
+}
+
+function showRate(rate: RateOverride): string {
+  return rate === null ? '–' : rate === 'off' ? 'off' : `${rate.requests}/${rate.windowS}s`
+}
+
+function showState(key: ApiKey, now: Date): string {
+  if (key.revokedAt !== null) return 'revoked'
+  return key.expiresAt !== null && key.expiresAt <= now ? 'expired' : 'live'
+}
+
+async function runList(io: CommandIo, options: { account: string; json?: true }): Promise<void> {
+  const { keys, at } = await withDatabase(io, async ({ db, now }) => {
+    await getAccount(db, options.account)
+    return { keys: await listKeys(db, options.account), at: now() }
+  })
+  const rows = keys.map(key => [
+    key.id,
+    key.displayPrefix,
+    key.name,
+    key.scopes.join(','),
+    showRate(key.rate),
+    String(key.inFlight ?? '–'),
+    showTime(key.lastUsedAt),
+    showState(key, at),
+  ])
+  const lines = layOutTable(
+    ['key', 'begins', 'name', 'scopes', 'rate', 'in flight', 'last used', 'state'],
+    rows,
+  )
+  answer(io, options.json === true, { document: { keys }, lines })
+}
+
+async function runRevoke(io: CommandIo, keyId: string, options: { json?: true }): Promise<void> {
+  await withDatabase(io, ({ db }) => db.transaction(tx => revokeKey(tx, keyId, null)))
+  const lines = ['Revoked. The key is refused from now on, everywhere.']
+  answer(io, options.json === true, { document: { keyId, revoked: true }, lines })
+}
+
+/** Adds the group `keys`. */
+export function addKeyCommands(program: Command, io: CommandIo): void {
+  const keys = program.command('keys').description('API keys')
+  keys
+    .command('create')
+    .description('make an API key; its secret is shown once')
+    .requiredOption('--account <account>', 'account it belongs to')
+    .addOption(styleOption('--style'))
+    .option('--name <text>', 'name of up to 64 characters')
+    .option('--scopes <list>', 'generate,read or admin; default generate,read', parseScopes)
+    .option('--rate <limit>', 'requests per window such as 600/1h, or off', parseRate)
+    .option('--in-flight <limit>', 'generations at once, or off', parseInFlight)
+    .option('--expires <time>', 'when it ends', parseTime)
+    .addOption(jsonOption())
+    .action((options: CreateOptions) => runCreate(io, options))
+  keys
+    .command('list')
+    .description('list the keys of an account')
+    .requiredOption('--account <account>', 'account they belong to')
+    .addOption(jsonOption())
+    .action((options: { account: string; json?: true }) => runList(io, options))
+  keys
+    .command('revoke')
+    .description('end a key at once')
+    .argument('<key>', 'id of the key')
+    .addOption(jsonOption())
+    .action((keyId: string, options: { json?: true }) => runRevoke(io, keyId, options))
+}

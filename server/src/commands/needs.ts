@@ -1,0 +1,88 @@
+// What the commands are lent by main.ts, opened only when a command asks: a command that needs no database must
+// work without one.
+import type { Config } from '../config.ts'
+import type { adjustCredits, findViolations, grantCredits } from '../credits/ledger.ts'
+import type { Db } from '../db/db.ts'
+import type { OutboundClient } from '../outbound.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export type DatabaseNeeds = {
+  /** Migrated. With the embedded database a running one is joined, else one is started until close. */
+  db: Db
+  now: () => Date
+  ledger: {
+    grantCredits: typeof grantCredits
+    adjustCredits: typeof adjustCredits
+    findViolations: typeof findViolations
+  }
+  /** Settings of the server under which an acknowledged commit could be lost; empty = none. */
+  findSettingFaults(db: Db): Promise<string[]>
+  close(): Promise<void>
+}
+
+export type ModelRow = {
+  id: string
+  name: string
+  /** Surfaces that list it. */
+  dialects: readonly string[]
+  /** Whether it can be used now. */
+  offered: boolean
+  /** What to know, such as a successor that serves it. */
+  notes: readonly string[]
+}
+
+export type OutsideNeeds = {
+  models: {
+    list(): readonly ModelRow[]
+    /** Mistakes that stop the service, and things that will need care. */
+    check(): { problems: readonly string[]; warnings: readonly string[] }
+  }
+  /** Those with a key. */
+  providers: readonly Provider[]
+  http: OutboundClient
+  storage: Storage
+  close(): Promise<void>
+}
+
+export type CommandIo = {
+  writeOut(text: string): void
+  writeError(text: string): void
+  /** Standard input to its end. */
+  readInput(): Promise<string>
+  /** Throws ConfigError. */
+  loadConfig(): Config
+  openDatabase(config: Config): Promise<DatabaseNeeds>
+  openOutside(config: Config): Promise<OutsideNeeds>
+  /** Each resolves when the role has ended by itself or by a signal. */
+  roles: Readonly<Record<'serve' | 'work' | 'all', () => Promise<void>>>
+  /** Names of the migrations it applied. */
+  migrate(config: Config): Promise<readonly string[]>
+}
+
+/** Runs with the database open and closes it whatever happens. */
+export async function withDatabase<Result>(
+  io: CommandIo,
+  run: (needs: DatabaseNeeds & { config: Config }) => Promise<Result>,
+): Promise<Result> {
+  const config = io.loadConfig()
+  const needs = await io.openDatabase(config)
+  try {
+    return await run({ ...needs, config })
+  } finally {
+    await needs.close()
+  }
+}
+
+/** Runs with storage, models and providers open and closes them whatever happens. */
+export async function withOutside<Result>(
+  io: CommandIo,
+  run: (needs: OutsideNeeds) => Promise<Result> | Result,
+): Promise<Result> {
+  const needs = await io.openOutside(io.loadConfig())
+  try {
+    return await run(needs)
+  } finally {
+    await needs.close()
+  }
+}

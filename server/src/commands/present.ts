@@ -1,0 +1,42 @@
+// How commands answer: one JSON document with --json, else lines for people.
+import { ConfigError } from '../config.ts'
+import { AppError } from '../errors.ts'
+import { scrubSecrets } from '../log.ts'
+import type { CommandIo } from './needs.ts'
+
+/** Writes exactly one document, or the lines. */
+export function answer(
+  io: CommandIo,
+  json: boolean,
+  shown: { document: unknown; lines: readonly string[] },
+): void {
+  io.writeOut(json ? `${JSON.stringify(shown.document)}\n` : shown.lines.map(line => `${line}\n`).join(''))
+}
+
+/** Lines of a table whose columns are as wide as their widest cell. */
+export function layOutTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
+  return all.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Times of lists: UTC to the minute. */
+export function showTime(time: Date | null): string {
+  return time === null ? '–' : `${time.toISOString().slice(0, 16).replace('T', ' ')}Z`
+}
+
+/** What went wrong, for people; never a stack, never a secret. */
+export function describeError(error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  if (error instanceof AppError) {
+    const details = error.options.details?.map(detail => `  ${detail.path}: ${detail.message}`) ?? []
+    const cause = error.options.cause instanceof Error ? [`  ${error.options.cause.message}`] : []
+    return scrubSecrets([error.message, ...details, ...cause].join('\n'))
+  }
+  return scrubSecrets(error instanceof Error && error.message !== '' ? error.message : String(error))
+}

@@ -1,0 +1,216 @@
+// The configuration: every environment variable read once, parsed, contradictions refused. Nothing else in the
+// service may read the environment.
+import { join, resolve } from 'node:path'
+import type { LogLevel } from './log.ts'
+import { logLevels } from './log.ts'
+import { isLoopbackHost } from './loopback.ts'
+import type { SandboxState } from './sandbox.ts'
+import { decideSandbox } from './sandbox.ts'
+import type { Environment, SettingReader } from './setting-values.ts'
+import { createSettingReader } from './setting-values.ts'
+
+export type ProviderConfig = { apiKey: string; baseUrl: string }
+export type OpenAiConfig = ProviderConfig & { organization: string | null; project: string | null }
+
+export type DatabaseConfig = {
+  /** Runtime role; may be pooled. */
+  url: string
+  /** Role that owns the tables. */
+  ownerUrl: string
+  /** Straight to PostgreSQL. */
+  directUrl: string
+}
+
+export type Config = {
+  host: string
+  port: number
+  /** Null = unset; see publicOrigin. */
+  publicUrl: string | null
+  filesUrl: string | null
+  maxBodyBytes: number
+  interimResponses: boolean
+  trustedProxies: number
+  /** Absolute. */
+  dataDir: string
+  /** Null = embedded. */
+  database: DatabaseConfig | null
+  dbPrepare: boolean
+  dbPoolSize: number
+  storageUrl: string
+  /** Each is null without a key. */
+  providers: { openai: OpenAiConfig | null; google: ProviderConfig | null }
+  outboundAllow: string[]
+  signupCredits: number
+  /** Micro-dollars for one credit: 10,000 = $0.01. */
+  creditPriceUsdMicro: number
+  sandbox: SandboxState
+  catalogFile: string | null
+  paymentSecretKey: string | null
+  smtpUrl: string | null
+  workerConcurrency: number
+  queueBound: number
+  deadlineSyncMs: number
+  deadlineAsyncMs: number
+  shutdownGraceMs: number
+  logLevel: LogLevel
+  logPrompts: boolean
+  metricsToken: string | null
+  authSecret: string | null
+  allowInsecureCookies: boolean
+}
+
+/** Everything that is wrong with the environment, each line naming its variable. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(`The configuration is wrong:\n${problems.map(problem => `  - ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/** Far above any sensible gift, far below what an integer holds exactly. */
+const CREDITS_MAX = 1_000_000_000
+/** 32 letters of 62 carry 190 bits; shorter secrets can be guessed offline from a cookie. */
+const AUTH_SECRET_MIN_LENGTH = 32
+
+function readDatabase(read: SettingReader): DatabaseConfig | null {
+  const schemes = ['postgres', 'postgresql']
+  const url = read.url('DATABASE_URL', schemes)
+  const directUrl = read.url('DATABASE_DIRECT_URL', schemes)
+  const ownerUrl = read.url('DATABASE_OWNER_URL', schemes)
+  if (url === null) {
+    for (const name of ['DATABASE_DIRECT_URL', 'DATABASE_OWNER_URL']) {
+      if (read.isSet(name)) read.problems.push(`${name} is set without DATABASE_URL: set both or neither`)
+    }
+    return null
+  }
+  if (!read.flag('DB_PREPARE') && directUrl === null) {
+    read.problems.push(
+      'DB_PREPARE is off, for a pooled database, without DATABASE_DIRECT_URL: set the direct one too',
+    )
+  }
+  return { url, directUrl: directUrl ?? url, ownerUrl: ownerUrl ?? directUrl ?? url }
+}
+
+function readProvider(read: SettingReader, prefix: 'OPENAI' | 'GEMINI'): ProviderConfig | null {
+  const apiKey = read.text(`${prefix}_API_KEY`)
+  const baseUrl = read.url(`${prefix}_BASE_URL`, ['http', 'https'])
+  if (apiKey === null && read.isSet(`${prefix}_BASE_URL`)) {
+    read.problems.push(
+      `${prefix}_BASE_URL is set without ${prefix}_API_KEY: set both (any key, if the engine wants none)`,
+    )
+  }
+  return apiKey === null || baseUrl === null ? null : { apiKey, baseUrl }
+}
+
+function readProviders(read: SettingReader): Config['providers'] {
+  const openai = readProvider(read, 'OPENAI')
+  const organization = read.text('OPENAI_ORGANIZATION')
+  const project = read.text('OPENAI_PROJECT')
+  return {
+    openai: openai === null ? null : { ...openai, organization, project },
+    google: readProvider(read, 'GEMINI'),
+  }
+}
+
+function readStorageUrl(read: SettingReader, dataDir: string): string {
+  const url = read.text('STORAGE_URL') ?? `file:${join(dataDir, 'images')}`
+  if (!/^(file:.+|s3:\/\/.+)$/.test(url))
+    read.problems.push('STORAGE_URL must be file:<folder> or s3://<bucket>')
+  return url
+}
+
+function readAuthSecret(read: SettingReader): string | null {
+  const secret = read.text('AUTH_SECRET')
+  if (secret !== null && secret.length < AUTH_SECRET_MIN_LENGTH) {
+    read.problems.push(`AUTH_SECRET must be a random text of ${AUTH_SECRET_MIN_LENGTH} letters or more`)
+  }
+  return secret
+}
+
+function readDeadlines(read: SettingReader) {
+  const sync = read.integer('GENERATION_DEADLINE_SYNC_S', { min: 5, max: 3_600 })
+  const async_ = read.integer('GENERATION_DEADLINE_ASYNC_S', { min: 5, max: 86_400 })
+  if (async_ < sync) {
+    read.problems.push('GENERATION_DEADLINE_ASYNC_S must not be below GENERATION_DEADLINE_SYNC_S')
+  }
+  return { deadlineSyncMs: sync * 1000, deadlineAsyncMs: async_ * 1000 }
+}
+
+function readWork(read: SettingReader) {
+  return {
+    workerConcurrency: read.integer('WORKER_CONCURRENCY', { min: 1, max: 1_000 }),
+    queueBound: read.integer('QUEUE_BOUND', { min: 1, max: 1_000_000 }),
+    ...readDeadlines(read),
+    shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
+    logLevel: read.choice('LOG_LEVEL', logLevels),
+    logPrompts: read.flag('LOG_PROMPTS'),
+    metricsToken: read.text('METRICS_TOKEN'),
+  }
+}
+
+function readListening(read: SettingReader) {
+  const publicUrl = read.origin('PUBLIC_URL')
+  const filesUrl = read.origin('FILES_URL')
+  if (filesUrl !== null && publicUrl === null) {
+    read.problems.push('FILES_URL is set without PUBLIC_URL: set both, or leave files on the public origin')
+  }
+  return {
+    host: read.text('HOST') ?? '127.0.0.1',
+    port: read.integer('PORT', { min: 0, max: 65_535 }),
+    publicUrl,
+    filesUrl,
+    maxBodyBytes: read.sizeBytes('MAX_BODY'),
+    interimResponses: read.flag('INTERIM_RESPONSES'),
+    trustedProxies: read.integer('TRUSTED_PROXIES', { min: 0, max: 10 }),
+  }
+}
+
+/** Parses an environment. Throws ConfigError with every problem at once. Reads no file and no clock. */
+export function readConfig(env: Environment): Config {
+  const read = createSettingReader(env)
+  const listening = readListening(read)
+  const dataDir = resolve(read.text('DARKROOM_DATA') ?? 'data')
+  const providers = readProviders(read)
+  const paymentSecretKey = read.text('STRIPE_SECRET_KEY')
+  const configured = Object.entries(providers).flatMap(([name, provider]) =>
+    provider === null ? [] : [name],
+  )
+  const config: Config = {
+    ...listening,
+    dataDir,
+    database: readDatabase(read),
+    dbPrepare: read.flag('DB_PREPARE'),
+    dbPoolSize: read.integer('DB_POOL_SIZE', { min: 2, max: 500 }),
+    storageUrl: readStorageUrl(read, dataDir),
+    providers,
+    outboundAllow: read.targets('OUTBOUND_ALLOW'),
+    signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
+    creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
+    sandbox: decideSandbox({
+      setting: read.choice('DARKROOM_SANDBOX', ['auto', 'on', 'off']),
+      providers: configured,
+      hasPaymentKey: paymentSecretKey !== null,
+      isLocal: listening.publicUrl === null || isLoopbackHost(new URL(listening.publicUrl).hostname),
+    }),
+    catalogFile: read.text('DARKROOM_CATALOG'),
+    paymentSecretKey,
+    smtpUrl: read.url('SMTP_URL', ['smtp', 'smtps']),
+    ...readWork(read),
+    authSecret: readAuthSecret(read),
+    allowInsecureCookies: read.flag('ALLOW_INSECURE_COOKIES'),
+  }
+  if (read.problems.length > 0) throw new ConfigError([...new Set(read.problems)])
+  return config
+}
+
+/** The configuration of this process. */
+export function loadConfig(): Config {
+  return readConfig(process.env)
+}
+
+/** The origin in links, once the port is known. */
+export function publicOrigin(config: Pick<Config, 'publicUrl'>, port: number): string {
+  return config.publicUrl ?? `http://127.0.0.1:${port}`
+}

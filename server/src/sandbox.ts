@@ -1,0 +1,47 @@
+// Whether the sandbox is on. It draws pictures that look paid for, so it must never be on where somebody could
+// take it for the real service: any sign of production switches the automatic one off.
+
+export type SandboxFacts = {
+  setting: 'auto' | 'on' | 'off'
+  /** Names of the providers that have a key. */
+  providers: readonly string[]
+  hasPaymentKey: boolean
+  /** PUBLIC_URL is unset or names this machine. */
+  isLocal: boolean
+}
+
+export type SandboxState = {
+  on: boolean
+  /** Why, in a sentence for the operator. */
+  reason: string
+  /** Something the operator probably did not intend; logged at start and shown by doctor. */
+  warning: string | null
+}
+
+/** Decides once, at start. */
+export function decideSandbox(facts: SandboxFacts): SandboxState {
+  const { providers, hasPaymentKey, isLocal } = facts
+  if (facts.setting === 'off') {
+    const nothing =
+      providers.length === 0 ? 'No provider has a key, so only the built-in model is offered.' : null
+    return { on: false, reason: 'DARKROOM_SANDBOX is off.', warning: nothing }
+  }
+  if (facts.setting === 'on') {
+    const earnest = providers.length > 0 || hasPaymentKey || !isLocal
+    const warning =
+      'The sandbox is forced on in what looks like a real installation: nothing reaches a provider.'
+    return { on: true, reason: 'DARKROOM_SANDBOX is on.', warning: earnest ? warning : null }
+  }
+  if (providers.length > 0) {
+    return { on: false, reason: `Providers have a key: ${providers.join(', ')}.`, warning: null }
+  }
+  const cause = hasPaymentKey ? 'STRIPE_SECRET_KEY is set' : isLocal ? null : 'PUBLIC_URL is not this machine'
+  if (cause === null) {
+    return { on: true, reason: 'No provider has a key, and only this machine is served.', warning: null }
+  }
+  return {
+    on: false,
+    reason: `${cause}.`,
+    warning: `No provider has a key and the sandbox stays off because ${cause}: only the built-in model is offered. Set a provider's key, or DARKROOM_SANDBOX=on to rehearse.`,
+  }
+}

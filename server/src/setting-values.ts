@@ -1,0 +1,122 @@
+// Reads single values out of the environment. Every mistake is collected with the variable's name and what is
+// allowed, so that one start tells about all of them.
+import { settingGroups } from './settings.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const defaults = new Map(settingGroups.flatMap(group => group.settings.map(one => [one.name, one.default])))
+
+const sizeUnits: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+export type SettingReader = {
+  problems: string[]
+  /** The value or its default; null when both are empty. */
+  text(name: string): string | null
+  isSet(name: string): boolean
+  integer(name: string, range: { min: number; max: number }): number
+  choice<Value extends string>(name: string, values: readonly Value[]): Value
+  flag(name: string): boolean
+  /** An origin: scheme, host, port; nothing behind it. */
+  origin(name: string): string | null
+  url(name: string, schemes: readonly string[]): string | null
+  /** A decimal number of dollars as integer micro-dollars. */
+  usdMicro(name: string): number
+  /** A size such as 64MiB, in bytes. */
+  sizeBytes(name: string): number
+  /** `host:port` targets. */
+  targets(name: string): string[]
+}
+
+type Refuse = (name: string, allowed: string) => void
+
+function parseUrl(text: string, schemes: readonly string[]): URL | null {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && schemes.includes(url.protocol.replace(':', '')) && url.hostname !== '' ? url : null
+}
+
+function parseOrigin(text: string): string | null {
+  const url = parseUrl(text, ['http', 'https'])
+  const bare =
+    url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === ''
+  return bare ? url.origin : null
+}
+
+function parseTarget(text: string): boolean {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[2])
+  return port >= 1 && port <= 65_535
+}
+
+function numberReaders(text: SettingReader['text'], refuse: Refuse) {
+  return {
+    integer(name: string, { min, max }: { min: number; max: number }): number {
+      const given = text(name) ?? ''
+      const value = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN
+      if (value >= min && value <= max) return value
+      refuse(name, `a whole number from ${min} to ${max}`)
+      return min
+    },
+    usdMicro(name: string): number {
+      const match = /^(\d{1,6})(?:\.(\d{1,6}))?$/.exec(text(name) ?? '')
+      const micro =
+        match === null ? 0 : Number(match[1]) * 1_000_000 + Number((match[2] ?? '').padEnd(6, '0'))
+      if (micro <= 0) refuse(name, 'a positive number of dollars with at most 6 decimals, such as 0.01')
+      return micro
+    },
+    sizeBytes(name: string): number {
+      const match = /^(\d{1,12})(|KiB|MiB|GiB)$/.exec(text(name) ?? '')
+      const bytes = Number(match?.[1] ?? 0) * (sizeUnits[match?.[2] ?? ''] ?? 1)
+      if (bytes <= 0 || !Number.isSafeInteger(bytes)) refuse(name, 'a size such as 1048576, 512KiB or 64MiB')
+      return bytes
+    },
+  }
+}
+
+/** Reads one environment. Names that settings.ts does not list are a mistake of ours and throw. */
+export function createSettingReader(env: Environment): SettingReader {
+  const problems: string[] = []
+  const given = (name: string): string => {
+    if (!defaults.has(name)) throw new Error(`the setting ${name} is not documented`)
+    return env[name]?.trim() ?? ''
+  }
+  const text = (name: string): string | null => given(name) || defaults.get(name) || null
+  const refuse: Refuse = (name, allowed) => {
+    // Values may be secrets or hold one, so none is ever repeated.
+    problems.push(`${name} must be ${allowed}`)
+  }
+  const choice = <Value extends string>(name: string, values: readonly Value[]): Value => {
+    const value = values.find(candidate => candidate === text(name)?.toLowerCase())
+    if (value === undefined) refuse(name, `one of ${values.join(', ')}`)
+    return value ?? (values[0] as Value)
+  }
+  return {
+    problems,
+    text,
+    isSet: name => given(name) !== '',
+    choice,
+    flag: name => choice(name, ['on', 'off'] as const) === 'on',
+    origin(name) {
+      const value = text(name)
+      const origin = value === null ? null : parseOrigin(value)
+      if (value !== null && origin === null)
+        refuse(name, 'an origin without a path, such as https://images.example.com')
+      return origin
+    },
+    url(name, schemes) {
+      const value = text(name)
+      if (value !== null && parseUrl(value, schemes) === null)
+        refuse(name, `a URL that begins ${schemes.join(':// or ')}://`)
+      return value?.replace(/\/+$/, '') ?? null
+    },
+    targets(name) {
+      const list = (text(name) ?? '')
+        .split(',')
+        .map(target => target.trim().toLowerCase())
+        .filter(Boolean)
+      if (!list.every(parseTarget))
+        refuse(name, 'a list of host:port separated by commas, such as 127.0.0.1:9000')
+      return list
+    },
+    ...numberReaders(text, refuse),
+  }
+}

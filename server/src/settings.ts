@@ -1,0 +1,288 @@
+// Every environment variable with its default and meaning: the one table behind config.ts and
+// docs/configuration.md. A variable that is not here is not read.
+
+export type Setting = {
+  name: string
+  /** As it would be written; empty = none. */
+  default: string
+  /** The form of its values, for people. */
+  values: string
+  meaning: string
+}
+
+const listening: Setting[] = [
+  {
+    name: 'HOST',
+    default: '127.0.0.1',
+    values: 'address',
+    meaning:
+      'Address to listen on. Only this machine by default, because a fresh start may run the sandbox and has no TLS; behind a proxy on another machine or in a container set `0.0.0.0`.',
+  },
+  {
+    name: 'PORT',
+    default: '8787',
+    values: '0 to 65535',
+    meaning: 'Port to listen on; `0` takes a free one.',
+  },
+  {
+    name: 'PUBLIC_URL',
+    default: '',
+    values: 'origin',
+    meaning:
+      'The origin callers use, such as `https://images.example.com`. Links in answers are built from it. Unset: `http://127.0.0.1:<port>`.',
+  },
+  {
+    name: 'FILES_URL',
+    default: '',
+    values: 'origin',
+    meaning:
+      'Another origin of this service for image files. Recommended in production; unset: the public origin.',
+  },
+  {
+    name: 'MAX_BODY',
+    default: '64MiB',
+    values: 'size such as 64MiB',
+    meaning: 'Largest request body of any kind. Most routes allow far less by their contract.',
+  },
+  {
+    name: 'INTERIM_RESPONSES',
+    default: 'off',
+    values: 'on, off',
+    meaning:
+      'Interim `102` answers while a caller waits. Only for direct HTTP/1.1: nginx ends the connection on them.',
+  },
+  {
+    name: 'TRUSTED_PROXIES',
+    default: '0',
+    values: '0 to 10',
+    meaning:
+      'How many proxies stand in front and append to `X-Forwarded-For`. The address they report is used to slow down guessing at sign-in.',
+  },
+]
+
+const keeping: Setting[] = [
+  {
+    name: 'DARKROOM_DATA',
+    default: './data',
+    values: 'folder',
+    meaning: 'Folder for the embedded database, images on disk and secrets of this installation.',
+  },
+  {
+    name: 'DATABASE_URL',
+    default: '',
+    values: 'postgres URL',
+    meaning:
+      'PostgreSQL 15 or newer, as the runtime role; may go through PgBouncer. Unset: an embedded PostgreSQL in the data folder.',
+  },
+  {
+    name: 'DATABASE_OWNER_URL',
+    default: '',
+    values: 'postgres URL',
+    meaning:
+      'The role that owns the tables and runs migrations. Unset: `DATABASE_DIRECT_URL`, else `DATABASE_URL`.',
+  },
+  {
+    name: 'DATABASE_DIRECT_URL',
+    default: '',
+    values: 'postgres URL',
+    meaning:
+      'A connection to PostgreSQL itself, for notifications, workers and migrations. Needed when `DATABASE_URL` is pooled. Unset: `DATABASE_URL`.',
+  },
+  {
+    name: 'DB_PREPARE',
+    default: 'on',
+    values: 'on, off',
+    meaning: 'Named prepared statements. `off` behind PgBouncer before 1.21 in transaction mode.',
+  },
+  {
+    name: 'DB_POOL_SIZE',
+    default: '10',
+    values: '2 to 500',
+    meaning: 'Database connections of one process.',
+  },
+  {
+    name: 'STORAGE_URL',
+    default: '',
+    values: 'file:<folder>',
+    meaning: 'Where images are kept. Unset: the folder `images` in the data folder.',
+  },
+]
+
+const upstreams: Setting[] = [
+  {
+    name: 'OPENAI_API_KEY',
+    default: '',
+    values: 'secret',
+    meaning: 'Key of the OpenAI API or one that speaks its images contract. Turns the provider on.',
+  },
+  {
+    name: 'OPENAI_BASE_URL',
+    default: 'https://api.openai.com/v1',
+    values: 'URL',
+    meaning: 'Its address; the origin is trusted, also when it is private.',
+  },
+  { name: 'OPENAI_ORGANIZATION', default: '', values: 'text', meaning: 'Sent as the organisation header.' },
+  { name: 'OPENAI_PROJECT', default: '', values: 'text', meaning: 'Sent as the project header.' },
+  {
+    name: 'GEMINI_API_KEY',
+    default: '',
+    values: 'secret',
+    meaning: 'Key of the Gemini API. Turns the provider on.',
+  },
+  {
+    name: 'GEMINI_BASE_URL',
+    default: 'https://generativelanguage.googleapis.com/v1beta',
+    values: 'URL',
+    meaning: 'Its address; the origin is trusted, also when it is private.',
+  },
+  {
+    name: 'OUTBOUND_ALLOW',
+    default: '',
+    values: 'host:port, …',
+    meaning:
+      'Exact targets for which the checks of scheme, port and address are lifted. For test receivers and engines in a private network.',
+  },
+]
+
+const selling: Setting[] = [
+  {
+    name: 'SIGNUP_CREDITS',
+    default: '10',
+    values: 'credits',
+    meaning: 'Credits of a new account when the operator names no number.',
+  },
+  {
+    name: 'CREDIT_PRICE_USD',
+    default: '0.01',
+    values: 'USD, 6 decimals',
+    meaning:
+      'What a credit costs; turns credits into the dollars of the getimg contract and sets default prices.',
+  },
+  {
+    name: 'DARKROOM_SANDBOX',
+    default: 'auto',
+    values: 'auto, on, off',
+    meaning:
+      'Serve every model by the built-in illustrator at its normal price. `auto` is on only without any provider key, without `STRIPE_SECRET_KEY`, and while `PUBLIC_URL` is unset or loopback.',
+  },
+  {
+    name: 'DARKROOM_CATALOG',
+    default: '',
+    values: 'file',
+    meaning:
+      'JSON file that overrides or extends the model catalogue. `darkroomd models check` tells whether it is right.',
+  },
+  {
+    name: 'STRIPE_SECRET_KEY',
+    default: '',
+    values: 'secret',
+    meaning: 'Key of the payment provider. Its presence keeps the automatic sandbox off.',
+  },
+]
+
+const working: Setting[] = [
+  {
+    name: 'WORKER_CONCURRENCY',
+    default: '16',
+    values: '1 to 1000',
+    meaning:
+      'Generations one process runs at once. They wait on upstreams, so this may far exceed the cores.',
+  },
+  {
+    name: 'QUEUE_BOUND',
+    default: '1000',
+    values: '1 to 1000000',
+    meaning: 'Waiting generations above which new ones are refused with 503 before any credit is held.',
+  },
+  {
+    name: 'GENERATION_DEADLINE_SYNC_S',
+    default: '270',
+    values: '5 to 3600',
+    meaning: 'Seconds a waiting caller waits at most. Above 290 common clients give up first and send again.',
+  },
+  {
+    name: 'GENERATION_DEADLINE_ASYNC_S',
+    default: '600',
+    values: '5 to 86400',
+    meaning: 'Seconds a streamed or queued generation may take.',
+  },
+  {
+    name: 'SHUTDOWN_GRACE_S',
+    default: '25',
+    values: '0 to 3600',
+    meaning:
+      'Seconds running work gets to end after a stop signal. Below the 30 s after which most supervisors kill.',
+  },
+]
+
+const watching: Setting[] = [
+  {
+    name: 'LOG_LEVEL',
+    default: 'info',
+    values: 'trace, debug, info, warn, error, fatal, silent',
+    meaning: 'Least important lines that are logged.',
+  },
+  { name: 'LOG_PROMPTS', default: 'off', values: 'on, off', meaning: 'Whether prompts may appear in logs.' },
+  {
+    name: 'METRICS_TOKEN',
+    default: '',
+    values: 'secret',
+    meaning: 'Bearer token for `/metrics`. Unset: metrics are served to this machine only.',
+  },
+]
+
+const signingIn: Setting[] = [
+  {
+    name: 'AUTH_SECRET',
+    default: '',
+    values: 'secret of 32 letters or more',
+    meaning:
+      'Signs session cookies. Unset: made once in the data folder; set it when several machines serve.',
+  },
+  {
+    name: 'ALLOW_INSECURE_COOKIES',
+    default: 'off',
+    values: 'on, off',
+    meaning:
+      'Allow sign-in over plain http on a host that is not loopback. Anybody on the way can take the session.',
+  },
+  {
+    name: 'SMTP_URL',
+    default: '',
+    values: 'smtp URL',
+    meaning: 'Mail server for messages to users, such as `smtps://user:password@mail.example.com`.',
+  },
+]
+
+export const settingGroups: readonly { title: string; settings: readonly Setting[] }[] = [
+  { title: 'Listening', settings: listening },
+  { title: 'Keeping', settings: keeping },
+  { title: 'Upstreams', settings: upstreams },
+  { title: 'Credits and models', settings: selling },
+  { title: 'Working', settings: working },
+  { title: 'Watching', settings: watching },
+  { title: 'Signing in', settings: signingIn },
+]
+
+/** The page docs/configuration.md, which a test compares with the file. */
+export function renderSettings(): string {
+  const intro = [
+    '# Configuration',
+    '',
+    'Everything is set by environment variables, read once at start; all are optional, and an empty value counts as',
+    'unset. A wrong value stops the start with a list of everything that is wrong. This page is written by',
+    '`npm run --silent darkroom -- settings --markdown > docs/configuration.md`.',
+  ]
+  const groups = settingGroups.flatMap(group => [
+    '',
+    `## ${group.title}`,
+    '',
+    '| variable | default | values | meaning |',
+    '|---|---|---|---|',
+    ...group.settings.map(
+      setting =>
+        `| \`${setting.name}\` | ${setting.default === '' ? '–' : `\`${setting.default}\``} | ${setting.values} | ${setting.meaning} |`,
+    ),
+  ])
+  return `${[...intro, ...groups].join('\n')}\n`
+}
