@@ -4,7 +4,7 @@ import pg from 'pg'
 import { AppError } from '../errors.ts'
 import { DatabaseError, endsConnection, type StatementPhase, toCallerError } from './database-error.ts'
 import type { DatabaseLog, Db, Statement, Tx } from './db.ts'
-import { createListener } from './listener.ts'
+import { createListener, type Listener } from './listener.ts'
 import { columnTypes } from './pg-types.ts'
 import { assertNoTransaction, runInScope } from './transaction-scope.ts'
 
@@ -83,16 +83,21 @@ export async function connectDatabase(options: ConnectOptions): Promise<Db> {
     max: settings.maxConnections,
     idleTimeoutMillis: IDLE_CONNECTION_TIMEOUT_MS,
   })
+  const lost = new WeakSet<object>()
   // Both listeners are needed: an idle client reports to the pool, one in use only to itself.
   pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
   pool.on('connect', client => {
-    client.on('error', error => log.warn({ err: error }, 'a database connection was lost'))
+    client.on('error', error => {
+      lost.add(client)
+      log.warn({ err: error }, 'a database connection was lost')
+    })
+    client.on('end', () => lost.add(client))
   })
   const listener = createListener({
     makeClient: () => new pg.Client({ ...clientConfig(settings, settings.directUrl), pipeline: true }),
     log,
   })
-  const db = makeDb({ pool, settings, listener })
+  const db = makeDb({ pool, settings, listener, lost })
   try {
     await db.query({ name: 'db_ping', text: 'SELECT 1' })
   } catch (error) {
@@ -102,24 +107,29 @@ export async function connectDatabase(options: ConnectOptions): Promise<Db> {
   return db
 }
 
-type Parts = { pool: pg.Pool; settings: Settings; listener: ReturnType<typeof createListener> }
+type Parts = {
+  pool: pg.Pool
+  settings: Settings
+  listener: Listener
+  /** Connections that are known to be dead: what is asked of them was never sent. */
+  lost: WeakSet<object>
+}
 
-function makeDb({ pool, settings, listener }: Parts): Db {
+function makeDb({ pool, settings, listener, lost }: Parts): Db {
   const answerTimeoutMs = settings.statementTimeoutMs + ANSWER_GRACE_MS
 
-  async function send<Row>(client: pg.PoolClient, order: Order): Promise<Row[]> {
-    const { statement, values, phase } = order
+  async function send(client: pg.PoolClient, { statement, values, phase }: Order): Promise<pg.QueryResult> {
     const config: SentQuery = {
       text: statement.text,
-      ...(settings.prepare ? { name: statement.name } : {}),
+      ...(settings.prepare && statement.name !== null ? { name: statement.name } : {}),
       ...(values === undefined ? {} : { values: [...values] }),
       query_timeout: answerTimeoutMs,
     }
+    const reached: StatementPhase = lost.has(client) ? 'unsent' : phase
     try {
-      const result = await client.query(config)
-      return result.rows as Row[]
+      return await client.query(config)
     } catch (error) {
-      throw new SendFailure(error, phase)
+      throw new SendFailure(error, reached)
     }
   }
 
@@ -135,9 +145,9 @@ function makeDb({ pool, settings, listener }: Parts): Db {
     assertNoTransaction(`statement ${statement.name} on another connection`)
     const client = await acquire()
     try {
-      const rows = await send<Row>(client, { statement, values, phase: 'committing' })
+      const result = await send(client, { statement, values, phase: 'committing' })
       client.release()
-      return rows
+      return result.rows as Row[]
     } catch (error) {
       client.release(mustDrop(error))
       throw unwrap(error)
@@ -149,7 +159,7 @@ function makeDb({ pool, settings, listener }: Parts): Db {
     async transaction(run) {
       assertNoTransaction('a transaction')
       const client = await acquire()
-      return await runTransaction(client, { send, run, answerTimeoutMs })
+      return await runTransaction(client, { send, run })
     },
     listen: (channel, onPayload, listenOptions) => listener.listen(channel, onPayload, listenOptions),
     async close() {
@@ -159,7 +169,12 @@ function makeDb({ pool, settings, listener }: Parts): Db {
   }
 }
 
-type Order = { statement: Statement; values?: readonly unknown[] | undefined; phase: StatementPhase }
+type Order = {
+  /** Without a name it is not prepared. */
+  statement: { name: string | null; text: string }
+  values?: readonly unknown[] | undefined
+  phase: StatementPhase
+}
 
 /** The driver reads `query_timeout` from a query too, which its types leave out. */
 type SentQuery = pg.QueryConfig & { query_timeout: number }
@@ -184,59 +199,59 @@ function unwrap(error: unknown): unknown {
 }
 
 type TransactionWork<Result> = {
-  send<Row>(client: pg.PoolClient, order: Order): Promise<Row[]>
+  send(client: pg.PoolClient, order: Order): Promise<pg.QueryResult>
   run(tx: Tx): Promise<Result>
-  answerTimeoutMs: number
 }
 
 async function runTransaction<Result>(client: pg.PoolClient, work: TransactionWork<Result>): Promise<Result> {
-  let drop = false
+  let dropped = false
   let open = true
   // Statements of one transaction go one after the other, even when the caller starts several at once.
   let previous: Promise<unknown> = Promise.resolve()
 
-  async function sendInTurn<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]> {
-    if (!open) throw new Error(`statement ${statement.name} after its transaction ended`)
-    const turn = previous.then(() => work.send<Row>(client, { statement, values, phase: 'open' }))
-    previous = turn.catch(() => undefined)
+  async function send(order: Order): Promise<pg.QueryResult> {
     try {
-      return await turn
+      return await work.send(client, order)
     } catch (error) {
-      drop ||= mustDrop(error)
+      dropped ||= mustDrop(error)
       throw unwrap(error)
     }
   }
 
-  const control = async (text: string, phase: StatementPhase): Promise<string> => {
-    const config: SentQuery = { text, query_timeout: work.answerTimeoutMs }
-    try {
-      const answer = await client.query(config)
-      return answer.command
-    } catch (error) {
-      throw new SendFailure(error, phase)
-    }
+  async function query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]> {
+    if (!open) throw new Error(`statement ${statement.name} after its transaction ended`)
+    const turn = previous.then(() => send({ statement, values, phase: 'open' }))
+    previous = turn.catch(() => undefined)
+    return (await turn).rows as Row[]
+  }
+
+  async function control(text: string, phase: StatementPhase): Promise<string> {
+    return (await send({ statement: { name: null, text }, phase })).command
   }
 
   try {
     await control('BEGIN', 'open')
-    const result = await runInScope(() => work.run({ query: sendInTurn } as Tx))
-    await previous
+    const result = await runInScope(() => work.run({ query } as Tx))
     open = false
+    await previous
+    // The caller may have swallowed the loss of the connection: then there is nothing left to commit.
+    if (dropped) throw connectionLost()
     if ((await control('COMMIT', 'committing')) !== 'COMMIT') throw rolledBack()
     return result
   } catch (error) {
     open = false
     await previous
-    drop ||= mustDrop(error)
-    // A connection on which even ROLLBACK fails cannot be trusted with another caller's statements.
-    if (!drop)
-      await control('ROLLBACK', 'open').catch(() => {
-        drop = true
-      })
-    throw unwrap(error)
+    // A connection on which even ROLLBACK fails is dropped by send(): it is not another caller's to use.
+    if (!dropped) await control('ROLLBACK', 'open').catch(() => undefined)
+    throw error
   } finally {
-    client.release(drop)
+    client.release(dropped)
   }
+}
+
+function connectionLost(): AppError {
+  const cause = new DatabaseError('the connection was lost inside the transaction', { ambiguous: false })
+  return new AppError('unavailable', undefined, { cause })
 }
 
 function rolledBack(): DatabaseError {

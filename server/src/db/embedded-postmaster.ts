@@ -2,7 +2,7 @@
 // The server outlives us on purpose (own session, no pipes): a crash of Darkroom must not be one of the database.
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { open, readFile, readlink, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, open, readFile, readlink, realpath, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -13,8 +13,16 @@ import { childOptions, type Programs } from './embedded-programs.ts'
 const LOOK_EVERY_MS = 10
 /** The server's log is set aside at a start above this size; it holds only starts, stops and crashes. */
 const LOG_LIMIT_BYTES = 1_000_000
+/** The least that any system allows for the path of a socket, less the closing zero. */
+const SOCKET_PATH_BYTES = 103
 
-export type Postmaster = { pid: number; port: number; status: 'starting' | 'ready' | 'stopping' | 'unknown' }
+/** `socketFolder` is empty where the server only listens on loopback. */
+export type Postmaster = {
+  pid: number
+  port: number
+  socketFolder: string
+  status: 'starting' | 'ready' | 'stopping' | 'unknown'
+}
 
 /** The settings that are part of the product; `fsync`, `synchronous_commit` and page writes are what we sell. */
 const SERVER_SETTINGS: Readonly<Record<string, string>> = {
@@ -23,7 +31,6 @@ const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   full_page_writes: 'on',
   wal_level: 'replica',
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   max_connections: '100',
   shared_buffers: '128MB',
   jit: 'off',
@@ -50,7 +57,9 @@ export async function readPostmaster(home: Home): Promise<Postmaster | null> {
   const pid = Math.abs(Number(lines[0]))
   const status = (lines[7] ?? '').trim()
   const known = status === 'starting' || status === 'ready' || status === 'stopping' ? status : 'unknown'
-  return Number.isInteger(pid) && pid > 0 ? { pid, port: Number(lines[3]), status: known } : null
+  return Number.isInteger(pid) && pid > 0
+    ? { pid, port: Number(lines[3]), socketFolder: lines[4] ?? '', status: known }
+    : null
 }
 
 /** Whether that process is alive and is the server of this very cluster, not a stranger with a reused number. */
@@ -103,7 +112,9 @@ export async function startPostmaster(home: Home, options: StartOptions): Promis
   await setLogAside(logFile)
   const log = await open(logFile, 'a', 0o600)
   const { size: logStart } = await log.stat()
-  const settings = { ...SERVER_SETTINGS, ...options.settings }
+  const socketFolder = findSocketFolder(home)
+  if (socketFolder !== '') await makeSocketFolder(home, socketFolder)
+  const settings = { ...SERVER_SETTINGS, unix_socket_directories: socketFolder, ...options.settings }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   let ended: { code: number | null; error?: Error } | null = null
   const hasEnded = () => ended
@@ -133,6 +144,18 @@ export async function startPostmaster(home: Home, options: StartOptions): Promis
   } finally {
     await log.close()
   }
+}
+
+/** A socket costs a tenth less CPU than loopback; a path too long for one leaves loopback, which works as well. */
+function findSocketFolder(home: Home): string {
+  const folder = join(home.folder, 'socket')
+  const longest = `${folder}/.s.PGSQL.65535.lock`
+  return process.platform !== 'win32' && Buffer.byteLength(longest) <= SOCKET_PATH_BYTES ? folder : ''
+}
+
+async function makeSocketFolder(home: Home, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  if (home.runAs !== null) await chown(folder, home.runAs.uid, home.runAs.gid)
 }
 
 async function setLogAside(file: string): Promise<void> {

@@ -49,6 +49,8 @@ export type EmbeddedPostgres = {
   appUrl: string
   /** Superuser on the database `postgres`; for tests and repairs, never at run time. */
   adminUrl: string
+  /** On 127.0.0.1; the same after a restart. The URLs name the server's socket where there is one. */
+  readonly port: number
   /** Process number of the server; another one after a restart. */
   readonly pid: number
   /** True when the server ran already. */
@@ -74,7 +76,8 @@ type Context = {
   startTimeoutMs: number
   settings: Readonly<Record<string, string>>
 }
-type Session = { guard: pg.Client; pid: number; port: number; attached: boolean }
+type Server = { pid: number; port: number; socketFolder: string }
+type Session = { guard: pg.Client; server: Server; attached: boolean }
 
 /** Attaches to the running server of this data folder, or makes and starts it. */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
@@ -92,19 +95,19 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     settings: options.settings ?? {},
   }
   const session = await openSession(context, null)
-  log.info(
-    { pid: session.pid, port: session.port, attached: session.attached },
-    'embedded PostgreSQL is ready',
-  )
+  log.info({ ...session.server, attached: session.attached }, 'embedded PostgreSQL is ready')
   return supervise(context, session)
 }
 
-function makeUrl(
-  role: string,
-  password: string,
-  { port, database }: { port: number; database: string },
-): string {
-  return `postgresql://${role}:${password}@127.0.0.1:${port}/${database}`
+function makeUrls({ port, socketFolder }: Server, { admin, owner, app }: Credentials) {
+  const host = socketFolder === '' ? '127.0.0.1' : encodeURIComponent(socketFolder)
+  const url = (role: string, password: string, database: string) =>
+    `postgresql://${role}:${password}@${host}:${port}/${database}`
+  return {
+    ownerUrl: url(OWNER_ROLE, owner, DATABASE_NAME),
+    appUrl: url(APP_ROLE, app, DATABASE_NAME),
+    adminUrl: url(ADMIN_ROLE, admin, 'postgres'),
+  }
 }
 
 /** Gets a connection that holds the use lock, starting the server if need be. `port` must be kept if given. */
@@ -120,8 +123,8 @@ async function openSession(context: Context, port: number | null): Promise<Sessi
       }
       const attached = running !== null
       const server = running ?? (await startServer(context, port))
-      const guard = await openGuard(context, server.port)
-      return { guard, pid: server.pid, port: server.port, attached }
+      const guard = await openGuard(makeUrls(server, context.credentials).adminUrl)
+      return { guard, server, attached }
     } catch (error) {
       if (!isPassing(error)) throw error
       lastError = error
@@ -136,7 +139,7 @@ async function openSession(context: Context, port: number | null): Promise<Sessi
 }
 
 /** The live server of this cluster; 'busy' while it starts or stops; null when none runs. */
-async function findRunning({ home }: Context): Promise<{ pid: number; port: number } | 'busy' | null> {
+async function findRunning({ home }: Context): Promise<Server | 'busy' | null> {
   const found = await readPostmaster(home)
   if (found === null) return null
   if (await servesCluster(home, found.pid)) return found.status === 'ready' ? found : 'busy'
@@ -145,10 +148,7 @@ async function findRunning({ home }: Context): Promise<{ pid: number; port: numb
   return null
 }
 
-async function startServer(
-  context: Context,
-  keptPort: number | null,
-): Promise<{ pid: number; port: number }> {
+async function startServer(context: Context, keptPort: number | null): Promise<Server> {
   const { home, programs, settings } = context
   const port = keptPort ?? (await readPort(home)) ?? (await findFreePort())
   try {
@@ -169,12 +169,16 @@ function isPassing(error: unknown): boolean {
   if (error instanceof StartFailure) return error.reason !== 'other'
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
   if (typeof code !== 'string') return error instanceof Error && /terminated|timeout/i.test(error.message)
-  return code.startsWith('57P') || code === '53300' || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(code)
+  return (
+    code.startsWith('57P') ||
+    code === '53300' ||
+    ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT'].includes(code)
+  )
 }
 
-async function openGuard({ credentials }: Context, port: number): Promise<pg.Client> {
+async function openGuard(adminUrl: string): Promise<pg.Client> {
   const guard = new pg.Client({
-    connectionString: makeUrl(ADMIN_ROLE, credentials.admin, { port, database: 'postgres' }),
+    connectionString: adminUrl,
     application_name: 'darkroom guard',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
@@ -192,8 +196,8 @@ async function openGuard({ credentials }: Context, port: number): Promise<pg.Cli
 }
 
 function supervise(context: Context, first: Session): EmbeddedPostgres {
-  const { credentials, log } = context
-  const { port } = first
+  const { log } = context
+  const { port } = first.server
   let session = first
   let stopping = false
   let restart: Promise<void> | null = null
@@ -203,7 +207,7 @@ function supervise(context: Context, first: Session): EmbeddedPostgres {
     Reflect.get(session.guard, 'unref')?.call(session.guard)
     session.guard.once('end', () => {
       if (stopping) return
-      log.error({ pid: session.pid }, 'the embedded PostgreSQL was lost')
+      log.error({ pid: session.server.pid }, 'the embedded PostgreSQL was lost')
       restart = recover()
     })
   }
@@ -218,7 +222,7 @@ function supervise(context: Context, first: Session): EmbeddedPostgres {
       if (stopping) return
       try {
         session = await openSession(context, port)
-        log.info({ pid: session.pid, port }, 'the embedded PostgreSQL is back')
+        log.info({ pid: session.server.pid, port }, 'the embedded PostgreSQL is back')
         watch()
         return
       } catch (error) {
@@ -229,11 +233,10 @@ function supervise(context: Context, first: Session): EmbeddedPostgres {
 
   watch()
   return {
-    ownerUrl: makeUrl(OWNER_ROLE, credentials.owner, { port, database: DATABASE_NAME }),
-    appUrl: makeUrl(APP_ROLE, credentials.app, { port, database: DATABASE_NAME }),
-    adminUrl: makeUrl(ADMIN_ROLE, credentials.admin, { port, database: 'postgres' }),
+    ...makeUrls(first.server, context.credentials),
+    port,
     get pid() {
-      return session.pid
+      return session.server.pid
     },
     attached: first.attached,
     async stop() {
@@ -245,7 +248,7 @@ function supervise(context: Context, first: Session): EmbeddedPostgres {
   }
 }
 
-async function leave(context: Context, { guard, pid }: Session): Promise<void> {
+async function leave(context: Context, { guard, server: { pid } }: Session): Promise<void> {
   const { home, programs, log } = context
   try {
     await guard.query('SELECT pg_advisory_unlock_shared($1)', [USE_LOCK])

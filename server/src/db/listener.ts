@@ -61,7 +61,7 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
   let closed = false
   const closing = new AbortController()
 
-  function tell(subscriber: Subscriber, call: () => void): void {
+  function tell(call: () => void): void {
     try {
       call()
     } catch (error) {
@@ -72,9 +72,9 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
   function deliver(name: string, payload: string): void {
     const channel = channels.get(name)
     if (channel === undefined) return
-    for (const subscriber of channel.everything) tell(subscriber, () => subscriber.onPayload(payload))
+    for (const subscriber of channel.everything) tell(() => subscriber.onPayload(payload))
     for (const subscriber of [...(channel.byPayload.get(payload) ?? [])]) {
-      tell(subscriber, () => subscriber.onPayload(payload))
+      tell(() => subscriber.onPayload(payload))
     }
   }
 
@@ -126,7 +126,7 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
     }
     log.info({ channels: channels.size }, 'listening for notifications again')
     for (const channel of channels.values()) {
-      for (const subscriber of subscribersOf(channel)) tell(subscriber, () => subscriber.onReconnect?.())
+      for (const subscriber of subscribersOf(channel)) tell(() => subscriber.onReconnect?.())
     }
   }
 
