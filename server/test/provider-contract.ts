@@ -61,6 +61,7 @@ const transportScenarios: ContractScenario[] = [
   { behaviour: 'html_500', outcome: 'unknown_outcome', billable: 1 },
   { behaviour: 'html_502', outcome: 'unknown_outcome', billable: 1 },
   { behaviour: 'html_502, when=before', outcome: 'unknown_outcome', billable: 0 },
+  { behaviour: 'html_503', outcome: 'unknown_outcome' },
   { behaviour: 'html_504', outcome: 'unknown_outcome', billable: 1 },
   { behaviour: 'empty_200', outcome: 'malformed_response', billable: 1 },
   { behaviour: 'not_json', outcome: 'malformed_response', billable: 1 },

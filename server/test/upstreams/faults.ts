@@ -18,6 +18,7 @@ export const transportDirectives: Record<string, string> = {
   hang: 'timeout after accept: the work is done and billed, no answer ever comes',
   html_500: '500 with an HTML page',
   html_502: '502 with an HTML page',
+  html_503: '503 with an HTML page, from an intermediary',
   html_504: '504 with an HTML page',
   empty_200: '200 with an empty body',
   not_json: '200 with words instead of JSON',
@@ -133,7 +134,7 @@ function findBluntFault(exchange: Exchange): (() => Promise<void>) | null {
 }
 
 function findBluntAnswer({ directives }: Exchange): Answer | null {
-  for (const status of [500, 502, 504]) {
+  for (const status of [500, 502, 503, 504]) {
     if (directives.has(`html_${status}`)) return htmlPage(status)
   }
   const json = { 'content-type': 'application/json' }
@@ -150,7 +151,10 @@ function findBluntAnswer({ directives }: Exchange): Answer | null {
 }
 
 function htmlPage(status: number): Answer {
-  const title = { 500: 'Internal Server Error', 502: 'Bad Gateway', 504: 'Gateway Time-out' }[status] ?? ''
+  const title =
+    { 500: 'Internal Server Error', 502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Time-out' }[
+      status
+    ] ?? ''
   const page = `<html>\r\n<head><title>${status} ${title}</title></head>\r\n<body><h1>${status} ${title}</h1></body>\r\n</html>\r\n`
   return { status, headers: { 'content-type': 'text/html', server: 'cloudflare' }, body: [page] }
 }
