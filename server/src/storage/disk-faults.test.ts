@@ -101,7 +101,7 @@ test('a process killed in the middle of a put leaves no visible object', async (
 })
 
 test('kills at any moment leave every visible object whole and every acknowledged one visible', async () => {
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 8; round++) {
     const root = join(folder, `spin-${round}`)
     const { child, lines } = start('spin', root)
     let acknowledged = -1

@@ -12,7 +12,7 @@ export type ImageProbe = {
   push(chunk: Uint8Array): void
   /** What the first bytes say; null until enough have arrived. */
   findMediaType(): ImageMediaType | null
-  /** Call after the last bytes. Throws ImageRejected when the picture is cut short. */
+  /** Call after the last bytes; changes nothing. Throws ImageRejected when the picture is cut short. */
   finish(): ProbedImage
 }
 
