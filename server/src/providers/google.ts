@@ -13,6 +13,8 @@ import {
   type ProviderOutcome,
 } from './provider.ts'
 
+export { NOT_RUN } from './google/errors.ts'
+
 export type GoogleOptions = {
   apiKey: string
   /** With the version, without a trailing slash needed: `https://generativelanguage.googleapis.com/v1beta`. */
@@ -21,10 +23,14 @@ export type GoogleOptions = {
 
 type Endpoint = { apiKey: string; baseUrl: string }
 
+// A TCP and TLS handshake that takes longer than this never becomes a request.
+const CONNECT_TIMEOUT_MS = 10_000
 // Ten drafts and a final picture of 4K each, as base64, stay below this; nothing honest is larger.
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 // Thought signatures come beside the pictures and have been seen at more than a megabyte each.
 const MAX_JSON_BYTES = 8 * 1024 * 1024
+// Ten pictures for one request have been seen. The core numbers objects within a hundred per call.
+const MAX_PICTURES = 32
 // An error's envelope is a few kilobytes; what is longer is a page nobody reads.
 const MAX_ERROR_BYTES = 64 * 1024
 // Enough for the operator to recognise a message, too little to fill a log line with a page of HTML.
@@ -69,6 +75,7 @@ async function create(
       trust: 'configured',
       headers: {
         ...context.headers,
+        accept: 'application/json',
         'content-type': 'application/json',
         'content-length': String(call.body.sizeBytes),
         'x-goog-api-key': endpoint.apiKey,
@@ -79,15 +86,21 @@ async function create(
   } catch (error) {
     return describeLostCall(error)
   }
-  if (response.status >= 200 && response.status < 300) return readAnswer(response, context)
-  const text = await readErrorText(response)
-  return classifyErrorAnswer({ httpStatus: response.status, headers: response.headers, text })
+  try {
+    if (response.status >= 200 && response.status < 300) return await readAnswer(response, context)
+    const text = await readErrorText(response)
+    return classifyErrorAnswer({ httpStatus: response.status, headers: response.headers, text })
+  } finally {
+    // Frees the socket after an early end; a body that was read to its end is not touched by this.
+    response.body.destroy()
+  }
 }
 
 function limitCall(context: CallContext, maxBodyBytes: number) {
   const { timeoutMs, signal } = context
+  const connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, timeoutMs)
   // Headers come only when the picture is done, so they may take as long as the whole call.
-  return { timeoutMs, headersTimeoutMs: timeoutMs, maxBodyBytes, signal }
+  return { timeoutMs, connectTimeoutMs, headersTimeoutMs: timeoutMs, maxBodyBytes, signal }
 }
 
 /** Only the client's own proof that no byte left makes a lost call one that did not run. */
@@ -102,17 +115,15 @@ async function readAnswer(response: OutboundResponse, context: CallContext): Pro
   try {
     const document = await readJsonWithImages(response.body, {
       isImage: isPictureData,
-      receive: bytes => receivePicture(bytes, context),
+      receive: createReceiver(context),
       maxJsonBytes: MAX_JSON_BYTES,
     })
     const pictures = new Map<number, AnswerPicture>()
     for (const { path, received } of document.images) {
-      // Only the first candidate was asked for; pictures of others are read past and left alone.
       if (path[1] === 0) pictures.set(Number(path[4]), received)
     }
     return classifyAnswer({ value: document.value, pictures })
   } catch (error) {
-    await response.discard().catch(() => undefined)
     return describeBrokenAnswer(error, response)
   }
 }
@@ -132,15 +143,20 @@ function isPictureData(path: JsonPath): boolean {
 }
 
 /** A draft may be broken without harm, so a picture that is none ends only the answer that needs it. */
-async function receivePicture(
-  bytes: AsyncIterable<Uint8Array>,
-  context: CallContext,
-): Promise<AnswerPicture> {
-  try {
-    return { kind: 'received', image: await context.receiveImage(bytes) }
-  } catch (error) {
-    if (error instanceof ImageRejected) return { kind: 'rejected', message: error.message }
-    throw error
+function createReceiver(context: CallContext) {
+  let count = 0
+  return async (bytes: AsyncIterable<Uint8Array>, path: JsonPath): Promise<AnswerPicture> => {
+    // Only the first candidate was asked for; what others hold is read past.
+    if (path[1] !== 0) return { kind: 'rejected', message: 'The picture belongs to another candidate.' }
+    count += 1
+    if (count > MAX_PICTURES)
+      throw new JsonImagesError('too_large', `More than ${MAX_PICTURES} pictures came`)
+    try {
+      return { kind: 'received', image: await context.receiveImage(bytes) }
+    } catch (error) {
+      if (error instanceof ImageRejected) return { kind: 'rejected', message: error.message }
+      throw error
+    }
   }
 }
 
@@ -179,7 +195,6 @@ async function readErrorText(response: OutboundResponse): Promise<string> {
   } catch {
     // The status alone classifies it then; a 503 without its envelope counts as unknown.
   }
-  await response.discard().catch(() => undefined)
   return Buffer.concat(chunks).toString('utf8', 0, MAX_ERROR_BYTES)
 }
 

@@ -46,7 +46,9 @@ export function classifyErrorAnswer(answer: ErrorAnswer): ProviderFailure {
   const message = describeError(answer, envelope)
   if (answer.httpStatus === 429) return classifyTooMany(answer, { envelope, message })
   const failure = chooseKind(answer.httpStatus, envelope)
-  if (failure === 'unavailable') return { kind: 'failed', failure, message, overloaded: true }
+  if (failure === 'unavailable') {
+    return { kind: 'failed', failure, message, overloaded: true, ...describeDelay(answer, envelope) }
+  }
   const field = failure === 'invalid_request' && envelope !== null ? findField(envelope) : null
   return field === null ? { kind: 'failed', failure, message } : { kind: 'failed', failure, message, field }
 }
@@ -81,10 +83,16 @@ function classifyTooMany(
   if (quotaIds.some(id => id.includes('PerDay'))) {
     return { kind: 'failed', failure: 'quota_exhausted', message: parsed.message }
   }
-  const stated = details.map(detail => parseDurationMs(detail.retryDelay)).find(delay => delay !== null)
+  const delay = describeDelay(answer, parsed.envelope)
+  return { kind: 'failed', failure: 'rate_limited', message: parsed.message, ...delay }
+}
+
+/** The delay the upstream asks for: in its details, else in the header, else none. */
+function describeDelay(answer: ErrorAnswer, envelope: Envelope | null): { retryAfterMs?: number } {
+  const details = envelope?.details ?? []
+  const stated = details.map(detail => parseDurationMs(detail.retryDelay)).find(delayMs => delayMs !== null)
   const retryAfterMs = stated ?? parseRetryAfterMs(answer.headers)
-  const failure: ProviderFailure = { kind: 'failed', failure: 'rate_limited', message: parsed.message }
-  return retryAfterMs === null ? failure : { ...failure, retryAfterMs }
+  return retryAfterMs === null ? {} : { retryAfterMs }
 }
 
 /** Milliseconds of a protobuf duration such as `34s` or `600.5s`, rounded up; null when it is none. */

@@ -2,33 +2,13 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { plainRequest } from '../../../test/provider-context.ts'
 import { googleModels } from '../../../test/upstreams/google/models.ts'
 import { parseCreate } from '../../../test/upstreams/google/validate.ts'
 import type { ProviderRequest, ReferenceImage } from '../provider.ts'
 import { buildGoogleRequest } from './request.ts'
 
-const plain: ProviderRequest = {
-  upstreamModel: 'gemini-nano-banana-2.1',
-  prompt: 'A red fox, "quoted" \n and ünïcode 🦊',
-  negativePrompt: null,
-  aspectRatio: null,
-  resolution: null,
-  width: null,
-  height: null,
-  quality: null,
-  thinkingLevel: null,
-  seed: null,
-  count: 1,
-  outputFormat: null,
-  outputCompression: null,
-  background: null,
-  moderation: null,
-  inputFidelity: null,
-  partialImages: 0,
-  references: [],
-  mask: null,
-  parameters: {},
-}
+const plain = plainRequest('gemini-nano-banana-2.1', { prompt: 'A red fox, "quoted" \n and ünïcode 🦊' })
 
 function reference(bytes: Buffer, mediaType = 'image/png'): ReferenceImage {
   return { mediaType, sizeBytes: bytes.length, width: 1, height: 1, read: async () => bytes }

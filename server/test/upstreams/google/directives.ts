@@ -20,6 +20,7 @@ export const googleDirectives: Record<string, string> = {
   quota: '429 PerDay with a misleading retryDelay (`delay=` changes it)',
   wrong_key: '400 API_KEY_INVALID with the key in its details',
   forbidden: '403 PERMISSION_DENIED',
+  suspended: '403 PERMISSION_DENIED with the key in its message',
   precondition: '400 FAILED_PRECONDITION, country not served',
   retired: '404 NOT_FOUND',
   new_users: '404 no longer available to new users',

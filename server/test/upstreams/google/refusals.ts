@@ -55,6 +55,15 @@ export function refuseKey(given: string): Answer {
   })
 }
 
+function refuseSuspended(given: string): Answer {
+  return refuse({
+    code: 403,
+    message: `Permission denied: Consumer 'api_key:${given}' has been suspended.`,
+    status: 'PERMISSION_DENIED',
+    details: [{ '@type': `${typePrefix}ErrorInfo`, reason: 'CONSUMER_SUSPENDED', domain: 'googleapis.com' }],
+  })
+}
+
 export function refuseMissingKey(): Answer {
   return refuse({
     code: 403,
@@ -84,6 +93,7 @@ export function findRefusal(directives: Directives, call: { key: string; model: 
     findLimit(directives, call.model) ??
     findPlain(directives) ??
     (directives.has('wrong_key') ? refuseKey(call.key) : null) ??
+    (directives.has('suspended') ? refuseSuspended(call.key) : null) ??
     (directives.has('retired') ? refuseModel(call.model) : null) ??
     (directives.has('html_503') ? unavailablePage() : null)
   return answer === null ? null : { answer, late: false }
