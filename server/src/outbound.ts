@@ -1,5 +1,10 @@
 // The only way out. Every request names who wrote its URL; addresses are checked when the socket connects.
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
+import { Client, type Dispatcher } from 'undici'
+import { createIdleConnections, type IdleConnection, MAX_IDLE_MS } from './outbound/idle-connections.ts'
+import { type Dial, openSocket, type Resolver } from './outbound/open-socket.ts'
+import { AddressRefused } from './outbound/public-address.ts'
+import { createTargetJudge, type Target } from './outbound/target.ts'
 
 export type OutboundRequest = {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -8,7 +13,7 @@ export type OutboundRequest = {
   trust: 'configured' | 'upstream' | 'customer'
   headers?: Record<string, string>
   body?: string | Buffer | AsyncIterable<Uint8Array>
-  /** Time to connect, to headers, and for the whole exchange. */
+  /** Time to connect (10 s by default), from sending to headers, and for the whole exchange. */
   connectTimeoutMs?: number
   headersTimeoutMs?: number
   timeoutMs: number
@@ -43,4 +48,309 @@ export class OutboundError extends Error {
 
 export type OutboundClient = {
   request(request: OutboundRequest): Promise<OutboundResponse>
+}
+
+export type OutboundOptions = {
+  /** Exact `host:port` pairs reached without scheme, port and address checks, whoever wrote the URL. */
+  allow: string[]
+  /** Base URLs of providers: their origins are trusted, and their connections are kept for reuse. */
+  configuredOrigins: string[]
+  /** Names and addresses of this service, never requested on anybody's word. */
+  ownHosts?: string[]
+  /** Ports that checked URLs may name beside 443, such as 8443. */
+  extraPorts?: number[]
+  /** Certificate authorities beside the built-in ones, as PEM. */
+  ca?: string[]
+  log?: { warn(fields: object, message: string): void }
+  /** Throws when a database transaction is open: no network call may hold one. */
+  assertNoTransaction?: (what: string) => void
+  /** Stand in for name servers and the network in tests. */
+  resolver?: Resolver
+  dial?: Dial
+}
+
+// An upstream that cannot be connected to within this time is down for us.
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+// How far reading runs ahead of a slow consumer: four reads of a socket.
+const READ_AHEAD_BYTES = 256 * 1024
+// Reading up to this much of an unwanted answer costs less than a new TLS connection.
+const MAX_DISCARD_BYTES = 64 * 1024
+
+const messages: Record<OutboundError['code'], string> = {
+  blocked: 'The address may not be requested',
+  unreachable: 'The host could not be reached',
+  reset: 'The connection broke off',
+  timeout: 'The host took too long',
+  too_large: 'The answer is too large',
+  aborted: 'The request was given up',
+}
+
+// The reason stays in `cause`, for the operator: a customer must not learn what lies inside our network.
+function outboundError(code: OutboundError['code'], sent: boolean, cause?: unknown): OutboundError {
+  const error = new OutboundError(code, sent, messages[code])
+  if (cause !== undefined) error.cause = cause
+  return error
+}
+
+type Connection = IdleConnection & {
+  client: Client
+  destroy(): Promise<void>
+  /** Ends the exchange that runs on it, when the whole client closes. */
+  giveUp?: () => void
+}
+
+/**
+ * Builds the client. Requests reject with OutboundError; redirects and proxy variables are never followed, and
+ * answers are never decompressed. `close` ends everything, also what is under way.
+ */
+export function createOutbound(options: OutboundOptions): OutboundClient & { close(): Promise<void> } {
+  const ownHosts = options.ownHosts ?? []
+  const judge = createTargetJudge({ extraPorts: [], ...options, ownHosts })
+  if (options.allow.length > 0)
+    options.log?.warn({ allow: options.allow }, 'outbound checks are off for the listed targets')
+  const idle = createIdleConnections<Connection>()
+  const connections = new Set<Connection>()
+  const sessions = new Map<string, Buffer>()
+  let isClosed = false
+
+  function open({ url, isChecked, isPooled }: Target): Connection {
+    const stop = new AbortController()
+    const socketOptions = { ...options, ownHosts, url, isChecked, signal: stop.signal }
+    const client = new Client(url.origin, {
+      connect(_options, callback) {
+        // Only origins of the operator resume sessions, so that the map stays small.
+        const resume = isPooled && {
+          session: sessions.get(url.origin),
+          onSession: (session: Buffer) => sessions.set(url.origin, session),
+        }
+        openSocket({ ...socketOptions, ...resume }).then(
+          socket => callback(null, socket),
+          (error: Error) => callback(error, null),
+        )
+      },
+      allowH2: false,
+      // Our own timers are exact to the millisecond and cover the whole exchange.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: MAX_IDLE_MS,
+      keepAliveMaxTimeout: MAX_IDLE_MS,
+    })
+    let isOpen = true
+    const connection: Connection = {
+      client,
+      get isOpen() {
+        return isOpen
+      },
+      async destroy() {
+        isOpen = false
+        connections.delete(connection)
+        stop.abort()
+        await client.destroy()
+      },
+    }
+    client.on('disconnect', () => {
+      idle.remove(url.origin, connection)
+      void connection.destroy()
+    })
+    connections.add(connection)
+    return connection
+  }
+
+  return {
+    async request(request) {
+      options.assertNoTransaction?.('outbound request')
+      if (isClosed) throw outboundError('aborted', false)
+      const target = judge(request.url, request.trust)
+      if ('refused' in target) throw outboundError('blocked', false, new Error(target.refused))
+      const { url, isPooled } = target
+      const isSafe = request.method === 'GET' || request.method === 'HEAD'
+      const connection = (isPooled && idle.take(url.origin, isSafe)) || open(target)
+      const release = () => (isPooled ? idle.put(url.origin, connection) : void connection.destroy())
+      return runExchange({ request, target, connection, release })
+    },
+    async close() {
+      isClosed = true
+      await Promise.all(
+        [...connections].map(connection => {
+          connection.giveUp?.()
+          return connection.destroy()
+        }),
+      )
+    },
+  }
+}
+
+type ExchangeOptions = { request: OutboundRequest; target: Target; connection: Connection; release(): void }
+
+type Exchange = ExchangeOptions & {
+  /** `sent` begins when the connection is made and the first byte is about to be written, never after it. */
+  phase: 'waiting' | 'sent' | 'answered' | 'ended'
+  requestBody: string | Buffer | Readable | null
+  body: Readable | undefined
+  receivedBytes: number
+  /** Ends the whole exchange; ends its present stage. */
+  deadline: NodeJS.Timeout
+  stageTimer: NodeJS.Timeout
+  onAbort(): void
+  resolve(response: OutboundResponse): void
+  reject(error: OutboundError): void
+}
+
+function runExchange(options: ExchangeOptions): Promise<OutboundResponse> {
+  const { request, target, connection } = options
+  return new Promise((resolve, reject) => {
+    const onLate = () => fail(exchange, 'timeout')
+    const exchange: Exchange = {
+      ...options,
+      phase: 'waiting',
+      requestBody: openRequestBody(request.body),
+      body: undefined,
+      receivedBytes: 0,
+      deadline: setTimeout(onLate, request.timeoutMs),
+      stageTimer: setTimeout(onLate, request.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS),
+      onAbort: () => fail(exchange, 'aborted', request.signal?.reason),
+      resolve,
+      reject,
+    }
+    connection.giveUp = () => fail(exchange, 'aborted')
+    if (request.signal?.aborted) return exchange.onAbort()
+    request.signal?.addEventListener('abort', exchange.onAbort)
+    const sending: Dispatcher.DispatchOptions = {
+      method: request.method,
+      path: target.url.pathname + target.url.search,
+      headers: buildHeaders(request.headers),
+      body: exchange.requestBody,
+      reset: !target.isPooled,
+    }
+    connection.client.dispatch(sending, handleExchange(exchange))
+  })
+}
+
+function openRequestBody(body: OutboundRequest['body']): Exchange['requestBody'] {
+  if (body === undefined) return null
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return body
+  const stream = body instanceof Readable ? body : Readable.from(body, { objectMode: false })
+  // Once the exchange has ended, nobody else listens to what its body may still say.
+  return stream.on('error', () => undefined)
+}
+
+function buildHeaders(given: Record<string, string> = {}): Record<string, string> {
+  const headers: Record<string, string> = { 'user-agent': 'darkroom' }
+  for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = value
+  // A compressed answer could unpack to any size, and pictures do not shrink.
+  headers['accept-encoding'] = 'identity'
+  return headers
+}
+
+function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
+  const { request } = exchange
+  return {
+    onRequestStart(controller) {
+      // A second start would send the request twice; an ended exchange must not be sent at all.
+      if (exchange.phase !== 'waiting') {
+        controller.abort(new Error('The exchange was already begun or given up'))
+        return fail(exchange, 'reset')
+      }
+      exchange.phase = 'sent'
+      clearTimeout(exchange.stageTimer)
+      if (request.headersTimeoutMs !== undefined)
+        exchange.stageTimer = setTimeout(() => fail(exchange, 'timeout'), request.headersTimeoutMs)
+    },
+    onResponseStart(controller, status, rawHeaders) {
+      // Interim answers say nothing yet.
+      if (status < 200 || exchange.phase === 'ended') return
+      exchange.phase = 'answered'
+      clearTimeout(exchange.stageTimer)
+      const headers = joinHeaders(rawHeaders)
+      exchange.body = openBody(exchange, controller)
+      exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body }))
+      const length = Number(headers['content-length'] ?? 0)
+      if (request.method !== 'HEAD' && length > request.maxBodyBytes) fail(exchange, 'too_large')
+    },
+    onResponseData(controller, chunk) {
+      if (exchange.phase === 'ended') return
+      exchange.receivedBytes += chunk.length
+      if (exchange.receivedBytes > request.maxBodyBytes) return fail(exchange, 'too_large')
+      if (exchange.body?.push(chunk) === false) controller.pause()
+    },
+    onResponseEnd() {
+      if (!end(exchange)) return
+      exchange.body?.push(null)
+      exchange.release()
+    },
+    onResponseError(_controller, error) {
+      if (exchange.phase !== 'waiting') {
+        const isOurs = exchange.requestBody instanceof Readable && exchange.requestBody.errored === error
+        fail(exchange, isOurs ? 'aborted' : 'reset', error)
+      } else fail(exchange, error instanceof AddressRefused ? 'blocked' : 'unreachable', error)
+    },
+  }
+}
+
+/** Leaves nothing behind but the connection; false when the exchange had ended before. */
+function end(exchange: Exchange): boolean {
+  if (exchange.phase === 'ended') return false
+  exchange.phase = 'ended'
+  clearTimeout(exchange.deadline)
+  clearTimeout(exchange.stageTimer)
+  exchange.request.signal?.removeEventListener('abort', exchange.onAbort)
+  delete exchange.connection.giveUp
+  return true
+}
+
+function fail(exchange: Exchange, code: OutboundError['code'], cause?: unknown): void {
+  const sent = exchange.phase !== 'waiting'
+  if (!end(exchange)) return
+  const error = outboundError(code, sent, cause)
+  // The error goes first: ending the connection makes errors of its own, which would say less.
+  if (exchange.body) exchange.body.destroy(error)
+  else exchange.reject(error)
+  void exchange.connection.destroy()
+  if (exchange.requestBody instanceof Readable) exchange.requestBody.destroy()
+}
+
+function openBody(exchange: Exchange, controller: Dispatcher.DispatchController): Readable {
+  const body = new Readable({
+    highWaterMark: READ_AHEAD_BYTES,
+    read: () => controller.resume(),
+    destroy(error, callback) {
+      // A consumer that stops reading ends the exchange; nothing else would free the connection.
+      if (end(exchange)) void exchange.connection.destroy()
+      callback(error)
+    },
+  })
+  // An answer that nobody reads must not end the process when it breaks off; readers see the error all the same.
+  return body.on('error', () => undefined)
+}
+
+function buildResponse(
+  exchange: Exchange,
+  { status, headers, body }: Pick<OutboundResponse, 'status' | 'headers' | 'body'>,
+): OutboundResponse {
+  return {
+    status,
+    headers,
+    body,
+    async text() {
+      const parts: Buffer[] = []
+      for await (const part of body as AsyncIterable<Buffer>) parts.push(part)
+      return Buffer.concat(parts).toString('utf8')
+    },
+    async discard() {
+      if (body.closed) return
+      const closed = new Promise<void>(resolve => body.once('close', () => resolve()))
+      const isSmall = Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MAX_DISCARD_BYTES
+      if (exchange.phase !== 'ended' && isSmall) body.resume()
+      else body.destroy()
+      await closed
+    },
+  }
+}
+
+function joinHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const joined: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return joined
 }
