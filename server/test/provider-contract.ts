@@ -73,6 +73,7 @@ const transportScenarios: ContractScenario[] = [
 const stuckScenarios: ContractScenario[] = [
   { behaviour: 'hang', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
   { behaviour: 'slow=3000', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
+  { behaviour: 'stall_mid_body', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
   { behaviour: 'drip=20', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
 ]
 
@@ -146,6 +147,18 @@ export function describeProviderContract(name: string, options: ContractOptions)
       await expect(run).rejects.toBe(full)
     })
 
+    it('leaves no socket when our own storage fails while the answer stands still', async () => {
+      const full = new Error('disk full')
+      const receiveImage = async (bytes: AsyncIterable<Uint8Array>) => {
+        void bytes[Symbol.asyncIterator]()
+          .next()
+          .catch(() => undefined)
+        throw full
+      }
+      const run = rig.run({ behaviour: 'stall_mid_body', receiveImage, leavesNoSocket: true })
+      await expect(run).rejects.toBe(full)
+    })
+
     it('checks key and address for free', async () => {
       const { upstream, baseUrl, apiKey } = rig.emulator()
       const billedBefore = upstream.total.billable
@@ -192,8 +205,10 @@ function createRig(options: ContractOptions) {
     try {
       const provider = options.createProvider({ baseUrl, apiKey })
       const context = openTestContext({ http: outbound, storage, attempt, ...wanted })
-      const outcome = await provider.submit({ ...options.request, ...wanted.request }, context)
-      if (wanted.leavesNoSocket) await upstream.waitUntil(() => upstream.openSockets() === 0, 2_000)
+      const submitted = provider.submit({ ...options.request, ...wanted.request }, context)
+      const outcome = await submitted.finally(async () => {
+        if (wanted.leavesNoSocket) await upstream.waitUntil(() => upstream.openSockets() === 0, 2_000)
+      })
       return { outcome, counters: upstream.counters(attempt) }
     } finally {
       await outbound.close()

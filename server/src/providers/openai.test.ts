@@ -62,6 +62,8 @@ const scenarios: ContractScenario[] = [
   refused('quota', 'quota_exhausted'),
   refused('billing_limit', 'quota_exhausted'),
   refused('wrong_key', 'misconfigured'),
+  refused('wrong_key=masked', 'misconfigured', { message: expect.not.stringContaining('****') }),
+  refused('leaky_error', 'unknown_outcome'),
   refused('unverified', 'misconfigured'),
   refused('region', 'misconfigured'),
   refused('retired', 'model_retired'),
@@ -127,8 +129,10 @@ const scenarios: ContractScenario[] = [
 describeProviderContract('openai', {
   createProvider: createOpenAiProvider,
   startEmulator: async () => {
-    const upstream = await startOpenAiUpstream()
-    return { upstream, baseUrl: `${upstream.url}/v1`, apiKey: defaultOpenAiKey }
+    // A key without the vendor's prefix, so that it is not found by its looks alone.
+    const apiKey = 'secret-of-a-compatible-server-0123456789'
+    const upstream = await startOpenAiUpstream({ apiKey })
+    return { upstream, baseUrl: `${upstream.url}/v1`, apiKey }
   },
   request,
   scenarios,

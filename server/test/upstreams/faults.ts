@@ -14,6 +14,7 @@ export const transportDirectives: Record<string, string> = {
   reset_mid_body: 'reset in the middle of the answer',
   long_content_length: 'Content-Length promises 1,000 bytes more than come, then the connection ends',
   endless_body: 'the answer is never finished: its middle repeats for ever',
+  stall_mid_body: 'the first half of the answer, then nothing while the connection stays open',
   'drip=MS': 'one byte per MS milliseconds (default 1000)',
   hang: 'timeout after accept: the work is done and billed, no answer ever comes',
   html_500: '500 with an HTML page',
@@ -87,10 +88,10 @@ export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<vo
   if (directives.has('endless_body')) return sendEndless(exchange, Buffer.concat(parts))
   if (directives.has('drip')) return sendDripping(exchange, Buffer.concat(parts))
   const isReset = directives.has('reset_mid_body')
-  const sendable = directives.has('reset_mid_body')
-    ? [Buffer.concat(parts).subarray(0, sizeBytes / 2)]
-    : parts
+  const isHalf = isReset || directives.has('stall_mid_body')
+  const sendable = isHalf ? [Buffer.concat(parts).subarray(0, sizeBytes / 2)] : parts
   for (const part of sendable) if (!(await write(exchange, part))) return
+  if (directives.has('stall_mid_body')) return exchange.closed
   if (isReset || directives.has('long_content_length')) return cutConnection(exchange, isReset)
   response.end()
   await exchange.closed

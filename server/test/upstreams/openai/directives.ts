@@ -12,6 +12,8 @@ export const openAiDirectives: Record<string, string> = {
   quota: '429 insufficient_quota',
   billing_limit: '400 billing_hard_limit_reached',
   wrong_key: '401 with the key in its message',
+  'wrong_key=masked': '401 with the first and last letters of the key',
+  leaky_error: '500 that repeats the Authorization header in its message',
   unverified: '403 organisation not verified',
   region: '403 country not supported',
   retired: '404 model_not_found',

@@ -73,12 +73,14 @@ function findEarlyRefusal(directives: Directives, context: { key: string; model:
     return refuse(400, { message: 'Billing hard limit has been reached', code: 'billing_hard_limit_reached' })
   }
   if (directives.has('retired')) return deprecated(context.model)
-  return findForbidden(directives, context) ?? findServerError(directives)
+  return findForbidden(directives, context) ?? findServerError(directives, context.key)
 }
 
 function findForbidden(directives: Directives, context: { key: string; model: string }): Answer | null {
   if (directives.has('wrong_key')) {
-    return refuse(401, { message: `Incorrect API key provided: ${context.key}.`, code: 'invalid_api_key' })
+    const isMasked = directives.get('wrong_key') === 'masked'
+    const key = isMasked ? `${context.key.slice(0, 8)}****${context.key.slice(-4)}` : context.key
+    return refuse(401, { message: `Incorrect API key provided: ${key}.`, code: 'invalid_api_key' })
   }
   if (directives.has('unverified')) {
     return refuse(403, {
@@ -98,11 +100,14 @@ function findForbidden(directives: Directives, context: { key: string; model: st
   return null
 }
 
-function findServerError(directives: Directives): Answer | null {
+function findServerError(directives: Directives, key: string): Answer | null {
   const message =
     'The server had an error processing your request. Sorry about that! You can retry your request, or contact us ' +
     `through our help center if you keep seeing this error. (Please include the request ID ${randomUUID()}.)`
   if (directives.has('error_500')) return refuse(500, { message, type: 'server_error' })
+  if (directives.has('leaky_error')) {
+    return refuse(500, { message: `Could not forward {authorization: Bearer ${key}}`, type: 'server_error' })
+  }
   if (directives.has('overloaded')) {
     const words = 'That model is currently overloaded with other requests. You can retry your request.'
     return refuse(503, { message: words, type: 'server_error' })

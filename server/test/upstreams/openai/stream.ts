@@ -17,7 +17,7 @@ export async function streamImages(making: Making): Promise<void> {
   const { exchange, order } = making
   const { directives, response } = exchange
   // Faults of the transport strike a stream as they strike one answer.
-  const wholeFaults = ['endless_body', 'drip', 'reset_mid_body', 'long_content_length']
+  const wholeFaults = ['endless_body', 'drip', 'reset_mid_body', 'stall_mid_body', 'long_content_length']
   if (wholeFaults.some(name => directives.has(name))) {
     return sendAnswer(exchange, { ...(await buildImageAnswer(making)), headers: streamHeaders })
   }
