@@ -40,6 +40,10 @@ test('a new account has its owner, a working key and the sign-up credits', async
   expect(key).toMatchObject({ accountId: made.accountId, style: 'gptimage2', plan: 'pro' })
 })
 
+test('the operator of this machine needs no mail domain', async () => {
+  expect(await makeAccount({ email: 'admin@localhost' })).toHaveProperty('apiKey')
+})
+
 test('named credits replace the sign-up grant, also when they are zero', async () => {
   const some = await makeAccount({ email: 'some@example.com', credits: 250 })
   const none = await makeAccount({ email: 'none@example.com', credits: 0 })

@@ -57,7 +57,8 @@ export type CreatedAccount = { accountId: string; userId: string; keyId: string;
 
 /** RFC 5321's longest address. */
 const EMAIL_MAX_LENGTH = 254
-const emailPattern = /^[^\s@"(),:;<>[\]\\]+@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]*[a-z0-9]$/
+const emailPattern =
+  /^[^\s@"(),:;<>[\]\\]+@(?:localhost|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]*[a-z0-9])$/
 const planPattern = /^[a-z][a-z0-9-]{0,31}$/
 
 /** The one spelling of an address we store and compare. */

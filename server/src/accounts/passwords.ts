@@ -2,7 +2,7 @@
 // that the cost can be raised later: an old hash still verifies and is replaced at the next sign-in.
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 
-type ScryptCost = { log2N: number; r: number; p: number }
+export type ScryptCost = { log2N: number; r: number; p: number }
 
 /** OWASP's choice for scrypt: N = 2^17, r = 8, p = 1. */
 export const PASSWORD_COST: ScryptCost = { log2N: 17, r: 8, p: 1 }

@@ -9,7 +9,8 @@ import { isLoopbackHost } from '../loopback.ts'
 import { normalizeEmail } from './accounts.ts'
 import type { CookieRules } from './cookies.ts'
 import { cookieRulesFor, findCookie, isSameOrigin, writeCookie } from './cookies.ts'
-import { createPasswords, PASSWORD_MAX_LENGTH } from './passwords.ts'
+import type { ScryptCost } from './passwords.ts'
+import { createPasswords, PASSWORD_COST, PASSWORD_MAX_LENGTH } from './passwords.ts'
 import type { SignInTry } from './sign-in-limit.ts'
 import { DEVICE_COOKIE_MAX_AGE_S, forgetSignInTries, newDevice, takeSignInTry } from './sign-in-limit.ts'
 import * as sql from './sql.ts'
@@ -34,6 +35,8 @@ export type SessionNeeds = {
   /** The origin people see, such as `https://images.example.com`. */
   publicUrl: string
   allowInsecureCookies: boolean
+  /** Default: PASSWORD_COST. */
+  passwordCost?: ScryptCost
 }
 
 export type Session = { userId: string; accountId: string }
@@ -71,6 +74,7 @@ function trustedOriginsFor(publicUrl: string): string[] {
 
 function buildAuth(needs: SessionNeeds, rules: CookieRules, trustedOrigins: string[]) {
   const passwords = createPasswords({
+    cost: needs.passwordCost ?? PASSWORD_COST,
     onOutdated: async (stored, fresh) => {
       await needs.db.query(sql.replacePassword, [stored, fresh])
     },

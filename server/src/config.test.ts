@@ -1,0 +1,179 @@
+// Guards the configuration: defaults, every problem at once, no secret repeated, the page in step with the table.
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { ConfigError, publicOrigin, readConfig } from './config.ts'
+import { decideSandbox } from './sandbox.ts'
+import { renderSettings, settingGroups } from './settings.ts'
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+test('an empty environment starts a sandbox on this machine only', () => {
+  const config = readConfig({})
+  expect(config).toMatchObject({
+    host: '127.0.0.1',
+    port: 8787,
+    publicUrl: null,
+    database: null,
+    dataDir: resolve('data'),
+    storageUrl: `file:${resolve('data/images')}`,
+    providers: { openai: null, google: null },
+    signupCredits: 10,
+    creditPriceUsdMicro: 10_000,
+    deadlineSyncMs: 270_000,
+    deadlineAsyncMs: 600_000,
+    maxBodyBytes: 64 * 1024 * 1024,
+    dbPrepare: true,
+    interimResponses: false,
+    logPrompts: false,
+    allowInsecureCookies: false,
+    outboundAllow: [],
+    sandbox: { on: true, warning: null },
+  })
+  expect(publicOrigin(config, 4321)).toBe('http://127.0.0.1:4321')
+})
+
+test('an empty value is an unset one, as compose files write it', () => {
+  const empty = Object.fromEntries(settingGroups.flatMap(group => group.settings.map(one => [one.name, ' '])))
+  expect(readConfig(empty)).toEqual(readConfig({}))
+})
+
+test('every default in the table is what the parser uses', () => {
+  const defaults = settingGroups.flatMap(group => group.settings).filter(one => one.default !== '')
+  const keys = { OPENAI_API_KEY: 'k', GEMINI_API_KEY: 'k' }
+  const explicit = Object.fromEntries(defaults.map(one => [one.name, one.default]))
+  expect(readConfig({ ...explicit, ...keys })).toEqual(readConfig(keys))
+})
+
+test('all problems are told at once, each by its variable', () => {
+  const problems = problemsOf({
+    PORT: '99999',
+    PUBLIC_URL: 'https://example.com/path',
+    DATABASE_URL: 'mysql://x',
+    LOG_LEVEL: 'loud',
+    SIGNUP_CREDITS: '-1',
+    CREDIT_PRICE_USD: '0.0000001',
+    DARKROOM_SANDBOX: 'maybe',
+    MAX_BODY: '64 megabytes',
+    OUTBOUND_ALLOW: 'http://127.0.0.1:80',
+    AUTH_SECRET: 'short',
+    LOG_PROMPTS: 'yes',
+    OPENAI_BASE_URL: 'ftp://x',
+    STORAGE_URL: '/srv/images',
+    SMTP_URL: 'mail.example.com',
+  })
+  const named = problems.map(problem => problem.split(' ')[0])
+  for (const name of [
+    'PORT',
+    'PUBLIC_URL',
+    'DATABASE_URL',
+    'LOG_LEVEL',
+    'SIGNUP_CREDITS',
+    'CREDIT_PRICE_USD',
+  ]) {
+    expect(named).toContain(name)
+  }
+  for (const name of [
+    'DARKROOM_SANDBOX',
+    'MAX_BODY',
+    'OUTBOUND_ALLOW',
+    'AUTH_SECRET',
+    'LOG_PROMPTS',
+    'SMTP_URL',
+  ]) {
+    expect(named).toContain(name)
+  }
+  expect(problems).toContain('LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent')
+  expect(problems).toContain('PORT must be a whole number from 0 to 65535')
+})
+
+test('no value is ever repeated in a problem, because it may be a secret', () => {
+  const secret = 'hunter22hunter22'
+  const names = settingGroups.flatMap(group => group.settings.map(one => one.name))
+  for (const name of names) expect(problemsOf({ [name]: secret }).join()).not.toContain(secret)
+})
+
+test('contradictions are refused', () => {
+  const url = 'postgres://app@db.example.com/darkroom'
+  const contradictions: Record<string, string>[] = [
+    { DATABASE_OWNER_URL: url },
+    { DATABASE_DIRECT_URL: url },
+    { DATABASE_URL: url, DB_PREPARE: 'off' },
+    { OPENAI_BASE_URL: 'https://example.com/v1' },
+    { GEMINI_BASE_URL: 'https://example.com/v1' },
+    { FILES_URL: 'https://files.example.com' },
+    { GENERATION_DEADLINE_SYNC_S: '300', GENERATION_DEADLINE_ASYNC_S: '200' },
+  ]
+  for (const env of contradictions) expect([env, problemsOf(env).length]).toEqual([env, 1])
+})
+
+test('the roles of an external database fall back on one another', () => {
+  const url = 'postgres://app@pool.example.com/darkroom'
+  const directUrl = 'postgres://app@db.example.com/darkroom'
+  expect(readConfig({ DATABASE_URL: url }).database).toEqual({ url, directUrl: url, ownerUrl: url })
+  const pooled = readConfig({ DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl, DB_PREPARE: 'off' })
+  expect(pooled.database).toEqual({ url, directUrl, ownerUrl: directUrl })
+})
+
+test('a credit price is an exact integer of micro-dollars', () => {
+  const price = (text: string) => readConfig({ CREDIT_PRICE_USD: text }).creditPriceUsdMicro
+  expect(price('0.01')).toBe(10_000)
+  expect(price('0.000001')).toBe(1)
+  expect(price('1.1')).toBe(1_100_000)
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 999_999_999_999 }), micro => {
+      const text = `${Math.floor(micro / 1_000_000)}.${String(micro % 1_000_000).padStart(6, '0')}`
+      expect(price(text)).toBe(micro)
+    }),
+  )
+  for (const text of ['0', '0.0', '-1', '1e-2', '.5', '0,01', 'NaN']) {
+    expect(problemsOf({ CREDIT_PRICE_USD: text })).toHaveLength(1)
+  }
+})
+
+test('outbound targets are exact hosts with a port', () => {
+  const allow = readConfig({ OUTBOUND_ALLOW: '127.0.0.1:9000, Engine.lan:80,[::1]:8080' }).outboundAllow
+  expect(allow).toEqual(['127.0.0.1:9000', 'engine.lan:80', '[::1]:8080'])
+  for (const text of ['*:80', 'host', 'host:0', 'host:99999', 'a b:80']) {
+    expect(problemsOf({ OUTBOUND_ALLOW: text })).toHaveLength(1)
+  }
+})
+
+test('the automatic sandbox is on only without any sign of a real installation', () => {
+  const quiet = { setting: 'auto', providers: [], hasPaymentKey: false, isLocal: true } as const
+  expect(decideSandbox(quiet)).toMatchObject({ on: true, warning: null })
+  expect(decideSandbox({ ...quiet, providers: ['openai'] })).toMatchObject({ on: false, warning: null })
+  for (const sign of [{ hasPaymentKey: true }, { isLocal: false }]) {
+    const state = decideSandbox({ ...quiet, ...sign })
+    expect(state.on).toBe(false)
+    expect(state.warning).toMatch(/sandbox stays off/)
+  }
+  expect(readConfig({ PUBLIC_URL: 'http://localhost:8787' }).sandbox.on).toBe(true)
+  expect(readConfig({ PUBLIC_URL: 'http://[::1]:8787' }).sandbox.on).toBe(true)
+  expect(readConfig({ PUBLIC_URL: 'https://images.example.com' }).sandbox.on).toBe(false)
+  expect(readConfig({ PUBLIC_URL: 'https://localhost.example.com' }).sandbox.on).toBe(false)
+  expect(readConfig({ STRIPE_SECRET_KEY: 'x' }).sandbox.on).toBe(false)
+  expect(readConfig({ GEMINI_API_KEY: 'x' }).sandbox.on).toBe(false)
+})
+
+test('on and off are obeyed, and a forced sandbox beside real keys is warned of', () => {
+  expect(readConfig({ DARKROOM_SANDBOX: 'off' }).sandbox).toMatchObject({ on: false })
+  expect(readConfig({ DARKROOM_SANDBOX: 'ON' }).sandbox).toMatchObject({ on: true, warning: null })
+  const forced = readConfig({ DARKROOM_SANDBOX: 'on', OPENAI_API_KEY: 'x' }).sandbox
+  expect(forced.on).toBe(true)
+  expect(forced.warning).toMatch(/forced on/)
+})
+
+test('docs/configuration.md is the table, word for word', () => {
+  const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+  expect(page).toBe(renderSettings())
+})
