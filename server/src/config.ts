@@ -214,3 +214,16 @@ export function loadConfig(): Config {
 export function publicOrigin(config: Pick<Config, 'publicUrl'>, port: number): string {
   return config.publicUrl ?? `http://127.0.0.1:${port}`
 }
+
+/** What only builds for tests obey: failpoints, and times short enough to wait for. */
+export type TestSettings = { failpoints: string; leaseMs: number | null; sweepEveryMs: number | null }
+
+/** Read by builds for tests alone. */
+export function loadTestSettings(): TestSettings {
+  const milliseconds = (text: string | undefined) => (text === undefined ? null : Number(text))
+  return {
+    failpoints: process.env.FAILPOINT ?? '',
+    leaseMs: milliseconds(process.env.TEST_LEASE_MS),
+    sweepEveryMs: milliseconds(process.env.TEST_SWEEP_MS),
+  }
+}

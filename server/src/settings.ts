@@ -183,7 +183,7 @@ const selling: Setting[] = [
 const working: Setting[] = [
   {
     name: 'WORKER_CONCURRENCY',
-    default: '16',
+    default: '1000',
     values: '1 to 1000',
     meaning:
       'Generations one process runs at once. They wait on upstreams, so this may far exceed the cores.',

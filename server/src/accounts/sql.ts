@@ -149,3 +149,9 @@ export const selectOwner = statement(
      JOIN account a ON a.id = m."organizationId"
     WHERE m."organizationId" = $1::uuid AND a.closed_at IS NULL ORDER BY m."createdAt", u.id LIMIT 1`,
 )
+
+// Whether this installation ever had a key for its operator.
+export const selectAnyAdminKey = statement(
+  'accounts.select-any-admin-key',
+  `SELECT id FROM api_key WHERE 'admin' = ANY (scopes) LIMIT 1`,
+)

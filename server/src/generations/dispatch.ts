@@ -53,7 +53,7 @@ export async function submitParts(
   const { generation, route } = work
   const provider = needs.providers.get(route.provider)
   if (!provider) throw new Error(`route to ${route.provider}, which is not configured`)
-  const base = needs.catalog.toProviderRequest(route, generation.prompt, generation.options)
+  const base = needs.catalog.toProviderRequest(route, promptOf(generation), generation.options)
   const references = (generation.inputs?.references ?? []).map(input => toReference(needs.storage, input))
   const mask = generation.inputs?.mask ? toReference(needs.storage, generation.inputs.mask) : null
   const counts = partsOf(generation, route)
@@ -75,6 +75,11 @@ export async function submitParts(
   } finally {
     deadline.close()
   }
+}
+
+/** A style instruction follows the prompt in words every model understands. */
+function promptOf({ prompt, options }: Generation): string {
+  return options.style ? `${prompt}\n\nStyle: ${options.style}` : prompt
 }
 
 function openDeadline(leftMs: number) {

@@ -7,6 +7,8 @@ export type GenerationOptions = {
   /** `WxH` in pixels, for dialects that speak pixels. */
   size: string | null
   quality: string | null
+  /** A short style instruction; it joins the prompt for the upstream. */
+  style: string | null
   thinkingLevel: ThinkingLevel | null
   negativePrompt: string | null
   seed: number | null
@@ -27,6 +29,7 @@ export const noOptions: GenerationOptions = {
   resolution: null,
   size: null,
   quality: null,
+  style: null,
   thinkingLevel: null,
   negativePrompt: null,
   seed: null,
@@ -41,4 +44,5 @@ export const noOptions: GenerationOptions = {
   hasMask: false,
 }
 
-export type Dialect = 'getimages' | 'getimg' | 'gptimage2' | 'imgeo' | 'openai' | 'native'
+export const dialects = ['getimages', 'getimg', 'gptimage2', 'imgeo', 'openai', 'native'] as const
+export type Dialect = (typeof dialects)[number]

@@ -1,0 +1,81 @@
+// Mounts the frame, the service's own endpoints and every dialect: at the root on its documented paths, and below
+// its prefix. The path alone picks the dialect that answers, errors included.
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { Hono } from 'hono'
+import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
+import { createDocument, getImagesHead, nativeHead, serviceHead } from './dialects/documents.ts'
+import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
+import { createGetImagesDialect } from './dialects/getimages/routes.ts'
+import { renderError as renderNativeError } from './dialects/native/present.ts'
+import { createNativeDialect } from './dialects/native/routes.ts'
+import { AppError } from './errors.ts'
+import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
+import { toAppError } from './http/errors.ts'
+import { addHealth } from './http/health.ts'
+import { frameRequests } from './http/request-log.ts'
+import type { Services } from './services.ts'
+
+export type AppNeeds = Services & { publicUrl: () => string; sessions: Sessions }
+
+export function createApp(needs: AppNeeds): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>()
+  app.use(frameRequests(needs))
+  addHealth(app, needs)
+  const dialectNeeds = {
+    ...needs,
+    deadlineSyncMs: needs.config.deadlineSyncMs,
+    deadlineAsyncMs: needs.config.deadlineAsyncMs,
+    interimResponses: needs.config.interimResponses,
+  }
+  const getimages = createGetImagesDialect(dialectNeeds)
+  const native = createNativeDialect(dialectNeeds)
+  addDocuments(app, needs, { getimages, native })
+  addSessions(app, needs.sessions)
+  app.route('/getimages', getimages)
+  app.route('/', getimages)
+  app.route('/', native)
+  app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
+  app.onError((error, context) =>
+    rendererOf(context.req.path)(context, toAppError(needs.log, context, error)),
+  )
+  return app
+}
+
+/** Whose words an unmatched path is answered in. */
+function rendererOf(path: string): RenderError {
+  const getimages = /^\/(?:getimages(?:\/|$)|api\/v1\/(?:images|account|usage)(?:\/|$))/
+  return getimages.test(path) ? renderGetImagesError : renderNativeError
+}
+
+function addDocuments(
+  app: Hono<HttpEnv>,
+  needs: AppNeeds,
+  { getimages, native }: { getimages: OpenAPIHono<HttpEnv>; native: OpenAPIHono<HttpEnv> },
+): void {
+  const once = (make: () => unknown) => {
+    let text: string | null = null
+    return (context: HttpContext) => {
+      text ??= JSON.stringify(make())
+      return context.body(text, 200, { 'content-type': 'application/json; charset=utf-8' })
+    }
+  }
+  const url = needs.publicUrl
+  const getimagesDocument = () => createDocument([getimages], getImagesHead, url())
+  app.get(
+    '/openapi.json',
+    once(() => createDocument([getimages, native], serviceHead, url())),
+  )
+  app.get('/openapi/getimages.json', once(getimagesDocument))
+  app.get('/getimages/openapi.json', once(getimagesDocument))
+  app.get(
+    '/openapi/native.json',
+    once(() => createDocument([native], nativeHead, url())),
+  )
+}
+
+function addSessions(app: Hono<HttpEnv>, sessions: Sessions): void {
+  app.on(['GET', 'POST'], `${AUTH_PATH}/*`, context => {
+    context.set('route', AUTH_PATH)
+    return sessions.handler(context.req.raw, context.env.incoming.socket.remoteAddress ?? null)
+  })
+}

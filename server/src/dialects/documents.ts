@@ -1,0 +1,70 @@
+// The OpenAPI 3.1 documents, made once at start from the schemas that validate requests.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { HttpEnv } from '../http/context.ts'
+
+export type Document = Record<string, unknown>
+
+const bearer = {
+  type: 'http' as const,
+  scheme: 'bearer',
+  bearerFormat: 'API key',
+  description: 'Create an API key in the dashboard and send it as Authorization: Bearer <key>.',
+}
+
+export type DocumentHead = {
+  title: string
+  version: string
+  description: string
+  license?: { name: string; url?: string }
+  tags: { name: string; description: string }[]
+}
+
+/** One document of the paths and schemas of the given dialects. */
+export function createDocument(
+  apps: OpenAPIHono<HttpEnv>[],
+  head: DocumentHead,
+  serverUrl: string,
+): Document {
+  // A fresh app as the pot to collect in: mounting merges the registries, and nothing is served from it.
+  const pot = new OpenAPIHono<HttpEnv>()
+  for (const app of apps) pot.route('/', app)
+  const { tags, ...info } = head
+  const document = pot.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info,
+    servers: [{ url: serverUrl }],
+    security: [{ ApiKeyBearer: [] }],
+    tags,
+  })
+  const components = {
+    securitySchemes: { ApiKeyBearer: bearer },
+    schemas: document.components?.schemas ?? {},
+  }
+  return { ...document, components }
+}
+
+export const getImagesHead: DocumentHead = {
+  title: 'Get Images REST API',
+  version: '1.0.0',
+  description: 'Generate images, list generations, inspect account credit balance, and read credit usage.',
+  tags: [
+    { name: 'Images', description: 'Generate and retrieve images.' },
+    { name: 'Account', description: 'Read account and usage information.' },
+  ],
+}
+
+export const nativeHead: DocumentHead = {
+  title: 'Darkroom native API',
+  version: '1.0.0',
+  description: 'Generations with any model, asynchronous or waited for.',
+  license: { name: 'MIT' },
+  tags: [{ name: 'Generations', description: 'Create and read generations of any model.' }],
+}
+
+export const serviceHead: DocumentHead = {
+  title: 'Darkroom',
+  version: '1.0.0',
+  description: 'Everything this service speaks: the APIs it is compatible with, and its own.',
+  license: { name: 'MIT' },
+  tags: [...getImagesHead.tags, ...nativeHead.tags],
+}

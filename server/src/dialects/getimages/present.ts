@@ -1,0 +1,82 @@
+// Core words into Get Images' words. Its errors carry a message and, for a failed check, zod's details.
+import type { z } from '@hono/zod-openapi'
+import type { UsageRow } from '../../credits/ledger.ts'
+import { AppError, type ErrorCode, type ErrorDetail, errorTable } from '../../errors.ts'
+import { type Generation, reasonTexts } from '../../generations/generation.ts'
+import type { HttpContext } from '../../http/context.ts'
+import { errorHeaders } from '../../http/errors.ts'
+import type { ImageMetadata } from './schema.ts'
+
+/** The contract knows 200, 400, 401, 404, 429 and 500; 202, 405 and 503 are added by rule. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  insufficient_credits: 400,
+  content_rejected: 400,
+  idempotency_key_reused: 400,
+  payload_too_large: 400,
+  unsupported_media_type: 400,
+  // Its keys have no scopes: a key that may not do this is no key for this.
+  forbidden: 401,
+}
+
+export function renderError(context: HttpContext, error: AppError): Response {
+  const status = statuses[error.code] ?? errorTable[error.code].status
+  const { details } = error.options
+  const message = details && error.code === 'invalid_request' ? 'Invalid request body.' : error.message
+  const shown = details && details.length > 0 ? { details: details.map(toOwnWords) } : {}
+  return context.json(
+    { error: { message, ...shown } },
+    { status: status as 400, headers: errorHeaders(error) },
+  )
+}
+
+/** The core names its field `model`; here it is `modelId`. */
+function toOwnWords(detail: ErrorDetail): ErrorDetail {
+  return { ...detail, path: detail.path === 'model' ? 'modelId' : detail.path }
+}
+
+/** What the body check found. An unknown model alone has a message of its own and no details. */
+export function toBodyError(error: z.ZodError): AppError {
+  const details = error.issues.map(issue => ({
+    path: issue.path.length > 0 ? issue.path.join('.') : 'body',
+    message: issue.message,
+    code: issue.code ?? 'custom',
+  }))
+  const [first] = error.issues
+  if (details.length === 1 && first?.code === 'invalid_value' && first.path.join('.') === 'modelId') {
+    if (typeof first.input === 'string')
+      return new AppError('invalid_request', 'Unknown model ID.', { reason: 'unknown_model' })
+  }
+  return new AppError('invalid_request', undefined, { details })
+}
+
+/** Why there is no image, as this contract says it: 400 for a refusal, 500 for the rest. */
+export function toOutcomeError(generation: Generation): AppError {
+  const code = generation.state === 'blocked' ? 'content_rejected' : 'generation_failed'
+  const text = generation.reason ? reasonTexts[generation.reason] : undefined
+  return new AppError(code, text, {
+    generationId: generation.id,
+    ...(generation.reason ? { reason: generation.reason } : {}),
+  })
+}
+
+export function toImageMetadata(generation: Generation, owner: string): ImageMetadata {
+  const style = generation.echo.style
+  const thinkingLevel = generation.echo.thinkingLevel
+  return {
+    id: generation.id,
+    prompt: generation.prompt,
+    modelId: generation.model as ImageMetadata['modelId'],
+    providerId: owner as ImageMetadata['providerId'],
+    aspectRatio: (generation.options.aspectRatio ?? '1:1') as ImageMetadata['aspectRatio'],
+    style: typeof style === 'string' ? style : null,
+    thinkingLevel: thinkingLevel === 'default' || thinkingLevel === 'deep' ? thinkingLevel : null,
+    mediaType: generation.images[0]?.mediaType ?? 'image/png',
+    creditCost: generation.captured,
+    createdAt: generation.createdAt.toISOString(),
+  }
+}
+
+export function toTransaction(row: UsageRow) {
+  const { id, amount, kind: type, description, referenceId } = row
+  return { id, amount, type, description, referenceId, createdAt: row.createdAt.toISOString() }
+}

@@ -1,0 +1,224 @@
+// Get Images' five endpoints: its words into the core's verbs and back.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { RateRule } from '../../accounts/authenticate.ts'
+import { findAccountOwner } from '../../accounts/owner.ts'
+import { findWallet, listUsage } from '../../credits/ledger.ts'
+import type { Db } from '../../db/db.ts'
+import { AppError } from '../../errors.ts'
+import type { AnsweredMarks } from '../../generations/answered.ts'
+import type { CreateNeeds } from '../../generations/create.ts'
+import { fingerprintOf } from '../../generations/fingerprint.ts'
+import type { Generation } from '../../generations/generation.ts'
+import { type OrderResult, orderGeneration } from '../../generations/order.ts'
+import { findGeneration, listSucceeded, openImage } from '../../generations/read.ts'
+import { type AdmissionNeeds, admit } from '../../http/admission.ts'
+import { callerGone } from '../../http/caller-gone.ts'
+import type { HttpContext, HttpEnv } from '../../http/context.ts'
+import { methodNotAllowed, toAppError } from '../../http/errors.ts'
+import { readIdempotencyKey } from '../../http/idempotency-key.ts'
+import { keepWaitingCallerAlive } from '../../http/interim.ts'
+import { readPreferredWaitMs } from '../../http/prefer.ts'
+import { readJsonBody } from '../../http/read-json.ts'
+import { sendJsonWithImage } from '../../http/send-image.ts'
+import type { Log } from '../../log.ts'
+import { noOptions } from '../../models/options.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { describeGetImages } from './describe.ts'
+import { renderError, toBodyError, toImageMetadata, toOutcomeError, toTransaction } from './present.ts'
+import { generateImageRequest } from './schema.ts'
+
+export type GetImagesNeeds = CreateNeeds &
+  AdmissionNeeds & {
+    db: Db
+    storage: Storage
+    log: Log
+    answered: AnsweredMarks
+    publicUrl: () => string
+    deadlineSyncMs: number
+    interimResponses: boolean
+  }
+
+/** 60 requests a minute and key, all endpoints together. */
+const rate: RateRule = { dialect: 'getimages', per: 'key', requests: 60, windowS: 60 }
+/** A body is a prompt and four short words. */
+const maxBodyBytes = 64 * 1024
+
+export function createGetImagesDialect(needs: GetImagesNeeds): OpenAPIHono<HttpEnv> {
+  const app = new OpenAPIHono<HttpEnv>()
+  app.onError((error, context) => renderError(context, toAppError(needs.log, context, error)))
+  const paths = {
+    generate: '/api/v1/images/generate',
+    images: '/api/v1/images',
+    image: '/api/v1/images/:id',
+    account: '/api/v1/account',
+    usage: '/api/v1/usage',
+  }
+  const begin = (context: HttpContext, route: string, scope: 'generate' | 'read') => {
+    context.set('dialect', 'getimages')
+    context.set('route', route)
+    return admit(needs, context, { rate, scope })
+  }
+
+  app.post(paths.generate, async context => {
+    const caller = await begin(context, paths.generate, 'generate')
+    return generate(needs, context, { accountId: caller.accountId, apiKeyId: caller.keyId })
+  })
+  app.get(paths.images, async context => {
+    const { accountId } = await begin(context, paths.images, 'read')
+    const page = readPage(context)
+    const { generations, total } = await listSucceeded(needs.db, { accountId, dialect: 'getimages' }, page)
+    return context.json({ images: generations.map(each => metadataOf(each)), total, ...page })
+  })
+  app.get(paths.image, async context => {
+    const { accountId } = await begin(context, paths.image, 'read')
+    return sendOne(needs, context, accountId)
+  })
+  app.get(paths.account, async context => {
+    const { accountId } = await begin(context, paths.account, 'read')
+    const [owner, wallet] = await Promise.all([
+      findAccountOwner(needs.db, accountId),
+      findWallet(needs.db, accountId),
+    ])
+    if (!owner || !wallet) throw new AppError('not_found', 'Account not found.')
+    return context.json({ userId: owner.userId, email: owner.email, creditBalance: wallet.available })
+  })
+  app.get(paths.usage, async context => {
+    const { accountId } = await begin(context, paths.usage, 'read')
+    const page = readPage(context)
+    const { rows, total } = await listUsage(needs.db, accountId, page)
+    return context.json({ transactions: rows.map(toTransaction), total, ...page })
+  })
+
+  app.all(paths.generate, methodNotAllowed(['POST']))
+  for (const path of [paths.images, paths.image, paths.account, paths.usage])
+    app.all(path, methodNotAllowed(['GET']))
+  describeGetImages(app)
+  return app
+}
+
+async function generate(
+  needs: GetImagesNeeds,
+  context: HttpContext,
+  caller: { accountId: string; apiKeyId: string },
+): Promise<Response> {
+  const idempotencyKey = readIdempotencyKey(context)
+  const body = await readJsonBody(context, maxBodyBytes)
+  const parsed = generateImageRequest.safeParse(body, { reportInput: true })
+  if (!parsed.success) throw toBodyError(parsed.error)
+  const { prompt, modelId, aspectRatio, thinkingLevel } = parsed.data
+  const style = parsed.data.style?.trim() || null
+  const prefer = readPreferredWaitMs(context.req.header('prefer'))
+  const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
+  try {
+    const result = await orderGeneration(
+      needs,
+      {
+        ...caller,
+        dialect: 'getimages',
+        modelId,
+        prompt,
+        options: { ...noOptions, aspectRatio, style, thinkingLevel: thinkingLevel ?? null },
+        echo: { style, thinkingLevel: thinkingLevel ?? null },
+        inputs: null,
+        idempotencyKey,
+        fingerprint: fingerprintOf({
+          method: 'POST',
+          route: '/api/v1/images/generate',
+          accountId: caller.accountId,
+          body,
+        }),
+        deadlineMs: needs.deadlineSyncMs,
+        slots: [],
+      },
+      { waitMs: prefer?.waitMs ?? null, signal: callerGone(context) },
+    )
+    return await answer(needs, context, { result, preferApplied: prefer?.applied ?? null })
+  } finally {
+    stopInterim()
+  }
+}
+
+async function answer(
+  needs: GetImagesNeeds,
+  context: HttpContext,
+  { result, preferApplied }: { result: OrderResult; preferApplied: string | null },
+): Promise<Response> {
+  // Nobody reads this; a body is needed all the same.
+  if (result.kind === 'gone') return context.body(null, 500)
+  const { generation } = result
+  if (result.kind === 'overdue')
+    throw new AppError('generation_failed', undefined, { generationId: generation.id })
+  if (result.replayed) context.header('idempotent-replayed', 'true')
+  if (preferApplied) context.header('preference-applied', preferApplied)
+  context.header('x-should-retry', 'false')
+  if (result.kind === 'open') {
+    context.header('location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
+    context.header('retry-after', '1')
+    return context.json({ generationId: generation.id, status: statusOf(generation) }, 202)
+  }
+  if (generation.state !== 'succeeded') throw toOutcomeError(generation)
+  const credits = { charged: generation.captured, remaining: result.available }
+  return sendBytes(needs, context, generation, { credits })
+}
+
+function statusOf(generation: Generation): string {
+  return generation.state === 'queued' ? 'queued' : 'running'
+}
+
+async function sendOne(needs: GetImagesNeeds, context: HttpContext, accountId: string): Promise<Response> {
+  const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
+  const shown =
+    generation?.dialect === 'getimages' && generation.state === 'succeeded' && !generation.deletedAt
+  if (!shown) throw new AppError('not_found', 'Image not found.')
+  if (context.req.query('format') === 'metadata') return context.json({ image: metadataOf(generation) })
+  return sendBytes(needs, context, generation, {})
+}
+
+/** Writes `{"image": {…, "b64_json": "…"}, …rest}` with the picture streamed from storage. */
+async function sendBytes(
+  needs: GetImagesNeeds,
+  context: HttpContext,
+  generation: Generation,
+  rest: Record<string, unknown>,
+): Promise<Response> {
+  const image = await openImage(needs.storage, generation, 0)
+  if (!image) throw new AppError('not_found', 'Image not found.')
+  const metadata = JSON.stringify(metadataOf(generation))
+  const tail = JSON.stringify(rest)
+  return sendJsonWithImage(context, {
+    status: 200,
+    headers: {},
+    before: `{"image":${metadata.slice(0, -1)},"b64_json":"`,
+    image,
+    after: tail === '{}' ? '"}}' : `"},${tail.slice(1)}`,
+    onSent: () => needs.answered.mark(generation.id),
+  })
+}
+
+function metadataOf(generation: Generation) {
+  // The id names its provider: `openai:…`, `google:…`.
+  return toImageMetadata(generation, generation.model.split(':')[0] ?? '')
+}
+
+const maxLimit = 100
+const defaultLimit = 20
+
+/** Integers out of range are clamped, as the contract says; anything else is refused. */
+function readPage(context: HttpContext): { limit: number; offset: number } {
+  const limit = readInteger(context, 'limit') ?? defaultLimit
+  const offset = readInteger(context, 'offset') ?? 0
+  return {
+    limit: Math.min(Math.max(limit, 1), maxLimit),
+    offset: Math.min(Math.max(offset, 0), Number.MAX_SAFE_INTEGER),
+  }
+}
+
+function readInteger(context: HttpContext, name: string): number | null {
+  const text = context.req.query(name)
+  if (text === undefined) return null
+  if (!/^[+-]?\d+$/.test(text)) {
+    const details = [{ path: name, message: 'Invalid input: expected int', code: 'invalid_type' }]
+    throw new AppError('invalid_request', 'Invalid pagination.', { details })
+  }
+  return Number(text)
+}

@@ -1,0 +1,84 @@
+// The native API on the wire: core words in camelCase. Unknown fields are refused.
+import { z } from '@hono/zod-openapi'
+
+/** The longest prompt any model takes; each model's own limit is its upstream's affair. */
+export const maxPromptLength = 32_000
+
+function atMostCodePoints(maximum: number) {
+  return (context: z.core.ParsePayload<string>) => {
+    if (context.value.length <= maximum || [...context.value].length <= maximum) return
+    context.issues.push({ code: 'too_big', origin: 'string', maximum, inclusive: true, input: context.value })
+  }
+}
+
+export const createGenerationRequest = z
+  .strictObject({
+    model: z.string().min(1).max(200).openapi({ description: 'A model id from the model list.' }),
+    prompt: z
+      .string()
+      .trim()
+      .min(1)
+      .check(atMostCodePoints(maxPromptLength))
+      .openapi({ maxLength: maxPromptLength, description: 'What to draw. 1 to 32,000 characters.' }),
+    aspectRatio: z.string().optional().openapi({ description: 'Such as `16:9`; what the model offers.' }),
+    resolution: z
+      .string()
+      .optional()
+      .openapi({ description: '`512`, `1K`, `2K` or `4K`; what the model offers.' }),
+    size: z
+      .string()
+      .regex(/^\d{2,5}x\d{2,5}$/)
+      .optional()
+      .openapi({ description: '`WIDTHxHEIGHT` in pixels, for models that work in pixels.' }),
+    quality: z
+      .string()
+      .optional()
+      .openapi({ description: 'Such as `low`, `medium`, `high`; what the model offers.' }),
+    style: z.string().trim().min(1).check(atMostCodePoints(500)).optional(),
+    thinkingLevel: z.enum(['default', 'deep']).optional(),
+    negativePrompt: z.string().trim().min(1).check(atMostCodePoints(maxPromptLength)).optional(),
+    seed: z.int().min(0).max(4_294_967_295).optional(),
+    n: z.int().min(1).max(10).optional().openapi({ description: 'How many images. Default 1.' }),
+    outputFormat: z.enum(['png', 'jpeg', 'webp']).optional(),
+    outputCompression: z.int().min(0).max(100).optional(),
+    background: z.enum(['auto', 'transparent', 'opaque']).optional(),
+  })
+  .openapi('CreateGenerationRequest')
+export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
+
+const generationOutput = z
+  .object({
+    url: z.url().openapi({ description: 'The image itself; needs the API key.' }),
+    mediaType: z.string(),
+    width: z.int(),
+    height: z.int(),
+    sizeBytes: z.int(),
+    sha256: z.string(),
+  })
+  .openapi('GenerationOutput')
+
+export const generationObject = z
+  .object({
+    id: z.uuid(),
+    status: z.enum(['queued', 'running', 'succeeded', 'failed', 'blocked', 'canceled']),
+    type: z.string(),
+    model: z.string(),
+    prompt: z.string(),
+    dialect: z.string().openapi({ description: 'The API it was made through.' }),
+    outputs: z.array(generationOutput),
+    error: z.string().nullable(),
+    reason: z.string().nullable().openapi({ description: 'Why there is no image: a stable code.' }),
+    costCredits: z.int().openapi({ description: 'Credits charged; while it is open, credits held.' }),
+    warnings: z.array(z.string()),
+    createdAt: z.iso.datetime(),
+    completedAt: z.iso.datetime().nullable(),
+  })
+  .openapi('Generation')
+
+export const nativeError = z
+  .object({
+    error: z.string(),
+    code: z.string(),
+    issues: z.array(z.object({ path: z.string(), message: z.string(), code: z.string() })).optional(),
+  })
+  .openapi('NativeError')

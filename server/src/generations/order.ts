@@ -1,0 +1,42 @@
+// An order with its wait: what a synchronous endpoint of any dialect needs. The waiter may leave at any time.
+import { type Accepted, type CreateNeeds, createGeneration, type GenerationInput } from './create.ts'
+import { type Generation, isTerminal } from './generation.ts'
+import { waitForOutcome } from './wait.ts'
+
+export type OrderResult =
+  /** Ended: a success or not. `available` = credits now. */
+  | { kind: 'ended'; generation: Generation; available: number; replayed: boolean }
+  /** Still open when the preferred wait was over. */
+  | { kind: 'open'; generation: Generation; replayed: boolean }
+  /** Still open well past its deadline: database trouble. The machine settles the money. */
+  | { kind: 'overdue'; generation: Generation }
+  | { kind: 'gone' }
+
+/** One sweep past the deadline, the machine must have ended the generation. */
+const graceMs = 5_000
+
+export type OrderWait = {
+  /** Milliseconds the caller wants to wait; null = until the generation has ended. */
+  waitMs: number | null
+  /** Aborted when the caller goes. */
+  signal: AbortSignal
+}
+
+export async function orderGeneration(
+  needs: CreateNeeds,
+  input: GenerationInput,
+  wait: OrderWait,
+): Promise<OrderResult> {
+  const accepted: Accepted = await createGeneration(needs, input)
+  const { generation, replayed } = accepted
+  if (wait.waitMs === 0 && !isTerminal(generation.state)) {
+    accepted.settlement.cancel()
+    return { kind: 'open', generation, replayed }
+  }
+  const leftMs = Math.max(0, generation.deadline.getTime() - needs.now().getTime()) + graceMs
+  const timeoutMs = Math.min(wait.waitMs ?? leftMs, leftMs)
+  const outcome = await waitForOutcome(needs.db, accepted, { timeoutMs, signal: wait.signal })
+  if (outcome) return { kind: 'ended', ...outcome, replayed }
+  if (wait.signal.aborted) return { kind: 'gone' }
+  return wait.waitMs === null ? { kind: 'overdue', generation } : { kind: 'open', generation, replayed }
+}

@@ -1,0 +1,22 @@
+// What travels with one request: its id, its caller, and the dialect that answers it.
+import type { HttpBindings } from '@hono/node-server'
+import type { Context, Hono } from 'hono'
+import type { AuthenticatedKey } from '../accounts/authenticate.ts'
+import type { AppError } from '../errors.ts'
+
+export type RequestVariables = {
+  requestId: string
+  dialect: string
+  /** The route's pattern without its mount, for metrics: bounded in number. */
+  route: string
+  caller: AuthenticatedKey
+  /** The parsed JSON body. */
+  body: unknown
+}
+
+export type HttpEnv = { Bindings: HttpBindings; Variables: RequestVariables }
+export type HttpContext = Context<HttpEnv>
+export type HttpApp = Hono<HttpEnv>
+
+/** How a dialect says no. Sets status, body and headers of its contract. */
+export type RenderError = (context: HttpContext, error: AppError) => Response

@@ -1,0 +1,38 @@
+// Whatever a handler throws becomes an AppError here; the dialect gives it its shape. Texts of unforeseen errors
+// go to the log, never to the caller.
+import { AppError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { HttpContext } from './context.ts'
+
+export function toAppError(log: Log, context: HttpContext, error: unknown): AppError {
+  if (error instanceof AppError) {
+    if (error.status >= 500) log.error(record(context, error), 'request failed')
+    return error
+  }
+  log.error(record(context, error), 'request failed unexpectedly')
+  return new AppError('internal', undefined, { cause: error })
+}
+
+function record(context: HttpContext, error: unknown) {
+  return { event: 'request.failed', requestId: context.get('requestId'), err: error }
+}
+
+/** Headers that follow from the error itself, in every dialect. */
+export function errorHeaders(error: AppError): Record<string, string> {
+  const { retryAfterSeconds, allow, generationId } = error.options
+  const headers: Record<string, string> = {}
+  if (retryAfterSeconds !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)))
+  if (allow) headers.allow = allow.join(', ')
+  // An order exists or a wait is too long for SDKs to obey: they must not send the call again by themselves.
+  if (generationId || (retryAfterSeconds ?? 0) > 60) headers['x-should-retry'] = 'false'
+  if (generationId) headers['x-darkroom-generation-id'] = generationId
+  return headers
+}
+
+/** For app.all() behind the methods of a path. */
+export function methodNotAllowed(allow: string[]): () => never {
+  return () => {
+    throw new AppError('method_not_allowed', `Allowed here: ${allow.join(', ')}.`, { allow })
+  }
+}

@@ -1,0 +1,81 @@
+// For machines that watch: alive, ready, metrics. Nothing here needs a key unless METRICS_TOKEN is set.
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Hono } from 'hono'
+import { type Db, statement } from '../db/db.ts'
+import type { Metrics } from '../telemetry.ts'
+import type { HttpContext, HttpEnv } from './context.ts'
+
+export type HealthNeeds = {
+  db: Db
+  metrics: Metrics
+  storage: { check(): Promise<{ ok: true } | { ok: false; message: string }> }
+  queue: { ageSeconds(): number; depth(): number }
+  runner: { draining(): boolean; running(): number }
+  config: { metricsToken: string | null; deadlineSyncMs: number }
+}
+
+const ping = statement('health_ping', 'SELECT 1 AS ok')
+/** A probe must not hang where its caller waits a second or two. */
+const probeTimeoutMs = 2_000
+
+export function addHealth(app: Hono<HttpEnv>, needs: HealthNeeds): void {
+  const alive = (context: HttpContext) => context.json({ status: 'ok' }, 200, { 'cache-control': 'no-store' })
+  app.get('/healthz', alive)
+  app.get('/health', alive)
+  app.get('/readyz', async context => {
+    const checks = await readiness(needs)
+    const ready = Object.values(checks).every(check => check.ok)
+    const status = ready ? 200 : 503
+    return context.json({ status: ready ? 'ready' : 'not ready', checks }, status, {
+      'cache-control': 'no-store',
+    })
+  })
+  app.get('/metrics', async context => {
+    if (!mayRead(context, needs.config.metricsToken)) return context.text('metrics token needed\n', 401)
+    const { registry } = needs.metrics
+    return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
+  })
+}
+
+type Check = { ok: boolean; message?: string }
+
+async function readiness(needs: HealthNeeds): Promise<Record<string, Check>> {
+  const [database, storage] = await Promise.all([
+    answers(async () => {
+      await needs.db.query(ping)
+    }),
+    answers(async () => {
+      const checked = await needs.storage.check()
+      if (!checked.ok) throw new Error(checked.message)
+    }),
+  ])
+  const ageSeconds = needs.queue.ageSeconds()
+  // Work that waits longer than a synchronous caller can is as good as none.
+  const inTime = ageSeconds * 1000 < needs.config.deadlineSyncMs
+  return {
+    database,
+    storage,
+    jobs: needs.runner.draining() ? { ok: false, message: 'stopping' } : { ok: true },
+    queue: inTime
+      ? { ok: true }
+      : { ok: false, message: `the oldest generation waits for ${Math.round(ageSeconds)} s` },
+  }
+}
+
+async function answers(run: () => Promise<void>): Promise<Check> {
+  const late = new Promise<Check>(resolve => {
+    setTimeout(() => resolve({ ok: false, message: 'no answer in time' }), probeTimeoutMs).unref()
+  })
+  const done = run().then(
+    () => ({ ok: true }),
+    error => ({ ok: false, message: error instanceof Error ? error.message : 'failed' }),
+  )
+  return Promise.race([done, late])
+}
+
+function mayRead(context: HttpContext, token: string | null): boolean {
+  if (!token) return true
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  const presented = context.req.header('authorization') ?? ''
+  return timingSafeEqual(digest(presented), digest(`Bearer ${token}`))
+}

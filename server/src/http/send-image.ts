@@ -1,0 +1,79 @@
+// Answers with image bytes go straight to Node's response with back-pressure: the envelope as text, the picture
+// in slabs as they are read. JSON.stringify never sees them.
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { HttpContext } from './context.ts'
+
+export type ImageBytes = { stream: Readable; sizeBytes: number }
+
+export type RawAnswer = {
+  status: number
+  headers: Record<string, string>
+  /** Called once when the last byte was handed to the socket. */
+  onSent?(): void
+}
+
+/** The base64 of the picture between two pieces of JSON text. */
+export async function sendJsonWithImage(
+  context: HttpContext,
+  answer: RawAnswer & { before: string; image: ImageBytes; after: string },
+): Promise<Response> {
+  const before = Buffer.from(answer.before)
+  const after = Buffer.from(answer.after)
+  const length = before.length + Math.ceil(answer.image.sizeBytes / 3) * 4 + after.length
+  const headers = {
+    ...answer.headers,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': `${length}`,
+  }
+  return send(context, { ...answer, headers }, async write => {
+    await write(before)
+    let rest: Buffer | null = null
+    for await (const chunk of answer.image.stream) {
+      const bytes: Buffer = rest ? Buffer.concat([rest, chunk as Buffer]) : (chunk as Buffer)
+      const whole = bytes.length - (bytes.length % 3)
+      rest = whole < bytes.length ? bytes.subarray(whole) : null
+      if (whole > 0) await write(bytes.subarray(0, whole).toString('base64'))
+    }
+    if (rest) await write(rest.toString('base64'))
+    await write(after)
+  })
+}
+
+/** The picture's own bytes. */
+export async function sendImage(
+  context: HttpContext,
+  answer: RawAnswer & { image: ImageBytes },
+): Promise<Response> {
+  return send(context, answer, async write => {
+    for await (const chunk of answer.image.stream) await write(chunk as Buffer)
+  })
+}
+
+type Write = (piece: Buffer | string) => Promise<void>
+
+async function send(
+  context: HttpContext,
+  answer: RawAnswer,
+  run: (write: Write) => Promise<void>,
+): Promise<Response> {
+  const { outgoing } = context.env
+  if (answer.onSent) outgoing.once('finish', answer.onSent)
+  const inherited = Object.fromEntries(context.res.headers)
+  outgoing.writeHead(answer.status, { ...inherited, ...answer.headers })
+  // A caller that has gone must not leave us waiting for a drain that never comes.
+  const gone = new AbortController()
+  outgoing.once('close', () => gone.abort())
+  try {
+    await run(async piece => {
+      if (gone.signal.aborted) throw new Error('the caller has gone')
+      if (!outgoing.write(piece, 'latin1')) await once(outgoing, 'drain', { signal: gone.signal })
+    })
+    outgoing.end()
+  } catch {
+    // Headers are out: a cut connection is the only honest sign that the body is not whole.
+    outgoing.destroy()
+  }
+  return RESPONSE_ALREADY_SENT
+}

@@ -1,0 +1,50 @@
+// Work that recurs on every node: sweeps, samples, flushes. A run that takes long is never overlapped by the next;
+// a run that fails is logged and tried again at its next time.
+import type { Log } from '../log.ts'
+
+export type PeriodicTask = { name: string; everyMs: number; run(): Promise<void> }
+
+export type Periodic = {
+  /** Starts no further run and waits for those under way. */
+  stop(): Promise<void>
+}
+
+/** Spreads the nodes: each waits up to a tenth longer or shorter. */
+const jitterShare = 0.1
+
+export function startPeriodic(tasks: PeriodicTask[], needs: { log: Log; random: () => number }): Periodic {
+  const timers = new Map<string, NodeJS.Timeout>()
+  const running = new Set<Promise<void>>()
+  let stopped = false
+
+  function schedule(task: PeriodicTask): void {
+    if (stopped) return
+    const delayMs = task.everyMs * (1 - jitterShare + 2 * jitterShare * needs.random())
+    timers.set(
+      task.name,
+      setTimeout(() => runOnce(task), delayMs),
+    )
+  }
+
+  function runOnce(task: PeriodicTask): void {
+    const run = task
+      .run()
+      .catch(error =>
+        needs.log.error({ event: 'task.failed', task: task.name, err: error }, 'a recurring task failed'),
+      )
+      .finally(() => {
+        running.delete(run)
+        schedule(task)
+      })
+    running.add(run)
+  }
+
+  for (const task of tasks) schedule(task)
+  return {
+    async stop() {
+      stopped = true
+      for (const timer of timers.values()) clearTimeout(timer)
+      await Promise.all(running)
+    },
+  }
+}

@@ -1,0 +1,175 @@
+// The program: reads the command line, opens what a role needs, stops on a signal. The only place that prints.
+import { readFileSync } from 'node:fs'
+import { createFirstAdminKey } from './accounts/first-start.ts'
+import { createPasswords } from './accounts/passwords.ts'
+import { createApp } from './app.ts'
+import { runCommand } from './commands/command-line.ts'
+import type { CommandIo, OutsideNeeds } from './commands/needs.ts'
+import { type Config, loadConfig, loadTestSettings, publicOrigin } from './config.ts'
+import { adjustCredits, findViolations, grantCredits } from './credits/ledger.ts'
+import { quotePrice } from './credits/pricing.ts'
+import { findSettingFaults } from './db/check-settings.ts'
+import { armFailpoints } from './failpoints.ts'
+import { createLog } from './log.ts'
+import type { ModelList } from './models/catalog.ts'
+import { checkCatalog } from './models/check.ts'
+import { loadCatalogEntries } from './models/load.ts'
+import { dialects } from './models/options.ts'
+import { type Listening, listen } from './serve.ts'
+import {
+  defaultLeaseMs,
+  type Outside,
+  openDatabase,
+  openOutside,
+  openServices,
+  type Services,
+  systemClock,
+} from './services.ts'
+import { startWork } from './work.ts'
+
+type Role = 'serve' | 'work' | 'all'
+
+const sweepEveryMs = 2_000
+
+async function runRole(role: Role): Promise<void> {
+  const config = loadConfig()
+  const log = createLog({ level: config.logLevel, logPrompts: config.logPrompts })
+  const test = __FAILPOINTS__ ? loadTestSettings() : null
+  if (test) armFailpoints(test.failpoints)
+  if (config.sandbox.warning) log.warn({ event: 'sandbox.warning' }, config.sandbox.warning)
+  const runsGenerations = role !== 'serve'
+  const leaseMs = test?.leaseMs ?? defaultLeaseMs
+  const stopSignal = nextStopSignal()
+  const services = await openServices(config, log, { leaseMs, runsGenerations })
+  const work = await startWork(services, {
+    runsGenerations,
+    sweepEveryMs: test?.sweepEveryMs ?? sweepEveryMs,
+  })
+  const listening = role === 'work' ? null : await startServing(services)
+  if (listening) await welcome(services, listening)
+  await stopSignal
+  console.log('Stopping: no new work is taken; what runs is finished. Ctrl-C again to leave at once.')
+  const graceEndsAt = performance.now() + config.shutdownGraceMs
+  listening?.drain()
+  await services.runner.stop(config.shutdownGraceMs)
+  await listening?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
+  await work.stop()
+  await services.close()
+}
+
+/** Answers that are being written get this long even when the grace time is over. */
+const minAnswerGraceMs = 2_000
+
+function startServing(services: Services): Promise<Listening> {
+  const { config } = services
+  return listen({ host: config.host, port: config.port }, async port => {
+    const publicUrl = () => publicOrigin(config, port)
+    return createApp({ ...services, publicUrl, sessions: await services.openSessions(port) })
+  })
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
+function nextStopSignal(): Promise<void> {
+  return new Promise(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(130))
+        resolve()
+      })
+    }
+  })
+}
+
+async function welcome(services: Services, listening: Listening): Promise<void> {
+  const { config, db, now } = services
+  console.log(`Darkroom is ready at ${publicOrigin(config, listening.port)}`)
+  if (config.sandbox.on) {
+    console.log(`Sandbox: the built-in illustrator serves every model. ${config.sandbox.reason}`)
+  }
+  const hashPassword = createPasswords().hash
+  const apiKey = await createFirstAdminKey({ db, now, grantCredits, hashPassword }, config.signupCredits)
+  if (apiKey) {
+    console.log(`Admin API key, shown only this once: ${apiKey}`)
+    console.log('An account for a person: npm run darkroom -- accounts create --email you@example.com')
+  }
+}
+
+function openIo(): CommandIo {
+  const quiet = (config: Config) =>
+    createLog({
+      level: config.logLevel === 'info' ? 'warn' : config.logLevel,
+      logPrompts: false,
+      destination: process.stderr,
+    })
+  return {
+    writeOut: text => process.stdout.write(text),
+    writeError: text => process.stderr.write(text),
+    readInput: async () => readFileSync(0, 'utf8'),
+    loadConfig,
+    async openDatabase(config) {
+      const { db, close } = await openDatabase(config, quiet(config))
+      return {
+        db,
+        now: systemClock,
+        ledger: { grantCredits, adjustCredits, findViolations },
+        findSettingFaults,
+        close,
+      }
+    },
+    openOutside: async config => toOutsideNeeds(config, openOutside(config, quiet(config))),
+    roles: { serve: () => runRole('serve'), work: () => runRole('work'), all: () => runRole('all') },
+    async migrate(config) {
+      const { applied, close } = await openDatabase(config, quiet(config))
+      await close()
+      return applied
+    },
+  }
+}
+
+function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
+  const { catalog, providers, http, storage, close } = outside
+  return {
+    providers: [...providers.values()],
+    http,
+    storage,
+    close,
+    models: {
+      list: () => listEverywhere(catalog),
+      check: () => {
+        const report = checkCatalog(
+          loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
+          {
+            configuredProviders: [...providers.keys()],
+            sandbox: config.sandbox.on,
+            creditPriceUsd: config.creditPriceUsdMicro / 1_000_000,
+            quotePrice,
+            now: systemClock,
+          },
+        )
+        const lines = (findings: { model: string; message: string }[]) =>
+          findings.map(({ model, message }) => `${model}: ${message}`)
+        return {
+          problems: lines(report.problems),
+          warnings: lines([...report.warnings, ...report.notOffered]),
+        }
+      },
+    },
+  }
+}
+
+/** The native dialect lists every model; the others tell where else it is listed. */
+function listEverywhere(catalog: ModelList) {
+  const listed = dialects.map(dialect => ({
+    dialect,
+    ids: new Set(catalog.list(dialect).map(model => model.id)),
+  }))
+  return catalog.list('native').map(({ id, name, offered, notes }) => ({
+    id,
+    name,
+    offered,
+    notes,
+    dialects: listed.filter(({ ids }) => ids.has(id)).map(({ dialect }) => dialect),
+  }))
+}
+
+process.exitCode = await runCommand(process.argv.slice(2), openIo())

@@ -1,0 +1,59 @@
+// The listening socket: sane limits, graceful stop. Keep-alive callers are told to leave when the service stops.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { HttpEnv } from './http/context.ts'
+
+export type Listening = {
+  port: number
+  /** Answers go on, each telling its caller to close the connection. */
+  drain(): void
+  /** Refuses new connections; resolves when the last answer was sent or the time is up. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Longer than any proxy's idle time in common use (60 s), so that the proxy closes first and meets no reset. */
+const keepAliveTimeoutMs = 75_000
+/** A request's head and body must arrive in this time; the wait for a generation comes after. */
+const requestTimeoutMs = 120_000
+
+export async function listen(
+  options: { host: string; port: number },
+  makeApp: (port: number) => Promise<Hono<HttpEnv>>,
+): Promise<Listening> {
+  let handle: ((...args: Parameters<ReturnType<typeof getRequestListener>>) => unknown) | null = null
+  let stopping = false
+  const server = createServer(
+    { keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs, headersTimeout: 30_000 },
+    (request, response) => {
+      if (stopping) response.setHeader('connection', 'close')
+      handle?.(request, response)
+    },
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  const app = await makeApp(port)
+  handle = getRequestListener((request, env) => app.fetch(request, env))
+  return {
+    port,
+    drain: () => {
+      stopping = true
+    },
+    stop: graceMs => closeServer(server, graceMs),
+  }
+}
+
+function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,203 @@
+// Builds the plain object of capabilities that the rest receives piece by piece, and closes it in the right order.
+// The only place that reads the clock.
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { loadAuthSecret } from './accounts/auth-secret.ts'
+import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
+import { createSessions, type Sessions } from './accounts/sessions.ts'
+import { type Config, publicOrigin } from './config.ts'
+import { quotePrice } from './credits/pricing.ts'
+import { type AuthPool, createAuthPool } from './db/auth-pool.ts'
+import { checkDatabaseSettings } from './db/check-settings.ts'
+import { assertNoTransaction, connectDatabase } from './db/connect.ts'
+import type { Db } from './db/db.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
+import { migrate, readRole } from './db/migrate.ts'
+import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
+import { createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
+import { createQueueSample, type QueueSample } from './generations/queue.ts'
+import { createRetryBudget } from './generations/retry-budget.ts'
+import { createRunner, type Runner } from './generations/runner.ts'
+import { createSettledBus, type SettledBus } from './generations/settled.ts'
+import type { Log } from './log.ts'
+import type { Catalog, ModelList } from './models/catalog.ts'
+import { createCatalog } from './models/create-catalog.ts'
+import { loadCatalogEntries } from './models/load.ts'
+import { createOutbound, type OutboundClient } from './outbound.ts'
+import type { Provider } from './providers/provider.ts'
+import { createProviders } from './providers/registry.ts'
+import { openStorage } from './storage/open.ts'
+import type { Storage } from './storage/storage.ts'
+import { createMetrics, type Metrics } from './telemetry.ts'
+
+export const systemClock = (): Date => new Date()
+
+/** A worker that is silent for so long has died; its rows go to the reconciler. Tests shorten it. */
+export const defaultLeaseMs = 30_000
+
+export type OpenDatabase = { db: Db; urls: DatabaseUrls; applied: string[]; close(): Promise<void> }
+type DatabaseUrls = { url: string; directUrl: string; ownerUrl: string }
+
+/** Finds or starts the database and brings its schema up to date. */
+export async function openDatabase(config: Config, log: Log): Promise<OpenDatabase> {
+  const embedded = config.database ? null : await startEmbeddedPostgres({ dataDir: config.dataDir, log })
+  const urls = urlsOf(config, embedded)
+  try {
+    const { applied } = await migrate({
+      ownerUrl: urls.ownerUrl,
+      appRole: await readRole(urls.directUrl),
+      log,
+    })
+
+    const db = await connectDatabase({
+      url: urls.url,
+      directUrl: urls.directUrl,
+      maxConnections: config.dbPoolSize,
+      statementTimeoutMs,
+      prepare: config.dbPrepare,
+      log,
+    })
+    await checkDatabaseSettings(db)
+    return {
+      db,
+      urls,
+      applied,
+      async close() {
+        await db.close()
+        await embedded?.stop()
+      },
+    }
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
+}
+
+/** Every statement of ours is a look-up by index or one settlement. */
+const statementTimeoutMs = 15_000
+
+function urlsOf(config: Config, embedded: EmbeddedPostgres | null): DatabaseUrls {
+  if (embedded) return { url: embedded.appUrl, directUrl: embedded.appUrl, ownerUrl: embedded.ownerUrl }
+  if (!config.database) throw new Error('no database')
+  return config.database
+}
+
+export type Outside = {
+  catalog: Catalog & ModelList
+  providers: ReadonlyMap<string, Provider>
+  http: OutboundClient
+  storage: Storage
+  close(): Promise<void>
+}
+
+/** Everything that is not the database: models, providers, storage, the way out. */
+export function openOutside(config: Config, log: Log): Outside {
+  const { openai, google } = config.providers
+  const http = createOutbound({
+    allow: config.outboundAllow,
+    configuredOrigins: [openai?.baseUrl, google?.baseUrl].filter(url => url !== undefined),
+    ...(config.publicUrl ? { ownHosts: [new URL(config.publicUrl).hostname] } : {}),
+    log,
+    assertNoTransaction,
+  })
+  const providers = createProviders(config)
+  const catalog = createCatalog({
+    entries: loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
+    configuredProviders: [...providers.keys()],
+    sandbox: config.sandbox.on,
+    creditPriceUsd: config.creditPriceUsdMicro / 1_000_000,
+    quotePrice,
+    now: systemClock,
+  })
+  const storage = openStorage(config.storageUrl, { assertNoTransaction })
+  return { catalog, providers, http, storage, close: () => http.close() }
+}
+
+export type Services = Outside & {
+  config: Config
+  log: Log
+  metrics: Metrics
+  db: Db
+  now: () => Date
+  processName: string
+  leaseMs: number
+  sandbox: boolean
+  settled: SettledBus
+  events: GenerationEvents
+  queue: QueueSample
+  runner: Runner
+  answered: AnsweredMarks
+  lastUsed: LastUsed
+  /** For roles that serve; opened by openSessions once the port is known. */
+  openSessions(port: number): Promise<Sessions>
+}
+
+export type Tuning = { leaseMs: number; runsGenerations: boolean }
+
+export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
+  const metrics = createMetrics()
+  const outside = openOutside(config, log)
+  const database = await openDatabase(config, log)
+  const { db } = database
+  const settled = createSettledBus()
+  const events = createGenerationEvents(log, metrics)
+  const queue = createQueueSample({ db, metrics }, config.queueBound)
+  const processName = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  const now = systemClock
+  const { leaseMs } = tuning
+  const runner = createRunner(
+    {
+      ...outside,
+      db,
+      now,
+      settled,
+      events,
+      processName,
+      leaseMs,
+      random: Math.random,
+      retryBudget: createRetryBudget(),
+      // Production sends nothing; builds for tests label each call so that an emulator can count by attempt.
+      attemptHeaders: attemptId => (__FAILPOINTS__ ? { 'x-darkroom-attempt': attemptId } : {}),
+    },
+    { concurrency: tuning.runsGenerations ? config.workerConcurrency : 0 },
+  )
+  const lastUsed = startLastUsed({ db, log, elapsedMs: () => performance.now() })
+  const answered = createAnsweredMarks(db)
+  let authPool: AuthPool | null = null
+  return {
+    ...outside,
+    config,
+    log,
+    metrics,
+    db,
+    now,
+    processName,
+    leaseMs,
+    sandbox: config.sandbox.on,
+    settled,
+    events,
+    queue,
+    runner,
+    answered,
+    lastUsed,
+    async openSessions(port) {
+      authPool = createAuthPool({ url: database.urls.url, log })
+      return createSessions({
+        db,
+        pool: authPool,
+        now,
+        log,
+        secret: await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir }),
+        publicUrl: publicOrigin(config, port),
+        allowInsecureCookies: config.allowInsecureCookies,
+      })
+    },
+    async close() {
+      await lastUsed.stop()
+      await answered.flush()
+      await authPool?.end()
+      await outside.close()
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,83 @@
+// What a process does besides answering: wakes on notifications and sweeps. Every node does all of it; the rows
+// decide who wins, so no leader is needed.
+import { sweepAccounts } from './accounts/accounts.ts'
+import { findViolations } from './credits/ledger.ts'
+import { sweepOnce } from './generations/sweep.ts'
+import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
+import type { Services } from './services.ts'
+
+const second = 1_000
+const minute = 60 * second
+
+/** Accounts touched so recently are checked every minute. */
+const recentMs = 15 * minute
+const fullCheckEveryMs = 24 * 60 * minute
+
+export type Work = { stop(): Promise<void> }
+
+export async function startWork(
+  services: Services,
+  tuning: { runsGenerations: boolean; sweepEveryMs: number },
+): Promise<Work> {
+  const { db, runner, settled, log } = services
+  const stopListening = [await db.listen('generation_settled', id => settled.announce(id, null))]
+  if (tuning.runsGenerations) {
+    const fill = () => {
+      runner.fill().catch(error => log.error({ event: 'claim.failed', err: error }, 'claiming work failed'))
+    }
+    stopListening.push(await db.listen('generation_queued', fill))
+  }
+  await services.queue.refresh()
+  const tasks = [
+    ...servingTasks(services),
+    ...(tuning.runsGenerations ? runningTasks(services, tuning.sweepEveryMs) : []),
+  ]
+  const periodic: Periodic = startPeriodic(tasks, { log, random: Math.random })
+  return {
+    async stop() {
+      await periodic.stop()
+      await Promise.all(stopListening.map(stop => stop()))
+    },
+  }
+}
+
+function servingTasks(services: Services): PeriodicTask[] {
+  const { db, queue, settled, answered, runner, metrics } = services
+  return [
+    { name: 'queue.sample', everyMs: second, run: () => queue.refresh() },
+    { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },
+    { name: 'answered.flush', everyMs: second / 4, run: () => answered.flush() },
+    { name: 'runner.sample', everyMs: second, run: async () => metrics.running.set(runner.running()) },
+  ]
+}
+
+function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] {
+  const { db, runner, leaseMs } = services
+  return [
+    { name: 'sweep', everyMs: sweepEveryMs, run: () => sweepOnce(services) },
+    // A third of the lease: two renewals may fail before anybody takes over.
+    { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
+    { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
+    {
+      name: 'invariants.recent',
+      everyMs: minute,
+      run: () => checkInvariants(services, sinceMs(services, recentMs)),
+    },
+    { name: 'invariants.all', everyMs: fullCheckEveryMs, run: () => checkInvariants(services, null) },
+  ]
+}
+
+function sinceMs({ now }: Services, ageMs: number): Date {
+  const since = now()
+  since.setTime(since.getTime() - ageMs)
+  return since
+}
+
+/** Any violation is an incident: an alarm in the log and a metric that is not zero. */
+async function checkInvariants({ db, log, metrics }: Services, since: Date | null): Promise<void> {
+  const violations = await findViolations(db, since)
+  metrics.invariantViolations.set(violations.length)
+  for (const violation of violations.slice(0, 50)) {
+    log.error({ event: 'invariant.violated', ...violation }, 'INVARIANT VIOLATED: the books do not balance')
+  }
+}
