@@ -301,6 +301,52 @@ describe('the google provider', () => {
     await cutting.close()
   })
 
+  it('stores and reports nothing of a candidate nobody asked for', async () => {
+    const draw = (seed: string) => makePicture({ width: 32, height: 32, format: 'png', seed })
+    const [wanted, other] = await Promise.all([draw('wanted'), draw('other')])
+    const candidates = [wanted, other].map((picture, index) => {
+      const inlineData = { mimeType: 'image/png', data: picture.toString('base64') }
+      return { content: { role: 'model', parts: [{ inlineData }] }, finishReason: 'STOP', index }
+    })
+    const generous = await startUpstream({
+      name: 'generous',
+      handle: async ({ response }) => void response.end(JSON.stringify({ candidates })),
+    })
+    const own = createOutbound({ allow: [], configuredOrigins: [generous.url] })
+    const provider = createGoogleProvider({ apiKey: defaultGoogleKey, baseUrl: generous.url })
+    const before = await countObjects(folder)
+    const outcome = await provider.submit(request, openTestContext({ http: own, storage, attempt: 'two' }))
+    expect((await readBytes(readImage(outcome).storageKey)).equals(wanted)).toBe(true)
+    expect(await countObjects(folder)).toBe(before + 1)
+    await own.close()
+    await generous.close()
+  })
+
+  it('lets go of the upstream at once when our own storage fails in the middle of a picture', async () => {
+    const stalling = await startUpstream({
+      name: 'stalling',
+      async handle({ response, closed }) {
+        response.write('{"candidates":[{"content":{"parts":[{"inlineData":{"data":"iVBORw0KGgo')
+        await closed
+      },
+    })
+    const own = createOutbound({ allow: [], configuredOrigins: [stalling.url] })
+    const provider = createGoogleProvider({ apiKey: defaultGoogleKey, baseUrl: stalling.url })
+    const full = new Error('disk full')
+    const receiveImage: CallContext['receiveImage'] = bytes => {
+      // A read is under way that the upstream never answers.
+      bytes[Symbol.asyncIterator]()
+        .next()
+        .catch(() => undefined)
+      return Promise.reject(full)
+    }
+    const context = openTestContext({ http: own, storage, attempt: 'stalled', receiveImage })
+    await expect(provider.submit(request, context)).rejects.toBe(full)
+    await stalling.waitUntil(() => stalling.requests[0]?.end === 'cut', 3_000)
+    await own.close()
+    await stalling.close()
+  })
+
   it('is content with an address only when it answers like Gemini', async () => {
     const portal = await startUpstream({
       name: 'portal',
