@@ -250,6 +250,8 @@ function supervise(context: Context, first: Session): EmbeddedPostgres {
 
 async function leave(context: Context, { guard, server: { pid } }: Session): Promise<void> {
   const { home, programs, log } = context
+  // From here on the process must wait for the answers, also when nothing else is open.
+  Reflect.get(guard, 'ref')?.call(guard)
   try {
     await guard.query('SELECT pg_advisory_unlock_shared($1)', [USE_LOCK])
     const answer = await guard.query<{ last: boolean }>('SELECT pg_try_advisory_lock($1) AS last', [USE_LOCK])
