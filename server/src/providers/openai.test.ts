@@ -166,7 +166,8 @@ describe('the OpenAI adapter', () => {
     const { organization, project, ...context } = more
     const provider = createOpenAiProvider({
       apiKey: defaultOpenAiKey,
-      baseUrl: `${upstream.url}/v1`,
+      // A slash at the end is a common slip of the pen.
+      baseUrl: `${upstream.url}/v1/`,
       ...(organization === undefined ? {} : { organization }),
       ...(project === undefined ? {} : { project }),
     })

@@ -12,7 +12,7 @@ export { NOT_RUN } from './openai/failures.ts'
 
 export type OpenAiOptions = {
   apiKey: string
-  /** With the version, without a trailing slash: `https://api.openai.com/v1`. */
+  /** With the version: `https://api.openai.com/v1`. */
   baseUrl: string
   organization?: string
   project?: string
@@ -28,7 +28,8 @@ const MAX_MODEL_LIST_BYTES = 4 * 1024 * 1024
 const MAX_MESSAGE_CHARS = 1000
 
 /** Creates the provider `openai`. */
-export function createOpenAiProvider(options: OpenAiOptions): Provider {
+export function createOpenAiProvider(given: OpenAiOptions): Provider {
+  const options = { ...given, baseUrl: given.baseUrl.replace(/\/+$/, '') }
   return {
     name: 'openai',
     idempotentCreates: false,
