@@ -1,5 +1,6 @@
 // What is offered, as data. This file states what the rest of the service may ask of the catalogue.
-import type { ProviderRequest } from '../providers/provider.ts'
+import type { ImageFormat, ProviderRequest, ThinkingLevel } from '../providers/provider.ts'
+import type { ModelEntry } from './entry.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
 
 /** One way to serve a model. */
@@ -27,15 +28,84 @@ export type Offer = {
 
 export type Catalog = {
   /**
-   * Checks model and options for one dialect and prices them. Throws AppError `invalid_request` (reason
-   * `unknown_model` or `unsupported_option`, details naming the field in core words) when the model is not
-   * listed or not offered now, an option is not supported, or the combination has no price.
+   * Checks model and options for one dialect and prices them. Throws AppError `invalid_request`: reason
+   * `unknown_model` (not listed or not offered now; no details), `unsupported_option` (details name the field
+   * in core words) or `no_price` (the combination has no price).
    */
   resolve(dialect: Dialect, modelId: string, options: GenerationOptions): Offer
   /** Live, configured routes that can serve the offer, in order of preference. Empty = none right now. */
   routes(modelId: string, options: GenerationOptions): Route[]
   /** The provider's request for one route. */
-  toProviderRequest(route: Route, prompt: string, options: GenerationOptions): Omit<ProviderRequest, 'references' | 'mask'>
+  toProviderRequest(
+    route: Route,
+    prompt: string,
+    options: GenerationOptions,
+  ): Omit<ProviderRequest, 'references' | 'mask'>
   /** Expected upstream cost of the whole order in micro-USD (integer); 0 for the built-in model. */
   expectedCostUsdMicro(route: Route, options: GenerationOptions): number
 }
+
+/** One row of a price list, credits for one picture. Null = the price does not depend on it. */
+export type ListedPrice = {
+  resolution: string | null
+  size: string | null
+  quality: string | null
+  thinkingLevel: ThinkingLevel | null
+  credits: number
+  /** True where no contract states the number and the service worked it out from the upstream's cost. */
+  default: boolean
+}
+
+/** A model as a dialect's list shows it: what can be asked for now, on the routes that are live now. */
+export type ListedModel = {
+  id: string
+  name: string
+  owner: string
+  createdAt: Date
+  modes: ('generate' | 'edit')[]
+  /** The first is the default; empty where the model speaks pixels only. */
+  aspectRatios: string[]
+  resolutions: string[]
+  /** Sizes to show; `freeSizes` = any other size by the model's rule is taken too. */
+  sizes: string[]
+  freeSizes: boolean
+  qualities: string[]
+  formats: ImageFormat[]
+  backgrounds: ('opaque' | 'transparent')[]
+  thinkingLevels: ThinkingLevel[]
+  supportsNegativePrompt: boolean
+  supportsSeed: boolean
+  supportsMask: boolean
+  maxReferences: number
+  maxCount: number
+  streaming: boolean
+  prices: ListedPrice[]
+  /** False = known, but no configured route can serve it now. */
+  offered: boolean
+  /** The day (UTC, YYYY-MM-DD) from which no known route serves the model; null = none known. */
+  retiresAt: string | null
+  /** Plain sentences such as `gpt-image-1 was retired upstream on 2026-10-23; served by gpt-image-2.` */
+  notes: string[]
+}
+
+export type ModelList = {
+  /** Every model the dialect lists, in the order of the data; `offered` says whether it can be used now. */
+  list(dialect: Dialect): ListedModel[]
+  find(dialect: Dialect, modelId: string): ListedModel | null
+}
+
+/** Credits for one picture; `isDefault` where no contract states the number. */
+export type Quote = { credits: number; isDefault: boolean }
+
+export type PriceRequest = {
+  dialect: Dialect
+  /** With the defaults filled in. */
+  options: GenerationOptions
+  /** Decides which dated version of the price list is in force. */
+  at: Date
+  /** What one credit is worth, in micro-USD; an integer of at least 1. */
+  creditPriceUsdMicro: number
+}
+
+/** The price of one picture, or null for a combination without a price. `credits/pricing.ts` is the one. */
+export type QuotePrice = (entry: ModelEntry, request: PriceRequest) => Quote | null

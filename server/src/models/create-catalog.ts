@@ -1,0 +1,166 @@
+// The catalogue at work: resolves a request to an offer, an offer to routes, a route to the provider's request.
+// The price is fixed here, at the hold; nothing after it may ask for a price again.
+import { AppError } from '../errors.ts'
+import type { Catalog, ListedModel, ModelList, Offer, QuotePrice, Route } from './catalog.ts'
+import { dayOf, isListed, type ModelEntry, type Upstream } from './entry.ts'
+import { describeModel, isOffered } from './list-models.ts'
+import type { Dialect, GenerationOptions } from './options.ts'
+import { fillDefaults, findOptionIssues, notAllowed, type OptionIssue } from './options-check.ts'
+import {
+  canServe,
+  listLiveRoutes,
+  listServingRoutes,
+  quote,
+  type Shelf,
+  SKETCH_PROVIDER,
+  sandboxRouteFor,
+  upstreamKey,
+} from './shelf.ts'
+import { dearestCostUsdMicro, describeRequest, findRefusedField, findUnitCostUsdMicro } from './upstream.ts'
+
+export type CatalogNeeds = {
+  entries: readonly ModelEntry[]
+  /** Names of providers that have a key; the built-in one counts always. */
+  configuredProviders: readonly string[]
+  /** True: the built-in model serves every entry at its normal price. */
+  sandbox: boolean
+  /** What one credit is worth; at least a millionth of a dollar. */
+  creditPriceUsd: number
+  /** `quotePrice` of credits/pricing.ts. */
+  quotePrice: QuotePrice
+  now: () => Date
+}
+
+/** Throws when the credit price is no positive number or two entries share an id. */
+export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
+  const shelf = stockShelf(needs)
+  const list = rememberLists(shelf)
+  return {
+    resolve: (dialect, modelId, options) => resolveOffer(shelf, { dialect, modelId, options }),
+    routes: (modelId, options) => {
+      const entry = shelf.entries.get(modelId)
+      return entry ? listServingRoutes(shelf, entry, options).map(toRoute) : []
+    },
+    toProviderRequest: (route, prompt, options) =>
+      describeRequest(getUpstream(shelf, route, options), prompt, options),
+    expectedCostUsdMicro: (route, options) => {
+      const upstream = getUpstream(shelf, route, options)
+      const unit = findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream)
+      return unit * options.count
+    },
+    list,
+    find: (dialect, modelId) => list(dialect).find(model => model.id === modelId) ?? null,
+  }
+}
+
+/** The number of micro-USD in one credit. Throws when the price is no number of at least a millionth. */
+export function toCreditPriceUsdMicro(creditPriceUsd: number): number {
+  const micro = Math.round(creditPriceUsd * 1_000_000)
+  if (!Number.isSafeInteger(micro) || micro < 1) {
+    throw new Error(`the credit price must be at least 0.000001 USD, not ${creditPriceUsd}`)
+  }
+  return micro
+}
+
+export function stockShelf(needs: CatalogNeeds): Shelf {
+  const entries = new Map<string, ModelEntry>()
+  const upstreams = new Map<string, Upstream>()
+  for (const entry of needs.entries) {
+    if (entries.has(entry.id)) throw new Error(`two catalogue entries are called ${entry.id}`)
+    entries.set(entry.id, entry)
+    for (const route of entry.routes) upstreams.set(upstreamKey(route.provider, route.model), route)
+  }
+  const sketch = [...upstreams.values()].find(({ provider }) => provider === SKETCH_PROVIDER)
+  if (needs.sandbox && !sketch)
+    throw new Error('the sandbox needs an entry with a route to the built-in model')
+  return {
+    entries,
+    upstreams,
+    configuredProviders: new Set(needs.configuredProviders),
+    sandbox: needs.sandbox,
+    creditPriceUsdMicro: toCreditPriceUsdMicro(needs.creditPriceUsd),
+    quotePrice: needs.quotePrice,
+    now: needs.now,
+  }
+}
+
+type Order = { dialect: Dialect; modelId: string; options: GenerationOptions }
+
+function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order): Offer {
+  const entry = shelf.entries.get(modelId)
+  if (!entry || !isListed(entry, dialect)) throw unknownModel(modelId)
+  const filled = fillDefaults(entry, dialect, asked)
+  const issues = findOptionIssues(entry, dialect, filled)
+  // A model that nothing serves now is unknown to the caller, whatever the options.
+  const isServed = issues.length === 0 && canServe(shelf, entry, filled)
+  if (!isServed && !isOffered(shelf, entry, dialect)) throw unknownModel(modelId)
+  if (issues.length > 0) throw unsupported(issues)
+  if (!isServed) throw unsupported([blame(shelf, entry, filled)])
+  const price = quote(shelf, entry, { dialect, options: filled })
+  if (!price) {
+    throw new AppError('invalid_request', 'This combination of options has no price and is not offered.', {
+      reason: 'no_price',
+    })
+  }
+  const unitPrice = price.credits
+  return { modelId, owner: entry.owner, options: filled, unitPrice, price: unitPrice * filled.count }
+}
+
+function unknownModel(modelId: string): AppError {
+  return new AppError('invalid_request', `There is no model called ${modelId.slice(0, MAX_ECHO_LENGTH)}.`, {
+    reason: 'unknown_model',
+  })
+}
+
+// Long enough for every real id, too short to turn an error into a carrier for other text.
+const MAX_ECHO_LENGTH = 100
+
+function unsupported(issues: OptionIssue[]): AppError {
+  const message = issues.map(issue => issue.message).join(' ')
+  return new AppError('invalid_request', message, { reason: 'unsupported_option', details: issues })
+}
+
+/** Names the option that no live route can honour together with the rest, and the values that would work. */
+function blame(shelf: Shelf, entry: ModelEntry, options: GenerationOptions): OptionIssue {
+  const refusals = listLiveRoutes(shelf, entry).map(route => findRefusedField(route, options))
+  const works = (change: Partial<GenerationOptions>) => canServe(shelf, entry, { ...options, ...change })
+  const values: Partial<Record<keyof GenerationOptions, string[]>> = {
+    aspectRatio: entry.aspectRatios.filter(aspectRatio => works({ aspectRatio })),
+    resolution: entry.resolutions.filter(resolution => works({ resolution })),
+    size: (entry.sizes?.listed ?? []).filter(size => works({ size })),
+    quality: entry.qualities.filter(quality => works({ quality })),
+    background: works({ background: null }) ? ['auto'] : [],
+  }
+  const refused = refusals.filter(field => field !== null)
+  const path = refused.find(field => (values[field]?.length ?? 0) > 0) ?? refused[0] ?? 'aspectRatio'
+  const allowed = values[path] ?? []
+  if (allowed.length > 0) return notAllowed(path, allowed)
+  return { path, message: `Nothing serves this model with that ${path} now.`, code: 'invalid_value' }
+}
+
+function toRoute(upstream: Upstream): Route {
+  const { provider, model, retiresAt, successor, maxCountPerCall } = upstream
+  return { provider, upstreamModel: model, retiresAt, successor, maxCountPerCall }
+}
+
+/** Throws when the route is in no entry: work of a model that the operator has since removed. */
+function getUpstream(shelf: Shelf, route: Route, options: GenerationOptions): Upstream {
+  if (route.provider === SKETCH_PROVIDER) return sandboxRouteFor(shelf, options)
+  const upstream = shelf.upstreams.get(upstreamKey(route.provider, route.upstreamModel))
+  if (!upstream) throw new Error(`the catalogue has no route ${route.provider}/${route.upstreamModel}`)
+  return upstream
+}
+
+/** A list walks every combination of every model, and nothing but the day changes what it says. */
+function rememberLists(shelf: Shelf): (dialect: Dialect) => ListedModel[] {
+  const lists = new Map<Dialect, { day: string; models: ListedModel[] }>()
+  return dialect => {
+    const day = dayOf(shelf.now())
+    const known = lists.get(dialect)
+    if (known?.day === day) return known.models
+    const entries = [...shelf.entries.values()].filter(entry => isListed(entry, dialect))
+    const models = entries.map(entry => describeModel(shelf, entry, dialect))
+    lists.set(dialect, { day, models })
+    return models
+  }
+}

@@ -1,0 +1,65 @@
+// A catalogue entry as the service uses it: every name resolved, so that pricing and routing read one object.
+import type { Dialect } from './options.ts'
+import type { FileModel, FileUpstream } from './schema.ts'
+import type { FreeSizeRule, SizeTable } from './sizes.ts'
+
+/** How an upstream is told the shape: a ratio (with a resolution word), or pixels. */
+export type UpstreamShape =
+  | { by: 'ratio'; sizes: SizeTable; resolutionWords: Record<string, string> | null }
+  | { by: 'pixels'; sizes: SizeTable; free: FreeSizeRule | null }
+
+/** What one upstream model can do, by its vendor's word. Shared by every model that routes to it. */
+export type Upstream = Omit<FileUpstream, 'shape'> & { shape: UpstreamShape }
+
+export type PriceConditions = {
+  quality: string | null
+  resolution: string | null
+  sizes: string[] | null
+  thinkingLevel: 'default' | 'deep' | null
+  minReferences: number | null
+}
+
+/** Fixed credits, or the marked default: the cost of `upstream` (for the given options) with the margin. */
+export type PriceRule = { when: PriceConditions } & (
+  | { kind: 'credits'; credits: number; creditsPerReference: number }
+  | {
+      kind: 'default'
+      upstream: Upstream
+      quality: string | null
+      resolution: string | null
+      size: string | null
+    }
+)
+
+/** In force from this UTC day on; null = from the beginning. The first rule that holds counts. */
+export type PriceVersion = { from: string | null; rules: PriceRule[] }
+
+export type ModelEntry = Omit<FileModel, 'routes' | 'prices'> & {
+  /** In order of preference. */
+  routes: Upstream[]
+  /** For every dialect that lists the model, and always for `native`. Versions in order of `from`. */
+  prices: Partial<Record<Dialect, PriceVersion[]>>
+}
+
+/** True when the dialect lists the model; the native one lists all. */
+export function isListed(entry: ModelEntry, dialect: Dialect): boolean {
+  return dialect === 'native' || entry.dialects.some(listed => listed === dialect)
+}
+
+export function maxReferencesOf(entry: ModelEntry, dialect: Dialect): number {
+  return entry.limits[dialect]?.maxReferences ?? entry.maxReferences
+}
+
+export function maxCountOf(entry: ModelEntry, dialect: Dialect): number {
+  return entry.limits[dialect]?.maxCount ?? entry.maxCount
+}
+
+/** The UTC day of an instant, as `YYYY-MM-DD`; days compare as text. */
+export function dayOf(at: Date): string {
+  return at.toISOString().slice(0, 10)
+}
+
+/** True from midnight UTC at the start of the retirement day. */
+export function isRetired(upstream: Upstream, at: Date): boolean {
+  return upstream.retiresAt !== null && dayOf(at) >= upstream.retiresAt
+}

@@ -1,0 +1,152 @@
+// The rows of a dialect's model list: what can be asked for now, at which price, and what became of the
+// upstream's own id.
+import type { ListedModel, ListedPrice, Quote } from './catalog.ts'
+import { listCombinations } from './combinations.ts'
+import { dayOf, isRetired, type ModelEntry, maxCountOf, maxReferencesOf, type Upstream } from './entry.ts'
+import type { Dialect, GenerationOptions } from './options.ts'
+import { canServe, listLiveRoutes, quote, type Shelf } from './shelf.ts'
+
+/** True when at least one combination the dialect can express is served now and has a price. */
+export function isOffered(shelf: Shelf, entry: ModelEntry, dialect: Dialect): boolean {
+  return listCombinations(entry, dialect).some(options => isSold(shelf, entry, { dialect, options }))
+}
+
+export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect): ListedModel {
+  const all = listCombinations(entry, dialect)
+  const sold = all.filter(options => isSold(shelf, entry, { dialect, options }))
+  const offered = sold.length > 0
+  // A model that cannot be used now is still described in full, as it would be with its provider configured.
+  const shown = offered ? sold : all
+  const keep = <T extends string>(values: readonly T[], field: keyof GenerationOptions): T[] =>
+    values.filter(value => shown.some(options => options[field] === value))
+  const maxReferences = Math.max(0, ...shown.map(options => options.referenceCount))
+  return {
+    id: entry.id,
+    name: entry.name,
+    owner: entry.owner,
+    createdAt: new Date(`${entry.createdAt}T00:00:00.000Z`),
+    modes: entry.modes.filter(mode =>
+      shown.some(options => options.referenceCount > 0 === (mode === 'edit')),
+    ),
+    aspectRatios: keep(entry.aspectRatios, 'aspectRatio'),
+    resolutions: keep(entry.resolutions, 'resolution'),
+    sizes: keep(entry.sizes?.listed ?? [], 'size'),
+    freeSizes: entry.sizes?.free != null && shown.some(options => options.size !== null),
+    qualities: keep(entry.qualities, 'quality'),
+    formats: entry.formats,
+    backgrounds: entry.backgrounds,
+    thinkingLevels: keep(entry.thinkingLevels, 'thinkingLevel'),
+    supportsNegativePrompt: entry.negativePrompt,
+    supportsSeed: entry.seed,
+    supportsMask: entry.mask,
+    maxReferences: Math.min(maxReferences, maxReferencesOf(entry, dialect)),
+    maxCount: maxCountOf(entry, dialect),
+    streaming: entry.streaming,
+    prices: listPrices(shelf, entry, { dialect, shown }),
+    offered,
+    retiresAt: lastDayOf(entry),
+    notes: describeRoutes(shelf, entry),
+  }
+}
+
+function isSold(shelf: Shelf, entry: ModelEntry, order: { dialect: Dialect; options: GenerationOptions }) {
+  return canServe(shelf, entry, order.options) && quote(shelf, entry, order) !== null
+}
+
+const dimensions = ['resolution', 'size', 'quality', 'thinkingLevel'] as const
+type Dimension = (typeof dimensions)[number]
+
+/**
+ * The price list without references, as few rows as say it all: a dimension on which no price depends is null.
+ * Where a price still differs within a row (a size taken from a ratio), the row shows the highest.
+ */
+function listPrices(
+  shelf: Shelf,
+  entry: ModelEntry,
+  { dialect, shown }: { dialect: Dialect; shown: GenerationOptions[] },
+): ListedPrice[] {
+  const fewest = Math.min(...shown.map(options => options.referenceCount))
+  const rows = shown
+    .filter(options => options.referenceCount === fewest)
+    .flatMap(options => {
+      const price = quote(shelf, entry, { dialect, options })
+      return price ? [toRow(entry, options, price)] : []
+    })
+  const dropped = new Set<Dimension>()
+  for (const dimension of dimensions) {
+    if (isPriceless(rows, dimension, dropped)) dropped.add(dimension)
+  }
+  const listed = new Map<string, ListedPrice>()
+  for (const row of rows) {
+    const bare: ListedPrice = { ...row }
+    for (const dimension of dropped) bare[dimension] = null
+    const key = dimensions.map(dimension => bare[dimension]).join('|')
+    const known = listed.get(key)
+    if (!known || known.credits < bare.credits) listed.set(key, bare)
+  }
+  return [...listed.values()]
+}
+
+function toRow(entry: ModelEntry, options: GenerationOptions, price: Quote): ListedPrice {
+  const { resolution, size, quality } = options
+  // Nothing said means the default level, so the two share a row.
+  const thinkingLevel = options.thinkingLevel ?? (entry.thinkingLevels.includes('default') ? 'default' : null)
+  return { resolution, size, quality, thinkingLevel, credits: price.credits, default: price.isDefault }
+}
+
+/** True when rows that differ in this dimension alone (and in dropped ones) cost the same. */
+function isPriceless(rows: ListedPrice[], dimension: Dimension, dropped: ReadonlySet<Dimension>): boolean {
+  const prices = new Map<string, number>()
+  const others = dimensions.filter(other => other !== dimension && !dropped.has(other))
+  return rows.every(row => {
+    const key = others.map(other => row[other]).join('|')
+    const known = prices.get(key)
+    prices.set(key, row.credits)
+    return known === undefined || known === row.credits
+  })
+}
+
+/** The day on which the last known route ends, if every one has an end. */
+function lastDayOf(entry: ModelEntry): string | null {
+  let last = ''
+  for (const { retiresAt } of entry.routes) {
+    if (retiresAt === null) return null
+    if (retiresAt > last) last = retiresAt
+  }
+  return last
+}
+
+/** What the reader of the list should know of the upstream ids behind the model. */
+function describeRoutes(shelf: Shelf, entry: ModelEntry): string[] {
+  const now = shelf.now()
+  const notes: string[] = []
+  const living = entry.routes.filter(route => !isRetired(route, now))
+  const live = listLiveRoutes(shelf, entry)
+  const first = live[0] ?? living[0]
+  for (const route of entry.routes) {
+    if (route === first) break
+    const heir = first ? `; served by ${first.model}` : ''
+    if (isRetired(route, now)) notes.push(`${route.model} was retired upstream on ${route.retiresAt}${heir}.`)
+  }
+  if (first?.retiresAt) notes.push(describeComingEnd(first, living))
+  if (!first) notes.push('Every known upstream id of this model is retired.')
+  else if (!shelf.sandbox && live.length === 0) {
+    const providers = [...new Set(living.map(route => route.provider))]
+    notes.push(`No configured provider serves it; it would be served by ${providers.join(', ')}.`)
+  }
+  if (entry.note !== undefined) notes.push(entry.note)
+  return notes
+}
+
+function describeComingEnd(first: Upstream, living: Upstream[]): string {
+  const end = first.retiresAt ?? ''
+  const heir = living.find(route => route.retiresAt === null || route.retiresAt > end)
+  return `${first.model} retires upstream on ${end}${heir ? `; then served by ${heir.model}` : ''}.`
+}
+
+/** Days from `now` to the start of a UTC day; negative when it has passed. */
+export function daysUntil(day: string, now: Date): number {
+  return Math.round((Date.parse(day) - Date.parse(dayOf(now))) / DAY_MS)
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
