@@ -1,6 +1,6 @@
 // Runs once around a whole test run: names a fresh folder for the run's database server and takes both away at
 // the end, also after Ctrl-C. The server itself starts when the first test asks for a database (database.ts).
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -51,11 +51,13 @@ function sweep(): void {
 function buildForTests(): void {
   const server = dirname(dirname(fileURLToPath(import.meta.url)))
   if (!existsSync(join(server, 'src', 'main.ts'))) return
-  try {
-    execFileSync(process.execPath, ['build.mjs', '--test'], { cwd: server, stdio: 'inherit' })
-  } catch {
-    rmSync(join(server, 'dist-test'), { recursive: true, force: true })
-  }
+  const built = spawnSync(process.execPath, ['build.mjs', '--test'], { cwd: server, encoding: 'utf8' })
+  if (built.status === 0) return
+  rmSync(join(server, 'dist-test'), { recursive: true, force: true })
+  const reason = built.stderr.split('\n').slice(0, 8).join('\n')
+  process.stderr.write(
+    `dist-test/ could not be built, so tests of the running server will fail:\n${reason}\n`,
+  )
 }
 
 export function setup(project: TestProject): () => void {

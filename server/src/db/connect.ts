@@ -2,7 +2,13 @@
 // may have been committed. Nothing here retries, and every connection has an error listener from its birth.
 import pg from 'pg'
 import { AppError } from '../errors.ts'
-import { DatabaseError, endsConnection, type StatementPhase, toCallerError } from './database-error.ts'
+import {
+  DatabaseError,
+  endsConnection,
+  type FailureCircumstances,
+  type StatementPhase,
+  toCallerError,
+} from './database-error.ts'
 import type { DatabaseLog, Db, Statement, Tx } from './db.ts'
 import { createListener, type Listener } from './listener.ts'
 import { columnTypes } from './pg-types.ts'
@@ -24,6 +30,8 @@ export type ConnectOptions = {
   idleInTransactionTimeoutMs?: number
   /** How long a caller waits for a connection before `unavailable`. Default 5 s. */
   acquireTimeoutMs?: number
+  /** How long after the server's own statement timeout an answer may come. Default 5 s. */
+  answerGraceMs?: number
   /** Named prepared statements. Off behind PgBouncer before 1.21, which loses them between transactions. */
   prepare: boolean
   applicationName?: string
@@ -33,10 +41,12 @@ export type ConnectOptions = {
 const DEFAULT_LOCK_TIMEOUT_MS = 5_000
 const DEFAULT_IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 const DEFAULT_ACQUIRE_TIMEOUT_MS = 5_000
+/** What the driver says when its own timer ends a statement; it sets no code. */
+const DRIVER_TIMEOUT_MESSAGE = 'Query read timeout'
 /** Idle connections are kept for minutes: each holds its parsed statements, which cost more than the memory. */
 const IDLE_CONNECTION_TIMEOUT_MS = 300_000
 /** The server's own timeout speaks first; this one is for a server that no longer answers at all. */
-const ANSWER_GRACE_MS = 5_000
+const DEFAULT_ANSWER_GRACE_MS = 5_000
 
 type Settings = Required<Omit<ConnectOptions, 'log' | 'directUrl'>> & { directUrl: string; pooled: boolean }
 
@@ -49,6 +59,7 @@ function settle(options: ConnectOptions): Settings {
     lockTimeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs ?? DEFAULT_IDLE_IN_TRANSACTION_TIMEOUT_MS,
     acquireTimeoutMs: options.acquireTimeoutMs ?? DEFAULT_ACQUIRE_TIMEOUT_MS,
+    answerGraceMs: options.answerGraceMs ?? DEFAULT_ANSWER_GRACE_MS,
     prepare: options.prepare,
     applicationName: options.applicationName ?? 'darkroom',
     pooled: !options.prepare && options.directUrl !== undefined && options.directUrl !== options.url,
@@ -116,7 +127,7 @@ type Parts = {
 }
 
 function makeDb({ pool, settings, listener, lost }: Parts): Db {
-  const answerTimeoutMs = settings.statementTimeoutMs + ANSWER_GRACE_MS
+  const answerTimeoutMs = settings.statementTimeoutMs + settings.answerGraceMs
 
   async function send(client: pg.PoolClient, { statement, values, phase }: Order): Promise<pg.QueryResult> {
     const config: SentQuery = {
@@ -129,7 +140,9 @@ function makeDb({ pool, settings, listener, lost }: Parts): Db {
     try {
       return await client.query(config)
     } catch (error) {
-      throw new SendFailure(error, reached)
+      // The driver tells the connection's listener of a loss before it fails the statements on it.
+      const silent = error instanceof Error && error.message === DRIVER_TIMEOUT_MESSAGE
+      throw new SendFailure(error, { phase: reached, lost: silent || lost.has(client) })
     }
   }
 
@@ -137,7 +150,7 @@ function makeDb({ pool, settings, listener, lost }: Parts): Db {
     try {
       return await pool.connect()
     } catch (error) {
-      throw toCallerError(error, 'unsent')
+      throw toCallerError(error, { phase: 'unsent', lost: true })
     }
   }
 
@@ -179,14 +192,14 @@ type Order = {
 /** The driver reads `query_timeout` from a query too, which its types leave out. */
 type SentQuery = pg.QueryConfig & { query_timeout: number }
 
-/** Keeps the driver's error beside its phase until the connection was released. */
+/** Keeps the driver's error beside its circumstances until the connection was released. */
 class SendFailure extends Error {
   readonly reason: unknown
-  readonly phase: StatementPhase
-  constructor(reason: unknown, phase: StatementPhase) {
+  readonly circumstances: FailureCircumstances
+  constructor(reason: unknown, circumstances: FailureCircumstances) {
     super('a statement failed', { cause: reason })
     this.reason = reason
-    this.phase = phase
+    this.circumstances = circumstances
   }
 }
 
@@ -195,7 +208,7 @@ function mustDrop(error: unknown): boolean {
 }
 
 function unwrap(error: unknown): unknown {
-  return error instanceof SendFailure ? toCallerError(error.reason, error.phase) : error
+  return error instanceof SendFailure ? toCallerError(error.reason, error.circumstances) : error
 }
 
 type TransactionWork<Result> = {

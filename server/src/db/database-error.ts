@@ -95,12 +95,16 @@ export function endsConnection(error: unknown): boolean {
   return severity === 'FATAL' || severity === 'PANIC'
 }
 
+/** Where a statement stood, and whether its connection is gone. */
+export type FailureCircumstances = { phase: StatementPhase; lost: boolean }
+
 /** Turns what the driver threw into the error callers see: AppError('unavailable') or DatabaseError. */
-export function toCallerError(error: unknown, phase: StatementPhase): Error {
+export function toCallerError(error: unknown, { phase, lost }: FailureCircumstances): Error {
   if (error instanceof AppError || error instanceof DatabaseError) return error
   const sqlState = serverStateOf(error)
   const message = error instanceof Error ? error.message : String(error)
-  // An ERROR is the server's word that the statement did not happen. A FATAL one at shutdown is not.
+  // An ERROR is the server's word that the statement did not happen. A FATAL one at shutdown is not, and neither
+  // is a value in its answer that we could not read.
   const ambiguous = phase === 'committing' && endsConnection(error) && !isRefusal(sqlState)
   const failure = new DatabaseError(message, {
     sqlState,
@@ -110,7 +114,7 @@ export function toCallerError(error: unknown, phase: StatementPhase): Error {
     cause: error,
   })
   const passing =
-    sqlState === null || PASSING_STATES.has(sqlState) || PASSING_CLASSES.has(sqlState.slice(0, 2))
+    sqlState === null ? lost : PASSING_STATES.has(sqlState) || PASSING_CLASSES.has(sqlState.slice(0, 2))
   return passing ? new AppError('unavailable', undefined, { cause: failure }) : failure
 }
 

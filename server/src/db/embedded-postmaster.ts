@@ -2,7 +2,18 @@
 // The server outlives us on purpose (own session, no pipes): a crash of Darkroom must not be one of the database.
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chown, mkdir, open, readFile, readlink, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import {
+  chown,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -82,17 +93,30 @@ export async function servesCluster(home: Home, pid: number): Promise<boolean> {
 }
 
 /**
- * Mends a lock file whose process number now belongs to a stranger, on which PostgreSQL would refuse to start.
- * It keeps the file, because its last line is how PostgreSQL notices children of a killed server; it only puts
- * the number of the process that is about to start the server, which PostgreSQL takes for a stale one.
+ * Mends lock files whose process number belongs to a stranger now, or to a dead process nobody has buried yet:
+ * PostgreSQL would refuse to start on them. The files stay, because the last line of one is how PostgreSQL notices
+ * children of a killed server; only the number becomes ours, which PostgreSQL takes for a stale one as it is the
+ * number of the process that starts the server. It locks the cluster before the socket, so a race ends there.
  */
-export async function disownLockFile(home: Home, stranger: number): Promise<void> {
-  const file = join(home.data, 'postmaster.pid')
-  const lines = (await readFile(file, 'utf8')).split('\n')
-  // Another process may have started the server meanwhile.
-  if (lines[0] !== String(stranger)) return
-  lines[0] = String(process.pid)
-  await writeFile(file, lines.join('\n'))
+export async function disownLockFiles(home: Home): Promise<void> {
+  const folder = findSocketFolder(home)
+  const sockets = folder === '' ? [] : await readdir(folder).catch(() => [])
+  const files = sockets.filter(name => name.endsWith('.lock')).map(name => join(folder, name))
+  for (const file of [join(home.data, 'postmaster.pid'), ...files]) {
+    const pid = await readLockPid(file)
+    if (pid === null || !isAlive(pid) || (await servesCluster(home, pid))) continue
+    // Another process may have started the server meanwhile.
+    if ((await readLockPid(file)) !== pid) continue
+    const lines = (await readFile(file, 'utf8')).split('\n')
+    lines[0] = String(process.pid)
+    await writeFile(file, lines.join('\n'))
+  }
+}
+
+async function readLockPid(file: string): Promise<number | null> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const pid = Math.abs(Number.parseInt(text, 10))
+  return Number.isInteger(pid) && pid > 0 ? pid : null
 }
 
 export class StartFailure extends Error {
@@ -169,7 +193,7 @@ async function explainStart(logFile: string, from: number): Promise<StartFailure
     return new StartFailure('port_taken', said)
   }
   // Also while the children of a killed server have not noticed its death yet.
-  if (/lock file "postmaster.pid" already exists|pre-existing shared memory block/.test(said)) {
+  if (/lock file "[^"]*" already exists|pre-existing shared memory block/.test(said)) {
     return new StartFailure('running_already', said)
   }
   return new StartFailure('other', said)

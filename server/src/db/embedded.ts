@@ -16,14 +16,13 @@ import {
   findFreePort,
   findHome,
   type Home,
-  isAlive,
   OWNER_ROLE,
   readCredentials,
   readPort,
   writePort,
 } from './embedded-cluster.ts'
 import {
-  disownLockFile,
+  disownLockFiles,
   readPostmaster,
   StartFailure,
   servesCluster,
@@ -141,10 +140,10 @@ async function openSession(context: Context, port: number | null): Promise<Sessi
 /** The live server of this cluster; 'busy' while it starts or stops; null when none runs. */
 async function findRunning({ home }: Context): Promise<Server | 'busy' | null> {
   const found = await readPostmaster(home)
-  if (found === null) return null
-  if (await servesCluster(home, found.pid)) return found.status === 'ready' ? found : 'busy'
-  // PostgreSQL replaces the file of a dead process itself, but refuses when the number was given to another one.
-  if (isAlive(found.pid)) await disownLockFile(home, found.pid)
+  if (found !== null && (await servesCluster(home, found.pid)))
+    return found.status === 'ready' ? found : 'busy'
+  // PostgreSQL replaces the files of a dead process itself, but not when its number seems to be in use.
+  await disownLockFiles(home)
   return null
 }
 

@@ -80,21 +80,23 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
 
   async function open(): Promise<pg.Client> {
     const client = makeClient()
-    // Without a listener a lost connection would end the process.
-    client.on('error', () => undefined)
-    client.on('notification', message => deliver(message.channel, message.payload ?? ''))
-    let state: 'opening' | 'open' | 'ended' = 'opening'
+    let state: 'opening' | 'open' | 'lost' = 'opening'
     let stopHeartbeat: () => void = () => undefined
-    client.once('end', () => {
+    // The error comes before the statements on the connection fail, so those already see its successor coming.
+    const lose = () => {
       stopHeartbeat()
       if (state === 'open' && !closed) void reconnect()
-      state = 'ended'
-    })
-    const isEnded = () => state === 'ended'
+      state = 'lost'
+      client.end().catch(() => undefined)
+    }
+    client.on('error', lose)
+    client.once('end', lose)
+    client.on('notification', message => deliver(message.channel, message.payload ?? ''))
+    const isLost = () => state === 'lost'
     try {
       await client.connect()
       for (const name of channels.keys()) await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
-      if (isEnded() || closed) throw new Error('the connection ended while it was opened')
+      if (isLost() || closed) throw new Error('the connection ended while it was opened')
     } catch (error) {
       client.end().catch(() => undefined)
       throw error
@@ -144,8 +146,15 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
 
   async function startListening(name: string): Promise<void> {
     const client = await getConnection()
-    // Repeating a LISTEN that a reconnect already sent is harmless.
-    await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
+    const current = connection
+    try {
+      // Repeating a LISTEN that a reconnect already sent is harmless.
+      await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
+    } catch (error) {
+      if (connection === current) throw error
+      // Lost meanwhile: its successor listens to every channel before it is handed out.
+      await connection
+    }
   }
 
   async function leave(name: string): Promise<void> {
@@ -160,6 +169,7 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
 
   return {
     async listen(name, onPayload, options = {}) {
+      if (closed) throw new Error('the database is closed')
       const subscriber: Subscriber = { onPayload, onReconnect: options.onReconnect ?? null }
       let channel = channels.get(name)
       if (channel === undefined) {
@@ -173,7 +183,7 @@ export function createListener({ makeClient, log }: ListenerOptions): Listener {
       } catch (error) {
         removeSubscriber(channel, subscriber, options.payload)
         if (subscribersOf(channel).length === 0 && channels.get(name) === channel) channels.delete(name)
-        throw toCallerError(error, 'unsent')
+        throw toCallerError(error, { phase: 'unsent', lost: true })
       }
       return async () => {
         removeSubscriber(channel, subscriber, options.payload)
