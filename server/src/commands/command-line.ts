@@ -23,7 +23,7 @@ const roleDescriptions = {
 function addRoleCommands(program: Command, io: CommandIo): void {
   for (const role of ['all', 'serve', 'work'] as const) {
     program
-      .command(role, { isDefault: role === 'all' })
+      .command(role)
       .description(roleDescriptions[role])
       .action(() => io.roles[role]())
   }
@@ -88,7 +88,8 @@ export async function runCommand(argv: readonly string[], io: CommandIo): Promis
     failed = true
   })
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    // Not a default command: that would take a mistyped word for an argument of its own.
+    await program.parseAsync(argv.length === 0 ? ['all'] : [...argv], { from: 'user' })
     return failed ? FAILED : 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USED_WRONGLY

@@ -1,5 +1,5 @@
 // Looks at everything an installation depends on and says what to do. Each check stands alone: one that fails
-// never hides the others, and none changes anything.
+// never hides the others. Opening the database migrates it, as every command does; nothing else is changed.
 import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
@@ -18,6 +18,8 @@ export type CheckResult = {
 
 /** Upstreams answer a free call in well under this; longer is as good as down. */
 const PROVIDER_CHECK_TIMEOUT_MS = 15_000
+/** A hung network disk or database must not hang the doctor; a first start of the embedded one takes seconds. */
+const CHECK_TIMEOUT_MS = 60_000
 /** Signatures tolerate five minutes; half a minute already confuses whoever reads the logs. */
 const CLOCK_WARN_MS = 2_000
 const CLOCK_FAIL_MS = 30_000
@@ -30,13 +32,26 @@ function report(name: string, { status, message, advice }: Parts): CheckResult {
   return { name, status, message, advice: advice ?? null }
 }
 
+/** Rejects when time is up; what was waited for goes on: main.ts must end the process. */
+async function withinTime<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 async function attempt(
   name: string,
   advice: string,
   check: () => Promise<CheckResult[]> | CheckResult[],
 ): Promise<CheckResult[]> {
   try {
-    return await check()
+    return await withinTime(Promise.resolve(check()), CHECK_TIMEOUT_MS)
   } catch (error) {
     return [report(name, { status: 'fail', message: describeError(error), advice })]
   }

@@ -1,0 +1,321 @@
+// Guards the operator's commands: exact answers, exit codes, and that each works against a real database.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TestDatabase } from '../../test/database.ts'
+import { createTestDatabase } from '../../test/database.ts'
+import { authenticateKey } from '../accounts/authenticate.ts'
+import { readConfig } from '../config.ts'
+import { adjustCredits, findViolations, grantCredits } from '../credits/ledger.ts'
+import { findSettingFaults } from '../db/check-settings.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { Environment } from '../setting-values.ts'
+import { settingGroups } from '../settings.ts'
+import { openStorage } from '../storage/open.ts'
+import { runCommand } from './command-line.ts'
+import type { CommandIo, OutsideNeeds } from './needs.ts'
+
+let database: TestDatabase
+let folder: string
+const now = () => new Date()
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  folder = await mkdtemp(join(tmpdir(), 'darkroom-commands-'))
+})
+afterAll(async () => {
+  await database.drop()
+  await rm(folder, { recursive: true })
+})
+
+type Outcome = { code: number; out: string; err: string; closed: number }
+type Surroundings = {
+  env?: Environment
+  input?: string
+  models?: OutsideNeeds['models']
+  providers?: Provider[]
+  openDatabase?: CommandIo['openDatabase']
+  roles?: Partial<CommandIo['roles']>
+}
+
+const noModels: OutsideNeeds['models'] = {
+  list: () => [{ id: 'darkroom:sketch', name: 'Sketch', dialects: ['native'], offered: true, notes: [] }],
+  check: () => ({ problems: [], warnings: [] }),
+}
+
+async function runLine(line: string[], surroundings: Surroundings = {}): Promise<Outcome> {
+  const outcome: Outcome = { code: -1, out: '', err: '', closed: 0 }
+  const close = async () => {
+    outcome.closed++
+  }
+  const unused = () => Promise.reject(new Error('this command starts no role'))
+  const io: CommandIo = {
+    writeOut(text) {
+      outcome.out += text
+    },
+    writeError(text) {
+      outcome.err += text
+    },
+    readInput: async () => surroundings.input ?? '',
+    loadConfig: () => readConfig({ DARKROOM_DATA: folder, ...surroundings.env }),
+    openDatabase:
+      surroundings.openDatabase ??
+      (async () => ({
+        db: database.db,
+        now,
+        ledger: { grantCredits, adjustCredits, findViolations },
+        findSettingFaults,
+        close,
+      })),
+    openOutside: async config => ({
+      models: surroundings.models ?? noModels,
+      providers: surroundings.providers ?? [],
+      http: { request: () => Promise.reject(new Error('nothing goes out here')) },
+      storage: openStorage(config.storageUrl),
+      close,
+    }),
+    roles: { serve: unused, work: unused, all: unused, ...surroundings.roles },
+    migrate: async () => ['0001-accounts.sql'],
+  }
+  outcome.code = await runCommand(line, io)
+  return outcome
+}
+
+async function runJson(line: string[], surroundings: Surroundings = {}): Promise<Record<string, unknown>> {
+  const outcome = await runLine([...line, '--json'], surroundings)
+  expect([outcome.err, outcome.code]).toEqual(['', 0])
+  expect(outcome.out.endsWith('\n') && outcome.out.trim().split('\n').length).toBe(1)
+  return JSON.parse(outcome.out) as Record<string, unknown>
+}
+
+let made = 0
+async function makeAccount(...options: string[]) {
+  const document = await runJson(['accounts', 'create', '--email', `user${made++}@example.com`, ...options])
+  return document as { accountId: string; userId: string; apiKey: string }
+}
+
+async function balanceOf(accountId: string): Promise<unknown> {
+  const { accounts } = await runJson(['accounts', 'list'])
+  return (accounts as { id: string; available: number }[]).find(account => account.id === accountId)
+    ?.available
+}
+
+test('accounts create answers exactly account, user and a key that works', async () => {
+  const document = await makeAccount('--key-style', 'getimages', '--plan', 'pro')
+  expect(Object.keys(document)).toEqual(['accountId', 'userId', 'apiKey'])
+  const key = await authenticateKey(database.db, document.apiKey, null)
+  expect(key).toMatchObject({ accountId: document.accountId, style: 'getimages', plan: 'pro' })
+})
+
+test('SIGNUP_CREDITS are granted only when no number is named', async () => {
+  expect(await balanceOf((await makeAccount()).accountId)).toBe(10)
+  expect(await balanceOf((await makeAccount('--credits', '500')).accountId)).toBe(500)
+  expect(await balanceOf((await makeAccount('--credits', '0')).accountId)).toBe(0)
+})
+
+test('a password may come from standard input, without its line end', async () => {
+  const line = ['accounts', 'create', '--email', 'stdin@example.com', '--password-stdin']
+  expect((await runLine(line, { input: 'short\n' })).err).toContain('password')
+  expect(await runJson(line, { input: 'correct horse\n' })).toHaveProperty('userId')
+})
+
+test('credits grant answers the balance, and one reference is granted once', async () => {
+  const { accountId } = await makeAccount('--credits', '0')
+  const grant = ['credits', 'grant', '--account', accountId, '--amount', '25', '--reference', 'invoice 7']
+  const granted = { accountId, amount: 25, granted: true, balance: 25, reference: 'invoice 7' }
+  expect(await runJson(grant)).toEqual(granted)
+  expect(await runJson(grant)).toEqual({ ...granted, granted: false })
+  expect(await balanceOf(accountId)).toBe(25)
+})
+
+test('credits adjust takes and gives; what the balance cannot bear becomes debt', async () => {
+  const { accountId } = await makeAccount('--credits', '30')
+  const adjust = (amount: string) => ['credits', 'adjust', '--account', accountId, '--amount', amount]
+  expect(await runJson(adjust('-10'))).toMatchObject({ balance: 20, debt: 0 })
+  expect(await runJson(adjust('5'))).toMatchObject({ balance: 25, debt: 0 })
+  expect(await runJson(adjust('-40'))).toMatchObject({ balance: 0, debt: 15 })
+  expect(await findViolations(database.db, null)).toEqual([])
+})
+
+test('keys create answers exactly key and secret; list shows its limits; revoke ends it', async () => {
+  const { accountId } = await makeAccount()
+  const limits = ['--rate', '600/1h', '--in-flight', 'off', '--scopes', 'read,admin', '--name', 'Laptop']
+  const key = await runJson(['keys', 'create', '--account', accountId, '--style', 'imgeo', ...limits])
+  expect(Object.keys(key)).toEqual(['keyId', 'apiKey'])
+  const listed = (await runJson(['keys', 'list', '--account', accountId])).keys as Record<string, unknown>[]
+  expect(listed.find(one => one.id === key.keyId)).toMatchObject({
+    style: 'imgeo',
+    name: 'Laptop',
+    scopes: ['read', 'admin'],
+    rate: { requests: 600, windowS: 3_600 },
+    inFlight: 'off',
+    revokedAt: null,
+  })
+  expect(JSON.stringify(listed)).not.toContain(key.apiKey)
+  expect(await authenticateKey(database.db, String(key.apiKey), null)).toMatchObject({ inFlightCap: 0 })
+  expect(await runJson(['keys', 'revoke', String(key.keyId)])).toEqual({ keyId: key.keyId, revoked: true })
+  expect(await authenticateKey(database.db, String(key.apiKey), null)).toBe(null)
+})
+
+test('a failure writes nothing to standard output, says why on standard error and ends with 1', async () => {
+  const { accountId } = await makeAccount()
+  const absent = '00000000-0000-7000-8000-000000000000'
+  const failures: [string[], RegExp][] = [
+    [['accounts', 'create', '--email', 'nonsense'], /email: must be/],
+    [['accounts', 'create', '--email', 'user0@example.com'], /email: is taken/],
+    [['credits', 'grant', '--account', absent, '--amount', '5'], /no such account/],
+    [['credits', 'grant', '--account', accountId, '--amount', '0'], /amount: must be/],
+    [['credits', 'grant', '--account', accountId, '--amount', '-5'], /amount: must be/],
+    [['keys', 'create', '--account', absent], /no such account/],
+    [['keys', 'create', '--account', accountId, '--expires', '2001-01-01'], /future/],
+    [['keys', 'revoke', absent], /no such API key/],
+    [['keys', 'list', '--account', 'x'], /no such account/],
+  ]
+  for (const [line, reason] of failures) {
+    const { code, out, err } = await runLine([...line, '--json'])
+    expect([line, code, out]).toEqual([line, 1, ''])
+    expect(err).toMatch(reason)
+    expect(err).not.toMatch(/^\s+at /m)
+  }
+})
+
+test('wrong use ends with 2 and says what is allowed', async () => {
+  const misuses: [string[], RegExp][] = [
+    [['nonsense'], /unknown command/],
+    [['accounts', 'create'], /--email/],
+    [
+      ['keys', 'create', '--account', 'x', '--style', 'openai'],
+      /default, getimages, getimg, gptimage2, imgeo/,
+    ],
+    [['keys', 'create', '--account', 'x', '--rate', 'fast'], /600\/1h, or off/],
+    [['keys', 'create', '--account', 'x', '--rate', '10/2d'], /up to 1d/],
+    [['keys', 'create', '--account', 'x', '--in-flight', '0'], /positive/],
+    [['keys', 'create', '--account', 'x', '--scopes', 'root'], /generate, read, admin/],
+    [['credits', 'grant', '--account', 'x', '--amount', '1.5'], /whole number/],
+    [['accounts', 'list', '--colour'], /unknown option/],
+  ]
+  for (const [line, reason] of misuses) {
+    const { code, out, err } = await runLine(line)
+    expect([line, code, out]).toEqual([line, 2, ''])
+    expect(err).toMatch(reason)
+  }
+  const help = await runLine(['--help'])
+  expect([help.code, help.err]).toEqual([0, ''])
+  expect(help.out).toContain('accounts')
+})
+
+test('every command closes what it opened, also when it fails', async () => {
+  expect((await runLine(['accounts', 'list'])).closed).toBe(1)
+  expect((await runLine(['keys', 'revoke', 'x'])).closed).toBe(1)
+  expect((await runLine(['models', 'list'])).closed).toBe(1)
+  expect((await runLine(['doctor'])).closed).toBe(2)
+})
+
+test('a wrong environment is told in full and ends with 1', async () => {
+  const { code, err, out } = await runLine(['accounts', 'list', '--json'], {
+    env: { PORT: 'x', LOG_LEVEL: 'x' },
+  })
+  expect([code, out]).toEqual([1, ''])
+  expect(err).toContain('PORT')
+  expect(err).toContain('LOG_LEVEL')
+})
+
+test('no word starts serving and working; each role can be started alone', async () => {
+  const started: string[] = []
+  const role = (name: string) => async () => void started.push(name)
+  const roles = { all: role('all'), serve: role('serve'), work: role('work') }
+  for (const line of [[], ['all'], ['serve'], ['work']]) expect((await runLine(line, { roles })).code).toBe(0)
+  expect(started).toEqual(['all', 'all', 'serve', 'work'])
+  expect(await runJson(['migrate'])).toEqual({ applied: ['0001-accounts.sql'] })
+})
+
+test('models check fails the run when the catalogue has a problem', async () => {
+  const models = {
+    ...noModels,
+    check: () => ({ problems: ['models.0.price: must be set'], warnings: ['retires'] }),
+  }
+  const { code, out } = await runLine(['models', 'check', '--json'], { models })
+  expect(code).toBe(1)
+  expect(JSON.parse(out)).toEqual({
+    ok: false,
+    problems: ['models.0.price: must be set'],
+    warnings: ['retires'],
+  })
+  expect((await runLine(['models', 'list'])).out).toMatch(/darkroom:sketch +Sketch +native +yes/)
+})
+
+test('settings lists every variable, and as the page of the documentation', async () => {
+  const { settings } = await runJson(['settings'])
+  expect(settings).toHaveLength(settingGroups.flatMap(group => group.settings).length)
+  expect((await runLine(['settings', '--markdown'])).out).toMatch(/^# Configuration\n/)
+})
+
+type Check = { name: string; status: string; message: string; advice: string | null }
+
+async function diagnose(surroundings: Surroundings = {}) {
+  const { code, out } = await runLine(['doctor', '--json'], surroundings)
+  const document = JSON.parse(out) as { ok: boolean; checks: Check[] }
+  return { code, ...document, named: (name: string) => document.checks.find(check => check.name === name) }
+}
+
+test('doctor finds nothing wrong with a sound installation and says that the sandbox is on', async () => {
+  const found = await diagnose()
+  expect([found.code, found.ok]).toEqual([0, true])
+  const names = [
+    'settings',
+    'origin',
+    'sandbox',
+    'sessions',
+    'database',
+    'clock',
+    'ledger',
+    'storage',
+    'models',
+  ]
+  expect(found.checks.map(check => check.name)).toEqual(names)
+  expect(found.named('database')?.message).toMatch(/^PostgreSQL \d+/)
+  expect(found.named('sandbox')).toMatchObject({ status: 'warn', message: expect.stringContaining('On') })
+})
+
+test('doctor tells of each broken part what to do, and one hides no other', async () => {
+  const provider = (name: string, check: NonNullable<Provider['check']>): Provider => ({
+    name,
+    idempotentCreates: false,
+    submit: () => Promise.reject(new Error('a check makes no picture')),
+    check,
+  })
+  const found = await diagnose({
+    env: { PUBLIC_URL: 'http://images.lan', STORAGE_URL: 'file:/dev/null/images', OPENAI_API_KEY: 'k' },
+    openDatabase: () => Promise.reject(new Error('connect ECONNREFUSED postgres://app:hunter22@db:5432')),
+    providers: [
+      provider('openai', async () => ({ ok: false, message: 'The key was refused.' })),
+      provider('google', () => Promise.reject(new Error('no way out'))),
+      provider('quiet', async () => ({ ok: true })),
+    ],
+  })
+  expect([found.code, found.ok]).toEqual([1, false])
+  for (const name of ['database', 'storage', 'provider openai', 'provider google']) {
+    expect(found.named(name)?.status).toBe('fail')
+    expect(found.named(name)?.advice).not.toBe(null)
+  }
+  expect(found.named('provider quiet')?.status).toBe('ok')
+  expect(found.named('origin')?.status).toBe('warn')
+  expect(JSON.stringify(found)).not.toContain('hunter22')
+  const unread = await diagnose({ env: { PORT: 'x', LOG_LEVEL: 'x' } })
+  expect(unread.checks.map(check => check.status)).toEqual(['fail', 'fail'])
+})
+
+test('doctor notices a clock that runs apart and a balance that its entries do not sum to', async () => {
+  const { accountId } = await makeAccount('--credits', '7')
+  let statements = 0
+  const run = (text: string) => database.ownerDb.query({ name: `test_break_${statements++}`, text })
+  await run(`UPDATE clock_offset SET value = '45 seconds'`)
+  await run(`UPDATE account SET available = 8 WHERE id = '${accountId}'`)
+  const found = await diagnose()
+  expect(found.named('clock')?.status).toBe('fail')
+  expect(found.named('ledger')?.message).toContain(accountId)
+  await run(`UPDATE clock_offset SET value = '0'`)
+  await run(`UPDATE account SET available = 7 WHERE id = '${accountId}'`)
+  expect((await diagnose()).ok).toBe(true)
+})
