@@ -1,5 +1,5 @@
 // The operator's file: what it can change, and that every mistake in it is named by its path.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -81,6 +81,17 @@ describe('the operator file', () => {
       const { options } = catalog.resolve('native', id, ask())
       expect(catalog.routes(id, options)[0]?.upstreamModel).toBe('gemini-2.5-flash-image')
     }
+  })
+})
+
+describe('the page for operators', () => {
+  it('shows an override file that loads', () => {
+    const page = readFileSync(new URL('../../../docs/catalogue.md', import.meta.url), 'utf8')
+    const example = /```json\n(\{[\s\S]*?\n\})\n```/.exec(page)?.[1]
+    expect(example).toContain('"remove": true')
+    const catalog = openCatalog({ entries: load(example) })
+    expect(catalog.resolve('gptimage2', 'gpt-image-2', ask({ quality: 'high' })).unitPrice).toBe(56)
+    expect(catalog.find('openai', 'dall-e-3')).toBeNull()
   })
 })
 
