@@ -17,7 +17,7 @@ import type {
 import { createDiskStorage } from '../src/storage/disk.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import { openTestContext } from './provider-context.ts'
-import { startUpstream, type Upstream } from './upstreams/upstream.ts'
+import { type Counters, startUpstream, type Upstream } from './upstreams/upstream.ts'
 
 export type ContractEmulator = { upstream: Upstream; baseUrl: string; apiKey: string }
 
@@ -97,80 +97,95 @@ export function describeProviderContract(name: string, options: ContractOptions)
       expect(performance.now() - startedMs).toBeLessThan(2_500)
     })
 
-    it('proves "not run" when the connection is refused, and when it cannot be made at all', async () => {
-      const port = await findClosedPort()
-      const refused = await rig.submitTo({ baseUrl: `http://127.0.0.1:${port}/v1` })
-      expect(refused).toMatchObject({ kind: 'failed', failure: 'unavailable' })
-      const noTls = await rig.submitTo({ baseUrl: rig.emulator().baseUrl.replace('http:', 'https:') })
-      expect(noTls).toMatchObject({ kind: 'failed', failure: 'unavailable' })
-      expect(rig.emulator().upstream.errors).toEqual([])
-    })
+    registerConnections(rig)
+    registerFloods(rig)
+    registerOwnTrouble(rig)
+  })
+}
 
-    it('sends nothing when the deadline has passed before the create', async () => {
-      const { outcome, counters } = await rig.run({ behaviour: '', signal: AbortSignal.abort() })
-      expect(outcome).toMatchObject({ kind: 'failed', failure: 'unavailable' })
-      expect(counters.requests).toBe(0)
-    })
+type Rig = ReturnType<typeof createRig>
 
-    it('never follows a redirect with the key', async () => {
-      const target = await startUpstream({
-        name: 'elsewhere',
-        handle: async exchange => void exchange.response.end(),
-      })
-      const { outcome } = await rig.run({ behaviour: `redirect=${target.url}/stolen` })
-      expect(outcome).toMatchObject({ kind: 'failed', failure: 'malformed_response' })
-      expect(target.total.requests).toBe(0)
-      await target.close()
-    })
+/** What happens before the upstream is reached, and where the key may go. */
+function registerConnections(rig: Rig): void {
+  it('proves "not run" when the connection is refused, and when it cannot be made at all', async () => {
+    const port = await findClosedPort()
+    const refused = await rig.submitTo({ baseUrl: `http://127.0.0.1:${port}/v1` })
+    expect(refused).toMatchObject({ kind: 'failed', failure: 'unavailable' })
+    const noTls = await rig.submitTo({ baseUrl: rig.emulator().baseUrl.replace('http:', 'https:') })
+    expect(noTls).toMatchObject({ kind: 'failed', failure: 'unavailable' })
+    expect(rig.emulator().upstream.errors).toEqual([])
+  })
 
-    it.each([
-      ['huge_body=400000000', 'malformed_response'],
-      ['huge_error=400000000', 'unknown_outcome'],
-    ])('keeps memory bounded under %s', async (behaviour, failure) => {
-      const watch = watchMemory()
-      const { outcome } = await rig.run({ behaviour })
-      expect(outcome).toMatchObject({ kind: 'failed', failure })
-      expect(watch.stop()).toBeLessThan(maxGrowthBytes)
-    })
+  it('sends nothing when the deadline has passed before the create', async () => {
+    const { outcome, counters } = await rig.run({ behaviour: '', signal: AbortSignal.abort() })
+    expect(outcome).toMatchObject({ kind: 'failed', failure: 'unavailable' })
+    expect(counters.requests).toBe(0)
+  })
 
-    it('never finishes reading a picture without end', async () => {
-      const watch = watchMemory()
-      const { outcome } = await rig.run({ behaviour: 'endless_body', deadlineMs: 1_500 })
-      const failure = outcome.kind === 'failed' ? outcome.failure : outcome.kind
-      expect(['unknown_outcome', 'malformed_response']).toContain(failure)
-      expect(watch.stop()).toBeLessThan(maxGrowthBytes)
+  it('never follows a redirect with the key', async () => {
+    const target = await startUpstream({
+      name: 'elsewhere',
+      handle: async exchange => void exchange.response.end(),
     })
+    const { outcome } = await rig.run({ behaviour: `redirect=${target.url}/stolen` })
+    expect(outcome).toMatchObject({ kind: 'failed', failure: 'malformed_response' })
+    expect(target.total.requests).toBe(0)
+    await target.close()
+  })
+}
 
-    it('lets trouble of our own storage pass as what it is, no fault of the upstream', async () => {
-      const full = new Error('disk full')
-      const run = rig.run({ behaviour: '', receiveImage: () => Promise.reject(full) })
-      await expect(run).rejects.toBe(full)
-    })
+/** Answers larger than any machine. */
+function registerFloods(rig: Rig): void {
+  it.each([
+    ['huge_body=400000000', 'malformed_response'],
+    ['huge_error=400000000', 'unknown_outcome'],
+  ])('keeps memory bounded under %s', async (behaviour, failure) => {
+    const watch = watchMemory()
+    const { outcome } = await rig.run({ behaviour })
+    expect(outcome).toMatchObject({ kind: 'failed', failure })
+    expect(watch.stop()).toBeLessThan(maxGrowthBytes)
+  })
 
-    it('leaves no socket when our own storage fails while the answer stands still', async () => {
-      const full = new Error('disk full')
-      const receiveImage = async (bytes: AsyncIterable<Uint8Array>) => {
-        void bytes[Symbol.asyncIterator]()
-          .next()
-          .catch(() => undefined)
-        throw full
-      }
-      const run = rig.run({ behaviour: 'stall_mid_body', receiveImage, leavesNoSocket: true })
-      await expect(run).rejects.toBe(full)
-    })
+  it('never finishes reading a picture without end', async () => {
+    const watch = watchMemory()
+    const { outcome } = await rig.run({ behaviour: 'endless_body', deadlineMs: 1_500 })
+    const failure = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+    expect(['unknown_outcome', 'malformed_response']).toContain(failure)
+    expect(watch.stop()).toBeLessThan(maxGrowthBytes)
+  })
+}
 
-    it('checks key and address for free', async () => {
-      const { upstream, baseUrl, apiKey } = rig.emulator()
-      const billedBefore = upstream.total.billable
-      expect(await rig.check({ baseUrl, apiKey })).toEqual({ ok: true })
-      const wrong = await rig.check({ baseUrl, apiKey: 'wrong-key-9876543210' })
-      expect(wrong).toMatchObject({ ok: false })
-      expect(JSON.stringify(wrong)).not.toContain('wrong-key-9876543210')
-      expect(
-        await rig.check({ baseUrl: `http://127.0.0.1:${await findClosedPort()}`, apiKey }),
-      ).toMatchObject({ ok: false })
-      expect(upstream.total.billable).toBe(billedBefore)
+/** Faults on our own side, and the free call. */
+function registerOwnTrouble(rig: Rig): void {
+  it('lets trouble of our own storage pass as what it is, no fault of the upstream', async () => {
+    const full = new Error('disk full')
+    const run = rig.run({ behaviour: '', receiveImage: () => Promise.reject(full) })
+    await expect(run).rejects.toBe(full)
+  })
+
+  it('leaves no socket when our own storage fails while the answer stands still', async () => {
+    const full = new Error('disk full')
+    const receiveImage = async (bytes: AsyncIterable<Uint8Array>) => {
+      void bytes[Symbol.asyncIterator]()
+        .next()
+        .catch(() => undefined)
+      throw full
+    }
+    const run = rig.run({ behaviour: 'stall_mid_body', receiveImage, leavesNoSocket: true })
+    await expect(run).rejects.toBe(full)
+  })
+
+  it('checks key and address for free', async () => {
+    const { upstream, baseUrl, apiKey } = rig.emulator()
+    const billedBefore = upstream.total.billable
+    expect(await rig.check({ baseUrl, apiKey })).toEqual({ ok: true })
+    const wrong = await rig.check({ baseUrl, apiKey: 'wrong-key-9876543210' })
+    expect(wrong).toMatchObject({ ok: false })
+    expect(JSON.stringify(wrong)).not.toContain('wrong-key-9876543210')
+    expect(await rig.check({ baseUrl: `http://127.0.0.1:${await findClosedPort()}`, apiKey })).toMatchObject({
+      ok: false,
     })
+    expect(upstream.total.billable).toBe(billedBefore)
   })
 }
 
@@ -196,23 +211,32 @@ function createRig(options: ContractOptions) {
     return emulator
   }
 
+  /** One call over a client of its own, to an address that need not be the emulator's. */
+  async function callOver<Result>(
+    address: { baseUrl: string; apiKey: string },
+    call: (provider: Provider, http: CallContext['http']) => Promise<Result>,
+  ): Promise<Result> {
+    const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(address.baseUrl).origin] })
+    try {
+      return await call(options.createProvider(address), outbound)
+    } finally {
+      await outbound.close()
+    }
+  }
+
   async function run(wanted: RunOptions) {
     const { upstream, baseUrl, apiKey } = getEmulator()
     runs += 1
     const attempt = `contract-${runs}`
     upstream.script({ attempt, behaviour: wanted.behaviour })
-    const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(baseUrl).origin] })
-    try {
-      const provider = options.createProvider({ baseUrl, apiKey })
-      const context = openTestContext({ http: outbound, storage, attempt, ...wanted })
+    return callOver({ baseUrl, apiKey }, async (provider, http) => {
+      const context = openTestContext({ http, storage, attempt, ...wanted })
       const submitted = provider.submit({ ...options.request, ...wanted.request }, context)
       const outcome = await submitted.finally(async () => {
         if (wanted.leavesNoSocket) await upstream.waitUntil(() => upstream.openSockets() === 0, 2_000)
       })
       return { outcome, counters: upstream.counters(attempt) }
-    } finally {
-      await outbound.close()
-    }
+    })
   }
 
   return {
@@ -230,33 +254,38 @@ function createRig(options: ContractOptions) {
       expect(errors).toEqual([])
     },
     async play(scenario: ContractScenario, more: Partial<RunOptions> = {}) {
-      const { outcome, counters } = await run({ ...scenario, ...more })
-      const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
-      expect(kind, JSON.stringify(outcome)).toBe(scenario.outcome)
-      if (scenario.match !== undefined) expect(outcome).toMatchObject(scenario.match)
-      expect(counters.requests).toBe(scenario.requests ?? 1)
-      const billable = scenario.billable ?? (kind === 'succeeded' ? 1 : null)
-      if (billable !== null) expect(counters.billable).toBe(billable)
-      if (notRunKinds.some(notRun => notRun === kind)) expect(counters.billable).toBe(0)
-      expectNoKey(outcome, getEmulator().apiKey)
+      const played = await run({ ...scenario, ...more })
+      expectPlayed(scenario, played)
+      expectNoKey(played.outcome, getEmulator().apiKey)
     },
-    async submitTo(address: { baseUrl: string }): Promise<ProviderOutcome> {
-      const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(address.baseUrl).origin] })
-      const provider = options.createProvider({ ...address, apiKey: getEmulator().apiKey })
-      const context = openTestContext({ http: outbound, storage, attempt: 'elsewhere' })
-      const outcome = await provider.submit(options.request, context)
-      await outbound.close()
-      expectNoKey(outcome, getEmulator().apiKey)
-      return outcome
-    },
-    async check(address: { baseUrl: string; apiKey: string }) {
-      const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(address.baseUrl).origin] })
-      const provider = options.createProvider(address)
-      const result = await provider.check?.(openTestContext({ http: outbound, storage, attempt: 'check' }))
-      await outbound.close()
-      return result
-    },
+    submitTo: (address: { baseUrl: string }) =>
+      callOver({ ...address, apiKey: getEmulator().apiKey }, async (provider, http) => {
+        const outcome = await provider.submit(
+          options.request,
+          openTestContext({ http, storage, attempt: 'elsewhere' }),
+        )
+        expectNoKey(outcome, getEmulator().apiKey)
+        return outcome
+      }),
+    check: (address: { baseUrl: string; apiKey: string }) =>
+      callOver(address, async (provider, http) =>
+        provider.check?.(openTestContext({ http, storage, attempt: 'check' })),
+      ),
   }
+}
+
+/** The kind is the right one, and what it promises about the bill is true. */
+function expectPlayed(
+  scenario: ContractScenario,
+  { outcome, counters }: { outcome: ProviderOutcome; counters: Counters },
+): void {
+  const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+  expect(kind, JSON.stringify(outcome)).toBe(scenario.outcome)
+  if (scenario.match !== undefined) expect(outcome).toMatchObject(scenario.match)
+  expect(counters.requests).toBe(scenario.requests ?? 1)
+  const billable = scenario.billable ?? (kind === 'succeeded' ? 1 : null)
+  if (billable !== null) expect(counters.billable).toBe(billable)
+  if (notRunKinds.some(notRun => notRun === kind)) expect(counters.billable).toBe(0)
 }
 
 /** A key may appear neither whole nor in recognisable part. */

@@ -139,7 +139,9 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const events = new EventEmitter().setMaxListeners(0)
   const sockets = new Set<Socket>()
   const closing = new AbortController()
-  const server = createServer((request, response) => void serve(state, options, request, response))
+  const server = createServer(
+    (request, response) => void serve(state, options.handle, { incoming: request, response }),
+  )
   server.requestTimeout = 0
   server.on('connection', socket => {
     sockets.add(socket)
@@ -180,9 +182,8 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
 
 async function serve(
   state: State,
-  options: UpstreamOptions,
-  incoming: IncomingMessage,
-  response: ServerResponse,
+  handle: UpstreamOptions['handle'],
+  { incoming, response }: { incoming: IncomingMessage; response: ServerResponse },
 ): Promise<void> {
   const url = new URL(incoming.url ?? '/', 'http://emulator')
   if (url.pathname === '/-/counters') return answerCounters(state, response)
@@ -212,7 +213,7 @@ async function serve(
     if (body === null) return
     if (body.length <= maxLoggedBodyBytes) log.body = body
     const request = { method: log.method, path: log.path, query: url.searchParams, headers, body }
-    await options.handle(createExchange({ state, log, early, counters, request, response, closed }))
+    await handle(createExchange({ state, log, early, counters, request, response, closed }))
   } catch (error) {
     if (!state.closing.signal.aborted) state.upstream.errors.push(error)
     response.destroy()
