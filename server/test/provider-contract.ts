@@ -211,25 +211,12 @@ function createRig(options: ContractOptions) {
     return emulator
   }
 
-  /** One call over a client of its own, to an address that need not be the emulator's. */
-  async function callOver<Result>(
-    address: { baseUrl: string; apiKey: string },
-    call: (provider: Provider, http: CallContext['http']) => Promise<Result>,
-  ): Promise<Result> {
-    const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(address.baseUrl).origin] })
-    try {
-      return await call(options.createProvider(address), outbound)
-    } finally {
-      await outbound.close()
-    }
-  }
-
   async function run(wanted: RunOptions) {
     const { upstream, baseUrl, apiKey } = getEmulator()
     runs += 1
     const attempt = `contract-${runs}`
     upstream.script({ attempt, behaviour: wanted.behaviour })
-    return callOver({ baseUrl, apiKey }, async (provider, http) => {
+    return callOver(options, { baseUrl, apiKey }, async (provider, http) => {
       const context = openTestContext({ http, storage, attempt, ...wanted })
       const submitted = provider.submit({ ...options.request, ...wanted.request }, context)
       const outcome = await submitted.finally(async () => {
@@ -259,7 +246,7 @@ function createRig(options: ContractOptions) {
       expectNoKey(played.outcome, getEmulator().apiKey)
     },
     submitTo: (address: { baseUrl: string }) =>
-      callOver({ ...address, apiKey: getEmulator().apiKey }, async (provider, http) => {
+      callOver(options, { ...address, apiKey: getEmulator().apiKey }, async (provider, http) => {
         const outcome = await provider.submit(
           options.request,
           openTestContext({ http, storage, attempt: 'elsewhere' }),
@@ -268,9 +255,23 @@ function createRig(options: ContractOptions) {
         return outcome
       }),
     check: (address: { baseUrl: string; apiKey: string }) =>
-      callOver(address, async (provider, http) =>
+      callOver(options, address, async (provider, http) =>
         provider.check?.(openTestContext({ http, storage, attempt: 'check' })),
       ),
+  }
+}
+
+/** One call over a client of its own, to an address that need not be the emulator's. */
+async function callOver<Result>(
+  options: ContractOptions,
+  address: { baseUrl: string; apiKey: string },
+  call: (provider: Provider, http: CallContext['http']) => Promise<Result>,
+): Promise<Result> {
+  const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(address.baseUrl).origin] })
+  try {
+    return await call(options.createProvider(address), outbound)
+  } finally {
+    await outbound.close()
   }
 }
 
