@@ -10,8 +10,8 @@ export type RequestVariables = {
   /** The route's pattern without its mount, for metrics: bounded in number. */
   route: string
   caller: AuthenticatedKey
-  /** The parsed JSON body. */
-  body: unknown
+  /** Set by setAnswerHeader, for answers written past the framework. */
+  answerHeaders: Record<string, string>
 }
 
 export type HttpEnv = { Bindings: HttpBindings; Variables: RequestVariables }
@@ -20,3 +20,12 @@ export type HttpApp = Hono<HttpEnv>
 
 /** How a dialect says no. Sets status, body and headers of its contract. */
 export type RenderError = (context: HttpContext, error: AppError) => Response
+
+/**
+ * Sets a header of the coming answer, whichever way it is written. Reading the framework's own half-made response
+ * instead would make it build a second one.
+ */
+export function setAnswerHeader(context: HttpContext, name: string, value: string): void {
+  context.header(name, value)
+  context.get('answerHeaders')[name] = value
+}

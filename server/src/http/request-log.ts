@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { newRequestId } from '../ids.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../telemetry.ts'
-import type { HttpEnv } from './context.ts'
+import { type HttpEnv, setAnswerHeader } from './context.ts'
 
 export type FrameNeeds = { log: Log; metrics: Metrics; sandbox: boolean }
 
@@ -16,9 +16,10 @@ export function frameRequests(needs: FrameNeeds): MiddlewareHandler<HttpEnv> {
     const given = context.req.header('x-request-id')
     const requestId = given && requestIdPattern.test(given) ? given : newRequestId()
     context.set('requestId', requestId)
-    context.header('x-request-id', requestId)
-    context.header('x-content-type-options', 'nosniff')
-    if (needs.sandbox) context.header('x-darkroom-sandbox', '1')
+    context.set('answerHeaders', {})
+    setAnswerHeader(context, 'x-request-id', requestId)
+    setAnswerHeader(context, 'x-content-type-options', 'nosniff')
+    if (needs.sandbox) setAnswerHeader(context, 'x-darkroom-sandbox', '1')
     const { outgoing } = context.env
     outgoing.once('close', () => {
       const seconds = (performance.now() - beganAt) / 1000

@@ -60,7 +60,7 @@ async function send(
 ): Promise<Response> {
   const { outgoing } = context.env
   if (answer.onSent) outgoing.once('finish', answer.onSent)
-  const inherited = Object.fromEntries(context.res.headers)
+  const inherited = context.get('answerHeaders')
   outgoing.writeHead(answer.status, { ...inherited, ...answer.headers })
   // A caller that has gone must not leave us waiting for a drain that never comes.
   const gone = new AbortController()

@@ -13,7 +13,7 @@ import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration, listSucceeded, openImage } from '../../generations/read.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import { callerGone } from '../../http/caller-gone.ts'
-import type { HttpContext, HttpEnv } from '../../http/context.ts'
+import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
@@ -148,12 +148,12 @@ async function answer(
   const { generation } = result
   if (result.kind === 'overdue')
     throw new AppError('generation_failed', undefined, { generationId: generation.id })
-  if (result.replayed) context.header('idempotent-replayed', 'true')
-  if (preferApplied) context.header('preference-applied', preferApplied)
-  context.header('x-should-retry', 'false')
+  if (result.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
+  if (preferApplied) setAnswerHeader(context, 'preference-applied', preferApplied)
+  setAnswerHeader(context, 'x-should-retry', 'false')
   if (result.kind === 'open') {
-    context.header('location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
-    context.header('retry-after', '1')
+    setAnswerHeader(context, 'location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
+    setAnswerHeader(context, 'retry-after', '1')
     return context.json({ generationId: generation.id, status: statusOf(generation) }, 202)
   }
   if (generation.state !== 'succeeded') throw toOutcomeError(generation)

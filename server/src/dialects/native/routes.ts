@@ -10,7 +10,7 @@ import { orderGeneration } from '../../generations/order.ts'
 import { findGeneration, openImage } from '../../generations/read.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import { callerGone } from '../../http/caller-gone.ts'
-import type { HttpContext, HttpEnv } from '../../http/context.ts'
+import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
@@ -61,7 +61,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
     const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
     if (!generation) throw new AppError('not_found', 'There is no such generation.')
     const shown = toGenerationObject(generation, needs.publicUrl())
-    if (shown.status === 'queued' || shown.status === 'running') context.header('retry-after', '1')
+    if (shown.status === 'queued' || shown.status === 'running') setAnswerHeader(context, 'retry-after', '1')
     return context.json(shown)
   })
   app.get(paths.image, async context => {
@@ -81,9 +81,9 @@ async function begin(needs: NativeNeeds, context: HttpContext, route: string, sc
   context.set('route', route)
   const caller = await admit(needs, context, { rate, scope })
   if (caller.rate) {
-    context.header('x-ratelimit-limit', String(caller.rate.limit))
-    context.header('x-ratelimit-remaining', String(caller.rate.remaining))
-    context.header('x-ratelimit-reset', String(Math.ceil(caller.rate.resetAt.getTime() / 1000)))
+    setAnswerHeader(context, 'x-ratelimit-limit', String(caller.rate.limit))
+    setAnswerHeader(context, 'x-ratelimit-remaining', String(caller.rate.remaining))
+    setAnswerHeader(context, 'x-ratelimit-reset', String(Math.ceil(caller.rate.resetAt.getTime() / 1000)))
   }
   return caller
 }
@@ -118,12 +118,12 @@ async function create(
   const result = await orderGeneration(needs, input, wait)
   if (result.kind === 'gone') return context.body(null, 500)
   const { generation } = result
-  context.header('x-should-retry', 'false')
-  context.header('location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
-  if (prefer) context.header('preference-applied', prefer.applied)
-  if (result.kind !== 'overdue' && result.replayed) context.header('idempotent-replayed', 'true')
+  setAnswerHeader(context, 'x-should-retry', 'false')
+  setAnswerHeader(context, 'location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
+  if (prefer) setAnswerHeader(context, 'preference-applied', prefer.applied)
+  if (result.kind !== 'overdue' && result.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
   const ended = result.kind === 'ended'
-  if (!ended) context.header('retry-after', '1')
+  if (!ended) setAnswerHeader(context, 'retry-after', '1')
   if (ended) context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
   return context.json(toGenerationObject(generation, needs.publicUrl()), ended ? 200 : 202)
 }

@@ -1,0 +1,83 @@
+// CPU time and memory of processes and their children, from /proc (Linux). Also starts and ends the parts.
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+/** Kernel ticks a second: 100 on every Linux that Node runs on. */
+const ticksPerSecond = 100
+
+function statOf(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) }
+  } catch {
+    return null
+  }
+}
+
+/** The processes and everything below them. */
+export function familyOf(roots) {
+  const parents = new Map()
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? statOf(name) : null
+    if (stat) parents.set(Number(name), stat.parent)
+  }
+  const family = new Set(roots)
+  for (let grew = true; grew; ) {
+    grew = false
+    for (const [pid, parent] of parents) {
+      if (family.has(parent) && !family.has(pid)) {
+        family.add(pid)
+        grew = true
+      }
+    }
+  }
+  return [...family]
+}
+
+/** Seconds of CPU so far, ended children included. */
+export function cpuSeconds(roots) {
+  return familyOf(roots).reduce((sum, pid) => sum + (statOf(pid)?.ticks ?? 0), 0) / ticksPerSecond
+}
+
+/** Resident bytes of one process. */
+export function residentBytes(pid) {
+  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(line?.[1] ?? 0) * 1024
+}
+
+/** Starts a program and resolves with the first line that `pick` makes something of. */
+export function start(args, env, pick) {
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    child.once('exit', code => reject(new Error(`${args[0]} ended with ${code}`)))
+    createInterface({ input: child.stdout }).on('line', line => {
+      const value = pick(line)
+      if (value !== null && value !== undefined) resolve({ value, pid: child.pid, stop: () => stop(child) })
+    })
+  })
+}
+
+function stop(child) {
+  return new Promise(resolve => {
+    child.removeAllListeners('exit')
+    child.once('exit', resolve)
+    child.kill('SIGTERM')
+  })
+}
+
+/** Runs a program to its end and parses its last line as JSON. */
+export function run(args, env = {}) {
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', chunk => {
+    text += chunk
+  })
+  return new Promise((resolve, reject) => {
+    child.once('exit', code => {
+      if (code !== 0) reject(new Error(`${args[0]} ended with ${code}`))
+      else resolve(JSON.parse(text.trim().split('\n').at(-1)))
+    })
+  })
+}
