@@ -104,8 +104,7 @@ type Connection = IdleConnection & {
  * answers are never decompressed. `close` ends everything, also what is under way.
  */
 export function createOutbound(options: OutboundOptions): OutboundClient & { close(): Promise<void> } {
-  const ownHosts = options.ownHosts ?? []
-  const judge = createTargetJudge({ extraPorts: [], ...options, ownHosts })
+  const judge = createTargetJudge({ extraPorts: [], ownHosts: [], ...options })
   if (options.allow.length > 0)
     options.log?.warn({ allow: options.allow }, 'outbound checks are off for the listed targets')
   const idle = createIdleConnections<Connection>()
@@ -113,44 +112,13 @@ export function createOutbound(options: OutboundOptions): OutboundClient & { clo
   const sessions = new Map<string, Buffer>()
   let isClosed = false
 
-  function open({ url, isChecked, isPooled }: Target): Connection {
-    const stop = new AbortController()
-    const socketOptions = { ...options, ownHosts, url, isChecked, signal: stop.signal }
-    const client = new Client(url.origin, {
-      connect(_options, callback) {
-        // Only origins of the operator resume sessions, so that the map stays small.
-        const resume = isPooled && {
-          session: sessions.get(url.origin),
-          onSession: (session: Buffer) => sessions.set(url.origin, session),
-        }
-        openSocket({ ...socketOptions, ...resume }).then(
-          socket => callback(null, socket),
-          (error: Error) => callback(error, null),
-        )
-      },
-      allowH2: false,
-      // Our own timers are exact to the millisecond and cover the whole exchange.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: MAX_IDLE_MS,
-      keepAliveMaxTimeout: MAX_IDLE_MS,
-    })
-    let isOpen = true
-    const connection: Connection = {
-      client,
-      get isOpen() {
-        return isOpen
-      },
-      async destroy() {
-        isOpen = false
+  function open(target: Target): Connection {
+    const connection = openConnection(options, target, {
+      sessions,
+      onClose() {
+        idle.remove(target.url.origin, connection)
         connections.delete(connection)
-        stop.abort()
-        await client.destroy()
       },
-    }
-    client.on('disconnect', () => {
-      idle.remove(url.origin, connection)
-      void connection.destroy()
     })
     connections.add(connection)
     return connection
@@ -178,6 +146,53 @@ export function createOutbound(options: OutboundOptions): OutboundClient & { clo
       )
     },
   }
+}
+
+function openConnection(
+  options: OutboundOptions,
+  { url, isChecked, isPooled }: Target,
+  hooks: { sessions: Map<string, Buffer>; onClose(): void },
+): Connection {
+  const stop = new AbortController()
+  // Only origins of the operator resume TLS sessions, so that the map stays small.
+  const getResumption = () =>
+    isPooled && {
+      session: hooks.sessions.get(url.origin),
+      onSession: (session: Buffer) => void hooks.sessions.set(url.origin, session),
+    }
+  const socketOptions = { ownHosts: [], ...options, url, isChecked, signal: stop.signal }
+  const client = new Client(url.origin, {
+    connect(_options, callback) {
+      openSocket({ ...socketOptions, ...getResumption() }).then(
+        socket => callback(null, socket),
+        (error: Error) => callback(error, null),
+      )
+    },
+    allowH2: false,
+    // Our own timers are exact to the millisecond and cover the whole exchange.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: MAX_IDLE_MS,
+    keepAliveMaxTimeout: MAX_IDLE_MS,
+  })
+  let isOpen = true
+  const connection: Connection = {
+    client,
+    get isOpen() {
+      return isOpen
+    },
+    async destroy() {
+      isOpen = false
+      hooks.onClose()
+      stop.abort()
+      await client.destroy()
+    },
+  }
+  client.on('disconnect', () => {
+    // An exchange that has not begun yet is given a new socket by the client; one that has hears of it itself.
+    if (!connection.giveUp) void connection.destroy()
+  })
+  return connection
 }
 
 type ExchangeOptions = { request: OutboundRequest; target: Target; connection: Connection; release(): void }
