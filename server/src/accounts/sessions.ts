@@ -50,13 +50,13 @@ export type Sessions = {
   mayChange(headers: Headers): boolean
 }
 
-function refuse(
-  status: number,
-  code: string,
-  message: string,
-  headers: Record<string, string> = {},
-): Response {
-  return Response.json({ code, message }, { status, headers: { 'cache-control': 'no-store', ...headers } })
+function refuse(status: number, refusal: { code: string; message: string; retryAfter?: number }): Response {
+  const { code, message, retryAfter } = refusal
+  const headers = {
+    'cache-control': 'no-store',
+    ...(retryAfter ? { 'retry-after': String(retryAfter) } : {}),
+  }
+  return Response.json({ code, message }, { status, headers })
 }
 
 /** On this machine its names are one origin to the people who type them. */
@@ -131,17 +131,22 @@ type SignInBody = { text: string; email: string }
 /** The body of a sign-in, or the refusal. Only JSON: a form of another site cannot send that type. */
 async function readSignIn(request: Request): Promise<SignInBody | Response> {
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
-    return refuse(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send JSON with content-type application/json.')
+    return refuse(415, {
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+      message: 'Send JSON with content-type application/json.',
+    })
   }
   const chunks: Uint8Array[] = []
   let sizeBytes = 0
   for await (const chunk of request.body ?? []) {
     sizeBytes += chunk.length
-    if (sizeBytes > BODY_MAX_BYTES) return refuse(413, 'PAYLOAD_TOO_LARGE', 'The body is too large.')
+    if (sizeBytes > BODY_MAX_BYTES)
+      return refuse(413, { code: 'PAYLOAD_TOO_LARGE', message: 'The body is too large.' })
     chunks.push(chunk)
   }
   const text = Buffer.concat(chunks).toString('utf8')
-  const invalid = () => refuse(400, 'INVALID_BODY', 'Send {"email": "…", "password": "…"}.')
+  const invalid = () =>
+    refuse(400, { code: 'INVALID_BODY', message: 'Send {"email": "…", "password": "…"}.' })
   let body: unknown
   try {
     body = JSON.parse(text)
@@ -166,7 +171,7 @@ export function createSessions(needs: SessionNeeds): Sessions {
   const signIn = async (request: Request, address: string | null): Promise<Response> => {
     if (!rules.allowed) {
       const hint = 'Sign-in needs https: set PUBLIC_URL to an https origin, or ALLOW_INSECURE_COOKIES=on.'
-      return refuse(403, 'INSECURE_ORIGIN', hint)
+      return refuse(403, { code: 'INSECURE_ORIGIN', message: hint })
     }
     const body = await readSignIn(request)
     if (body instanceof Response) return body
@@ -174,8 +179,8 @@ export function createSessions(needs: SessionNeeds): Sessions {
     const attempt: SignInTry = { email: body.email, device, address }
     const waitSeconds = await takeSignInTry(needs.db, needs.secret, attempt)
     if (waitSeconds !== null) {
-      const headers = { 'retry-after': String(waitSeconds) }
-      return refuse(429, 'TOO_MANY_ATTEMPTS', 'Too many attempts to sign in. Wait and try again.', headers)
+      const message = 'Too many attempts to sign in. Wait and try again.'
+      return refuse(429, { code: 'TOO_MANY_ATTEMPTS', message, retryAfter: waitSeconds })
     }
     const response = await auth.handler(
       new Request(request.url, { method: 'POST', headers: request.headers, body: body.text }),
@@ -210,10 +215,10 @@ export function createSessions(needs: SessionNeeds): Sessions {
       return (await findSession(headers)) === null ? Response.json(null) : auth.handler(clean)
     }
     if (route !== `POST ${AUTH_PATH}/sign-in/email` && route !== `POST ${AUTH_PATH}/sign-out`) {
-      return refuse(404, 'NOT_FOUND', 'There is no such thing here.')
+      return refuse(404, { code: 'NOT_FOUND', message: 'There is no such thing here.' })
     }
     if (!isSameOrigin(headers, trustedOrigins))
-      return refuse(403, 'INVALID_ORIGIN', 'This origin may not do that.')
+      return refuse(403, { code: 'INVALID_ORIGIN', message: 'This origin may not do that.' })
     return route.endsWith('/sign-out') ? auth.handler(clean) : signIn(clean, clientAddress)
   }
 
