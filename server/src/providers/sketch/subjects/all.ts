@@ -1,0 +1,18 @@
+// Owns the list of everything the illustrator can draw. Words are unique across it; a test holds that.
+import type { Subject } from '../subject.ts'
+import { birds } from './birds.ts'
+import { sittingAnimals } from './companions.ts'
+import { legends } from './legends.ts'
+import { seaLife } from './sea-life.ts'
+import { smallCreatures } from './small-creatures.ts'
+import { standingAnimals } from './standing.ts'
+
+/** Every drawing there is. */
+export const allSubjects: readonly Subject[] = [
+  ...sittingAnimals,
+  ...standingAnimals,
+  ...birds,
+  ...seaLife,
+  ...smallCreatures,
+  ...legends,
+]
