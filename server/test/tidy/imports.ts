@@ -1,0 +1,156 @@
+// Who may import whom. The table is the architecture as data: change it only together with a reason in this file.
+import { type Finding, isProduct, listImports, type Source } from './sources.ts'
+
+/** Everybody may use these. */
+export const leaves = ['errors', 'ids', 'log', 'telemetry', 'failpoints', 'loopback', 'globals.d'] as const
+
+/** `folder:types` allows `import type` only. */
+export const importTable: Record<string, readonly string[]> = {
+  db: [],
+  outbound: ['db'],
+  jobs: ['db'],
+  // Pictures are checked while they arrive: what the provider hands over, and how it is refused, is one contract.
+  storage: ['db', 'providers'],
+  // The sign-up grant commits with the account.
+  accounts: ['db', 'credits'],
+  providers: ['outbound', 'config:types'],
+  moderation: ['outbound', 'db'],
+  models: ['providers:types', 'db'],
+  credits: ['models', 'db'],
+  uploads: ['storage', 'outbound', 'db'],
+  webhooks: ['outbound', 'jobs', 'db'],
+  mail: ['db', 'outbound'],
+  audit: ['db', 'outbound'],
+  billing: ['credits', 'accounts', 'webhooks', 'outbound', 'db'],
+  generations: [
+    'models',
+    'credits',
+    'providers',
+    'moderation',
+    'storage',
+    'uploads',
+    'webhooks',
+    'jobs',
+    'db',
+    'outbound',
+    'accounts',
+  ],
+  http: ['accounts', 'db'],
+  // What all dialects share is the document they are described in.
+  dialects: ['http'],
+  // A dialect passes the capabilities of the core on to its verbs; it names their types and calls none of them.
+  'dialects/*': [
+    'generations',
+    'models',
+    'credits',
+    'accounts',
+    'uploads',
+    'webhooks',
+    'billing',
+    'http',
+    'db:types',
+    'storage:types',
+  ],
+  'dialects/console': ['jobs', 'providers', 'moderation'],
+  // The operator's commands reach what they are lent through main.ts, and name the rest by type.
+  commands: [
+    'accounts',
+    'config',
+    'settings',
+    'db',
+    'credits:types',
+    'outbound:types',
+    'providers:types',
+    'storage:types',
+  ],
+  config: ['sandbox', 'setting-values', 'settings'],
+  'setting-values': ['settings'],
+  settings: [],
+  sandbox: [],
+  serve: ['http:types'],
+}
+
+/** The composition root: these know every part. */
+export const roots = ['work', 'app', 'services', 'main'] as const
+
+/** The unit a file belongs to: its folder, each dialect by itself, or the name of a file at the top. */
+export function unitOf(path: string): string {
+  const [top = '', second = '', third] = path.replace(/^src\//, '').split('/')
+  if (top === 'dialects' && third !== undefined) return `dialects/${second}`
+  return top.replace(/\.ts$/, '')
+}
+
+export function findForbiddenImports(sources: readonly Source[]): Finding[] {
+  return sources.filter(isProduct).flatMap(source => {
+    const unit = unitOf(source.path)
+    if ((roots as readonly string[]).includes(unit)) return []
+    const allowed = allowedFor(unit)
+    return listImports(source).flatMap(({ target, typeOnly, line }): Finding[] => {
+      const at = { path: source.path, line }
+      if (target === null) return []
+      if (!allowed)
+        return [{ ...at, rule: `${unit} has no row in the import table`, instead: 'add one to imports.ts' }]
+      const other = unitOf(target)
+      if (isDialect(unit) && target.endsWith('/sql.ts')) {
+        return [{ ...at, rule: 'a dialect may not import sql.ts', instead: "call the folder's functions" }]
+      }
+      if (other === unit || (leaves as readonly string[]).includes(other)) return []
+      if (allowed.includes(other) || (typeOnly && allowed.includes(`${other}:types`))) return []
+      const instead = allowed.length > 0 ? `it may import ${allowed.join(', ')}` : 'it imports leaves only'
+      return [
+        { ...at, rule: `${unit} may not import ${other}`, instead: `${instead}, or be handed a function` },
+      ]
+    })
+  })
+}
+
+function isDialect(unit: string): boolean {
+  return unit.startsWith('dialects/')
+}
+
+function allowedFor(unit: string): readonly string[] | null {
+  if ((leaves as readonly string[]).includes(unit)) return []
+  if (!isDialect(unit)) return importTable[unit] ?? null
+  return [...(importTable['dialects/*'] ?? []), ...(importTable[unit] ?? [])]
+}
+
+/** Tables have one owner: SQL is declared in sql.ts of its folder, and foreign folders may not reach into it. */
+export function findForeignSql(sources: readonly Source[]): Finding[] {
+  return sources.filter(isProduct).flatMap(source =>
+    listImports(source)
+      .filter(({ target }) => target?.endsWith('/sql.ts') && unitOf(target) !== unitOf(source.path))
+      .map(({ line }) => ({
+        path: source.path,
+        line,
+        rule: 'only a folder itself imports its sql.ts',
+        instead: 'call a function of that folder',
+      })),
+  )
+}
+
+/** Cycles of files, each named once. Types count too: a cycle of types is a cycle of understanding. */
+export function findCycles(sources: readonly Source[]): Finding[] {
+  const known = new Set(sources.map(source => source.path))
+  const edges = new Map(
+    sources.filter(isProduct).map(source => {
+      const targets = listImports(source).flatMap(({ target }) =>
+        target && known.has(target) ? [target] : [],
+      )
+      return [source.path, targets] as const
+    }),
+  )
+  const done = new Set<string>()
+  const findings: Finding[] = []
+  const visit = (path: string, trail: readonly string[]) => {
+    const at = trail.indexOf(path)
+    if (at >= 0) {
+      const rule = `files import each other in a circle: ${[...trail.slice(at), path].join(' → ')}`
+      findings.push({ path, line: 1, rule, instead: 'move what both need into a third file' })
+    }
+    if (at >= 0 || done.has(path)) return
+    for (const target of edges.get(path) ?? []) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of edges.keys()) visit(path, [])
+  return findings
+}
