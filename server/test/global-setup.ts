@@ -18,17 +18,19 @@ const PREFIX = 'darkroom-test-'
 /** Long enough for an immediate shutdown, which writes nothing. */
 const STOP_PATIENCE_MS = 5_000
 
-/** Ends the server of a test folder at once (its data is thrown away) and removes the folder. Synchronous. */
+/** Ends the servers of a test folder at once (their data is thrown away) and removes it. Synchronous. */
 function discard(folder: string): void {
-  const lockFile = join(folder, 'postgres', 'cluster', 'postmaster.pid')
-  try {
-    const pid = Number(readFileSync(lockFile, 'utf8').split('\n')[0])
-    process.kill(pid, 'SIGQUIT')
-    const start = performance.now()
-    const ear = new Int32Array(new SharedArrayBuffer(4))
-    while (existsSync(lockFile) && performance.now() - start < STOP_PATIENCE_MS) Atomics.wait(ear, 0, 0, 10)
-  } catch {
-    // No server was started, or it is gone already.
+  for (const dataDir of [folder, join(folder, 'data')]) {
+    const lockFile = join(dataDir, 'postgres', 'cluster', 'postmaster.pid')
+    try {
+      const pid = Number(readFileSync(lockFile, 'utf8').split('\n')[0])
+      process.kill(pid, 'SIGQUIT')
+      const start = performance.now()
+      const ear = new Int32Array(new SharedArrayBuffer(4))
+      while (existsSync(lockFile) && performance.now() - start < STOP_PATIENCE_MS) Atomics.wait(ear, 0, 0, 10)
+    } catch {
+      // No server was started, or it is gone already.
+    }
   }
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
 }
@@ -42,8 +44,16 @@ function sweep(): void {
       process.kill(pid, 0)
     } catch (error) {
       const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
-      if (code === 'ESRCH') discard(join(tmpdir(), name))
+      if (code === 'ESRCH') discardIfOurs(join(tmpdir(), name))
     }
+  }
+}
+
+function discardIfOurs(folder: string): void {
+  try {
+    discard(folder)
+  } catch {
+    // Another user's run left it; that user's next run removes it.
   }
 }
 

@@ -191,15 +191,15 @@ test('a killed server comes back under load on the same port, and no process die
     const back = one.messages.length
     process.kill(pid, 'SIGKILL')
     const isBack = (message: object) => one.messages.indexOf(message as never) >= back
-    await one.waitFor(message => isBack(message) && message['message'] === 'the embedded PostgreSQL is back')
+    await one.waitFor(message => isBack(message) && message.message === 'the embedded PostgreSQL is back')
     await one.waitFor(message => isBack(message) && message.kind === 'written')
     const asked = one.messages.length
     one.say('pid')
     const answer = await one.waitFor(
       message => message.kind === 'pid' && one.messages.indexOf(message) >= asked,
     )
-    expect(answer['pid']).not.toBe(pid)
-    pid = Number(answer['pid'])
+    expect(answer.pid).not.toBe(pid)
+    pid = Number(answer.pid)
   }
   const refusals = one.messages.filter(({ kind }) => kind === 'refused')
   expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['unavailable']))
@@ -314,7 +314,7 @@ test.runIf(isRoot)(
     const { pid } = await ready(one)
     expect((await stat(`/proc/${pid}`)).uid).not.toBe(0)
     const told = await one.waitFor(({ level }) => level === 'warn')
-    const used = String(Reflect.get(Object(told['fields']), 'used'))
+    const used = String(Reflect.get(Object(told.fields), 'used'))
     expect(used).toMatch(/^\/var\/lib\/darkroom\/[0-9a-f]{16}\/postgres$/)
     await one.stop()
     const again = start(join(locked, 'app', 'data'), { from })
@@ -333,12 +333,12 @@ test('a platform without the package, and credentials of another user, are told 
   if (isRoot) {
     const stranger = start(join(base, 'data'), { from, uid: NOBODY, gid: NOBODY })
     const failed = await stranger.waitFor(({ kind }) => kind === 'failed')
-    expect(failed['message']).toContain('run this as the user who started Darkroom first')
+    expect(failed.message).toContain('run this as the user who started Darkroom first')
   }
   await one.stop()
   await rm(join(base, 'app', 'node_modules'), { recursive: true })
   const lacking = start(join(base, 'data'), { from })
   const failed = await lacking.waitFor(({ kind }) => kind === 'failed')
-  expect(failed['message']).toMatch(/is not installed: run `npm ci --include=optional`.*set DATABASE_URL/)
+  expect(failed.message).toMatch(/is not installed: run `npm ci --include=optional`.*set DATABASE_URL/)
   dataFolders.push(join(base, 'data'))
 })

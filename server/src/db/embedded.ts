@@ -74,6 +74,8 @@ type Context = {
   log: DatabaseLog
   startTimeoutMs: number
   settings: Readonly<Record<string, string>>
+  /** Set by stop(): nobody waits for a server any more. */
+  abandoned: boolean
 }
 type Server = { pid: number; port: number; socketFolder: string }
 type Session = { guard: pg.Client; server: Server; attached: boolean }
@@ -92,6 +94,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     log,
     startTimeoutMs: options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS,
     settings: options.settings ?? {},
+    abandoned: false,
   }
   const session = await openSession(context, null)
   log.info({ ...session.server, attached: session.attached }, 'embedded PostgreSQL is ready')
@@ -113,7 +116,7 @@ function makeUrls({ port, socketFolder }: Server, { admin, owner, app }: Credent
 async function openSession(context: Context, port: number | null): Promise<Session> {
   const start = performance.now()
   let lastError: unknown = null
-  while (performance.now() - start < context.startTimeoutMs) {
+  while (performance.now() - start < context.startTimeoutMs && !context.abandoned) {
     try {
       const running = await findRunning(context)
       if (running === 'busy') {
@@ -241,6 +244,7 @@ function supervise(context: Context, first: Session): EmbeddedPostgres {
     async stop() {
       if (stopping) return
       stopping = true
+      context.abandoned = true
       await restart
       await leave(context, session)
     },
