@@ -29,7 +29,7 @@ export function createDocument(
   const pot = new OpenAPIHono<HttpEnv>()
   for (const app of apps) pot.route('/', app)
   const { tags, ...info } = head
-  const document = pot.getOpenAPI31Document({
+  const { webhooks, ...document } = pot.getOpenAPI31Document({
     openapi: '3.1.0',
     info,
     servers: [{ url: serverUrl }],
@@ -40,7 +40,9 @@ export function createDocument(
     securitySchemes: { ApiKeyBearer: bearer },
     schemas: document.components?.schemas ?? {},
   }
-  return { ...document, components }
+  // The library adds an empty section of webhooks.
+  const hasWebhooks = webhooks !== undefined && Object.keys(webhooks).length > 0
+  return { ...document, components, ...(hasWebhooks ? { webhooks } : {}) }
 }
 
 export const getImagesHead: DocumentHead = {

@@ -8,6 +8,7 @@ import { AppError } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
+import type { FreshImages } from '../../generations/fresh.ts'
 import type { Generation } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration, listSucceeded, openImage } from '../../generations/read.ts'
@@ -31,6 +32,7 @@ export type GetImagesNeeds = CreateNeeds &
   AdmissionNeeds & {
     db: Db
     storage: Storage
+    fresh: FreshImages
     log: Log
     answered: AnsweredMarks
     publicUrl: () => string
@@ -181,7 +183,7 @@ async function sendBytes(
   generation: Generation,
   rest: Record<string, unknown>,
 ): Promise<Response> {
-  const image = await openImage(needs.storage, generation, 0)
+  const image = await openImage(needs, generation, 0)
   if (!image) throw new AppError('not_found', 'Image not found.')
   const metadata = JSON.stringify(metadataOf(generation))
   const tail = JSON.stringify(rest)

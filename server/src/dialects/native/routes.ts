@@ -5,6 +5,7 @@ import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
+import type { FreshImages } from '../../generations/fresh.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { orderGeneration } from '../../generations/order.ts'
 import { findGeneration, openImage } from '../../generations/read.ts'
@@ -31,6 +32,7 @@ export type NativeNeeds = CreateNeeds &
   AdmissionNeeds & {
     db: Db
     storage: Storage
+    fresh: FreshImages
     log: Log
     answered: AnsweredMarks
     publicUrl: () => string
@@ -157,7 +159,7 @@ async function sendOne(needs: NativeNeeds, context: HttpContext, accountId: stri
   const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
   const index = context.req.param('index') ?? ''
   const found =
-    generation && /^\d{1,3}$/.test(index) ? await openImage(needs.storage, generation, Number(index)) : null
+    generation && /^\d{1,3}$/.test(index) ? await openImage(needs, generation, Number(index)) : null
   if (!found) throw new AppError('not_found', 'There is no such image.')
   const { mediaType, sizeBytes, sha256 } = found.image
   return sendImage(context, {
