@@ -1,9 +1,6 @@
 // The database nobody has to install: PostgreSQL from npm packages in the data folder, shared by every Darkroom
 // process of that folder. Whoever comes first starts it, whoever leaves last stops it, and a killed server is
 // started again on the same port.
-//
-// Who still uses it is told by PostgreSQL itself: each process holds a shared advisory lock on one connection, and
-// only who gets the lock exclusively may stop the server. A killed process loses its lock with its connection.
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { DatabaseLog } from './db.ts'
@@ -64,7 +61,10 @@ const STOP_TIMEOUT_MS = 30_000
 const LOOK_EVERY_MS = 20
 /** Pause between restarts of a server that keeps dying: the first at once, then ever longer. */
 const LONGEST_RESTART_PAUSE_MS = 5_000
-/** "darkroom" as a number: held shared by every process that uses the server. */
+/**
+ * Who still uses the server is told by PostgreSQL itself: each process holds this advisory lock shared on one
+ * connection, and only who gets it exclusively may stop the server. A killed process loses it with its connection.
+ */
 const USE_LOCK = '7233184988217307757'
 
 type Context = {

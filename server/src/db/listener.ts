@@ -12,7 +12,12 @@ const LONGEST_RETRY_MS = 2_000
 const HEARTBEAT_MS = 15_000
 const HEARTBEAT_TIMEOUT_MS = 5_000
 
-type Subscriber = { onPayload: (payload: string) => void; onReconnect: (() => void) | null }
+type Subscriber = {
+  onPayload: (payload: string) => void
+  onReconnect: (() => void) | null
+  /** Undefined: every payload. */
+  payload: string | undefined
+}
 type Channel = {
   everything: Set<Subscriber>
   byPayload: Map<string, Set<Subscriber>>
@@ -31,20 +36,22 @@ export type Listener = {
 export type ListenerOptions = { makeClient: () => pg.Client; log: DatabaseLog }
 
 function subscribersOf(channel: Channel): Subscriber[] {
-  return [...channel.everything, ...[...channel.byPayload.values()].flatMap(set => [...set])]
+  return [...channel.everything, ...[...channel.byPayload.values()].flatMap(same => [...same])]
 }
 
-function addSubscriber(channel: Channel, subscriber: Subscriber, payload: string | undefined): void {
-  if (payload === undefined) {
-    channel.everything.add(subscriber)
-    return
-  }
-  const same = channel.byPayload.get(payload)
-  if (same === undefined) channel.byPayload.set(payload, new Set([subscriber]))
-  else same.add(subscriber)
+function isEmpty(channel: Channel): boolean {
+  return channel.everything.size === 0 && channel.byPayload.size === 0
 }
 
-function removeSubscriber(channel: Channel, subscriber: Subscriber, payload: string | undefined): void {
+function addSubscriber(channel: Channel, subscriber: Subscriber): void {
+  const { payload } = subscriber
+  const same = payload === undefined ? channel.everything : channel.byPayload.get(payload)
+  if (same !== undefined) same.add(subscriber)
+  else if (payload !== undefined) channel.byPayload.set(payload, new Set([subscriber]))
+}
+
+function removeSubscriber(channel: Channel, subscriber: Subscriber): void {
+  const { payload } = subscriber
   if (payload === undefined) {
     channel.everything.delete(subscriber)
     return
@@ -54,148 +61,169 @@ function removeSubscriber(channel: Channel, subscriber: Subscriber, payload: str
   if (same?.size === 0) channel.byPayload.delete(payload)
 }
 
+type State = {
+  makeClient: () => pg.Client
+  log: DatabaseLog
+  channels: Map<string, Channel>
+  /** The connection, or the one that is coming; null before the first listen(). */
+  connection: Promise<pg.Client> | null
+  closing: AbortController
+}
+
 /** Opens no connection before the first listen(). */
 export function createListener({ makeClient, log }: ListenerOptions): Listener {
-  const channels = new Map<string, Channel>()
-  let connection: Promise<pg.Client> | null = null
-  let closed = false
-  const closing = new AbortController()
-
-  function tell(call: () => void): void {
-    try {
-      call()
-    } catch (error) {
-      log.error({ err: error }, 'a subscriber of a database notification threw')
-    }
+  const state: State = {
+    makeClient,
+    log,
+    channels: new Map(),
+    connection: null,
+    closing: new AbortController(),
   }
-
-  function deliver(name: string, payload: string): void {
-    const channel = channels.get(name)
-    if (channel === undefined) return
-    for (const subscriber of channel.everything) tell(() => subscriber.onPayload(payload))
-    for (const subscriber of [...(channel.byPayload.get(payload) ?? [])]) {
-      tell(() => subscriber.onPayload(payload))
-    }
-  }
-
-  async function open(): Promise<pg.Client> {
-    const client = makeClient()
-    let state: 'opening' | 'open' | 'lost' = 'opening'
-    let stopHeartbeat: () => void = () => undefined
-    // The error comes before the statements on the connection fail, so those already see its successor coming.
-    const lose = () => {
-      stopHeartbeat()
-      if (state === 'open' && !closed) void reconnect()
-      state = 'lost'
-      client.end().catch(() => undefined)
-    }
-    client.on('error', lose)
-    client.once('end', lose)
-    client.on('notification', message => deliver(message.channel, message.payload ?? ''))
-    const isLost = () => state === 'lost'
-    try {
-      await client.connect()
-      for (const name of channels.keys()) await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
-      if (isLost() || closed) throw new Error('the connection ended while it was opened')
-    } catch (error) {
-      client.end().catch(() => undefined)
-      throw error
-    }
-    state = 'open'
-    stopHeartbeat = startHeartbeat(client)
-    return client
-  }
-
-  async function reconnect(): Promise<void> {
-    log.warn({ channels: channels.size }, 'the notification connection was lost')
-    let settle: (client: pg.Client) => void = () => undefined
-    let fail: (error: unknown) => void = () => undefined
-    const coming = new Promise<pg.Client>((resolve, reject) => {
-      settle = resolve
-      fail = reject
-    })
-    coming.catch(() => undefined)
-    connection = coming
-    for (let pauseMs = FIRST_RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS)) {
-      await delay(pauseMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
-      if (closed) return fail(new Error('the database is closed'))
-      try {
-        settle(await open())
-        break
-      } catch (error) {
-        log.warn({ err: error }, 'reconnecting for notifications failed')
-      }
-    }
-    log.info({ channels: channels.size }, 'listening for notifications again')
-    for (const channel of channels.values()) {
-      for (const subscriber of subscribersOf(channel)) tell(() => subscriber.onReconnect?.())
-    }
-  }
-
-  async function getConnection(): Promise<pg.Client> {
-    if (closed) throw new Error('the database is closed')
-    if (connection === null) {
-      const first = open()
-      connection = first
-      first.catch(() => {
-        if (connection === first) connection = null
-      })
-    }
-    return await connection
-  }
-
-  async function startListening(name: string): Promise<void> {
-    const client = await getConnection()
-    const current = connection
-    try {
-      // Repeating a LISTEN that a reconnect already sent is harmless.
-      await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
-    } catch (error) {
-      if (connection === current) throw error
-      // Lost meanwhile: its successor listens to every channel before it is handed out.
-      await connection
-    }
-  }
-
-  async function leave(name: string): Promise<void> {
-    const channel = channels.get(name)
-    if (channel === undefined || channel.everything.size > 0 || channel.byPayload.size > 0) return
-    channels.delete(name)
-    const client = await connection?.catch(() => null)
-    // A failed UNLISTEN means a lost connection, and the next one does not listen to this channel.
-    if (!channels.has(name))
-      await client?.query(`UNLISTEN ${pg.escapeIdentifier(name)}`).catch(() => undefined)
-  }
-
   return {
-    async listen(name, onPayload, options = {}) {
-      if (closed) throw new Error('the database is closed')
-      const subscriber: Subscriber = { onPayload, onReconnect: options.onReconnect ?? null }
-      let channel = channels.get(name)
-      if (channel === undefined) {
-        channel = { everything: new Set(), byPayload: new Map(), listening: Promise.resolve() }
-        channels.set(name, channel)
-        channel.listening = startListening(name)
-      }
-      addSubscriber(channel, subscriber, options.payload)
-      try {
-        await channel.listening
-      } catch (error) {
-        removeSubscriber(channel, subscriber, options.payload)
-        if (subscribersOf(channel).length === 0 && channels.get(name) === channel) channels.delete(name)
-        throw toCallerError(error, { phase: 'unsent', lost: true })
-      }
-      return async () => {
-        removeSubscriber(channel, subscriber, options.payload)
-        await leave(name)
-      }
-    },
+    listen: (channel, onPayload, options = {}) =>
+      subscribe(state, channel, {
+        onPayload,
+        onReconnect: options.onReconnect ?? null,
+        payload: options.payload,
+      }),
     async close() {
-      closed = true
-      closing.abort()
-      const client = await connection?.catch(() => null)
+      state.closing.abort()
+      const client = await state.connection?.catch(() => null)
       await client?.end().catch(() => undefined)
     },
+  }
+}
+
+async function subscribe(state: State, name: string, subscriber: Subscriber): Promise<() => Promise<void>> {
+  if (state.closing.signal.aborted) throw new Error('the database is closed')
+  let channel = state.channels.get(name)
+  if (channel === undefined) {
+    channel = { everything: new Set(), byPayload: new Map(), listening: Promise.resolve() }
+    state.channels.set(name, channel)
+    channel.listening = startListening(state, name)
+  }
+  addSubscriber(channel, subscriber)
+  try {
+    await channel.listening
+  } catch (error) {
+    removeSubscriber(channel, subscriber)
+    if (isEmpty(channel) && state.channels.get(name) === channel) state.channels.delete(name)
+    throw toCallerError(error, { phase: 'unsent', lost: true })
+  }
+  return async () => {
+    removeSubscriber(channel, subscriber)
+    await leaveIfEmpty(state, name)
+  }
+}
+
+async function leaveIfEmpty(state: State, name: string): Promise<void> {
+  const channel = state.channels.get(name)
+  if (channel === undefined || !isEmpty(channel)) return
+  state.channels.delete(name)
+  const client = await state.connection?.catch(() => null)
+  if (state.channels.has(name)) return
+  // A failed UNLISTEN means a lost connection, and the next one does not listen to this channel.
+  await client?.query(`UNLISTEN ${pg.escapeIdentifier(name)}`).catch(() => undefined)
+}
+
+async function startListening(state: State, name: string): Promise<void> {
+  const client = await getConnection(state)
+  const current = state.connection
+  try {
+    // Repeating a LISTEN that a reconnect already sent is harmless.
+    await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
+  } catch (error) {
+    if (state.connection === current) throw error
+    // Lost meanwhile: its successor listens to every channel before it is handed out.
+    await state.connection
+  }
+}
+
+async function getConnection(state: State): Promise<pg.Client> {
+  if (state.connection === null) {
+    const first = openConnection(state)
+    state.connection = first
+    first.catch(() => {
+      if (state.connection === first) state.connection = null
+    })
+  }
+  return await state.connection
+}
+
+/** A connection that listens to every channel of the moment, and has itself replaced when it is lost. */
+async function openConnection(state: State): Promise<pg.Client> {
+  const client = state.makeClient()
+  let phase: 'opening' | 'open' | 'lost' = 'opening'
+  let stopHeartbeat: () => void = () => undefined
+  // The error comes before the statements on the connection fail, so those already see its successor coming.
+  const lose = () => {
+    stopHeartbeat()
+    if (phase === 'open' && !state.closing.signal.aborted) state.connection = reconnect(state)
+    phase = 'lost'
+    client.end().catch(() => undefined)
+  }
+  client.on('error', lose)
+  client.once('end', lose)
+  client.on('notification', message => deliver(state, message.channel, message.payload ?? ''))
+  const isLost = () => phase === 'lost'
+  try {
+    await client.connect()
+    for (const name of state.channels.keys()) await client.query(`LISTEN ${pg.escapeIdentifier(name)}`)
+    if (isLost() || state.closing.signal.aborted) throw new Error('the connection ended while it was opened')
+  } catch (error) {
+    client.end().catch(() => undefined)
+    throw error
+  }
+  phase = 'open'
+  stopHeartbeat = startHeartbeat(client)
+  return client
+}
+
+/** Tries until it has a connection again, then tells the subscribers. Rejects when the database is closed. */
+function reconnect(state: State): Promise<pg.Client> {
+  const { log, channels, closing } = state
+  log.warn({ channels: channels.size }, 'the notification connection was lost')
+  const coming = tryToConnect(state)
+  coming.then(
+    () => {
+      log.info({ channels: channels.size }, 'listening for notifications again')
+      for (const subscriber of [...channels.values()].flatMap(subscribersOf)) {
+        tell(log, () => subscriber.onReconnect?.())
+      }
+    },
+    error => {
+      if (!closing.signal.aborted) log.error({ err: error }, 'reconnecting for notifications was given up')
+    },
+  )
+  return coming
+}
+
+async function tryToConnect(state: State): Promise<pg.Client> {
+  const { signal } = state.closing
+  for (let pauseMs = FIRST_RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS)) {
+    await delay(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
+    if (signal.aborted) throw new Error('the database is closed')
+    try {
+      return await openConnection(state)
+    } catch (error) {
+      state.log.warn({ err: error }, 'reconnecting for notifications failed')
+    }
+  }
+}
+
+function deliver({ channels, log }: State, name: string, payload: string): void {
+  const channel = channels.get(name)
+  if (channel === undefined) return
+  for (const subscriber of [...channel.everything, ...(channel.byPayload.get(payload) ?? [])]) {
+    tell(log, () => subscriber.onPayload(payload))
+  }
+}
+
+function tell(log: DatabaseLog, call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    log.error({ err: error }, 'a subscriber of a database notification threw')
   }
 }
 

@@ -1,9 +1,5 @@
 // Brings a database to the version this program was built for: numbered SQL files, forward only, each in one
 // transaction and recorded with its checksum. Then hands the runtime role its rights (migrations/grants.sql).
-//
-// External PostgreSQL: DATABASE_URL is the runtime role, DATABASE_OWNER_URL the role that owns the tables; left
-// out, both are the same role and no rights are handed out. The runtime role must exist beforehand: this program
-// creates no roles on a server it does not own.
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
@@ -12,6 +8,11 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { DatabaseLog } from './db.ts'
 
+/**
+ * On an external PostgreSQL, DATABASE_URL is the runtime role and DATABASE_OWNER_URL the role that owns the tables;
+ * left out, both are one role and no rights are handed out. The runtime role must exist beforehand: this program
+ * creates no roles on a server it does not own.
+ */
 export type MigrateOptions = {
   /** The role that owns the tables, on a direct connection: a transaction pooler loses the lock taken here. */
   ownerUrl: string
