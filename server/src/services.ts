@@ -14,6 +14,7 @@ import type { Db } from './db/db.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate, readRole } from './db/migrate.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
+import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
 import { createRetryBudget } from './generations/retry-budget.ts'
@@ -123,6 +124,7 @@ export type Services = Outside & {
   leaseMs: number
   sandbox: boolean
   settled: SettledBus
+  fresh: FreshImages
   events: GenerationEvents
   queue: QueueSample
   runner: Runner
@@ -140,6 +142,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const database = await openDatabase(config, log)
   const { db } = database
   const settled = createSettledBus()
+  const fresh = createFreshImages(settled.isWaitedFor)
   const events = createGenerationEvents(log, metrics)
   const queue = createQueueSample({ db, metrics }, config.queueBound)
   const processName = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
@@ -149,6 +152,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     {
       ...outside,
       db,
+      fresh,
       now,
       settled,
       events,
@@ -175,6 +179,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     leaseMs,
     sandbox: config.sandbox.on,
     settled,
+    fresh,
     events,
     queue,
     runner,

@@ -15,6 +15,7 @@ import type {
 import { generationObjectKey } from '../storage/keys.ts'
 import { receiveImage } from '../storage/receive-image.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { FreshImages } from './fresh.ts'
 import { type Generation, type StoredInput, splitCount } from './generation.ts'
 
 export type DispatchNeeds = {
@@ -26,6 +27,7 @@ export type DispatchNeeds = {
   /** Headers for every upstream call of an attempt: empty but in tests. */
   attemptHeaders(attemptId: string): Record<string, string>
   partials?: PartialImages
+  fresh: FreshImages
 }
 
 /** Where partial pictures go while somebody watches; streaming dialects listen. */
@@ -106,11 +108,23 @@ export function openContext(
     headers: needs.attemptHeaders(attemptId),
     receiveImage: bytes => {
       const key = generationObjectKey(generation.id, n, part * 100 + received++)
-      return receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, bytes)
+      const pieces = needs.fresh.collect(generation.id, key)
+      const source = pieces ? noting(bytes, pieces.add) : bytes
+      return receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, source)
     },
     ...(partials && generation.options.partialImages > 0
       ? { onPartialImage: (bytes: Buffer, index: number) => partials.publish(generation.id, bytes, index) }
       : {}),
+  }
+}
+
+async function* noting(
+  bytes: AsyncIterable<Uint8Array>,
+  add: (piece: Buffer) => void,
+): AsyncIterable<Uint8Array> {
+  for await (const piece of bytes) {
+    add(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
+    yield piece
   }
 }
 

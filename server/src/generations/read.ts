@@ -2,6 +2,7 @@
 import type { Db } from '../db/db.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { FreshImages } from './fresh.ts'
 import type { Generation, StoredImage } from './generation.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -30,10 +31,24 @@ export async function listSucceeded(
   return { generations: rows.map(toGeneration), total: total?.succeeded ?? 0 }
 }
 
-/** The stored bytes of one image, or null when they are gone. */
-export async function openImage(storage: Storage, generation: Generation, index: number) {
+/**
+ * The bytes of one image, or null when they are gone: handed on from the work just done in this process, else read
+ * from storage.
+ */
+export async function openImage(
+  needs: { storage: Storage; fresh: FreshImages },
+  generation: Generation,
+  index: number,
+): Promise<{
+  stream: Iterable<Buffer> | AsyncIterable<Buffer>
+  sizeBytes: number
+  image: StoredImage
+} | null> {
   const image: StoredImage | undefined = generation.images[index]
   if (generation.state !== 'succeeded' || generation.deletedAt || !image) return null
-  const found = await storage.read(image.key)
-  return found ? { ...found, image } : null
+  const { sizeBytes } = image
+  const pieces = needs.fresh.take(image.key, sizeBytes)
+  if (pieces) return { stream: pieces, sizeBytes, image }
+  const found = await needs.storage.read(image.key)
+  return found?.sizeBytes === sizeBytes ? { stream: found.stream, sizeBytes, image } : null
 }

@@ -12,6 +12,8 @@ export type SettledBus = {
   /** Calls back once when the generation is settled. Returns how to stop listening. */
   subscribe(generationId: string, listener: Listener): () => void
   announce(generationId: string, settled: Settled): void
+  /** Whether somebody waits for it in this process. */
+  isWaitedFor(generationId: string): boolean
   /** Asks the database about everything waited for here that this process does not run itself. */
   poll(db: Db, runsHere: (generationId: string) => boolean): Promise<void>
 }
@@ -35,6 +37,7 @@ export function createSettledBus(): SettledBus {
       }
     },
     announce,
+    isWaitedFor: generationId => listeners.has(generationId),
     async poll(db, runsHere) {
       const ids = [...listeners.keys()].filter(id => !runsHere(id))
       if (ids.length === 0) return

@@ -135,7 +135,8 @@ export type CallContext = {
   timeoutMs: number
   /**
    * Streams one picture to storage as its bytes arrive. Rejects with ImageRejected when the bytes are no
-   * png, jpeg or webp, are cut, or exceed the limits; the adapter turns that into malformed_response.
+   * png, jpeg or webp, are cut, or exceed the limits; the adapter turns that into malformed_response. The chunks
+   * may be handed on to a waiting caller: their memory must not be used again.
    */
   receiveImage(bytes: AsyncIterable<Uint8Array>): Promise<ReceivedImage>
   /** Hands on a partial picture; absent when nobody listens. */

@@ -7,7 +7,7 @@ const MAX_SEGMENT_CHARS = 200
 const MAX_KEY_CHARS = 512
 
 const segmentPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
-const generationIdPattern = /^[A-Za-z0-9_][A-Za-z0-9_-]*[0-9a-fA-F]{3}$/
+const generationIdPattern = /^[A-Za-z0-9_][A-Za-z0-9_-]*[0-9a-fA-F]{2}$/
 
 /**
  * Passes relative keys of letters, digits, `_`, `-` and `.`, joined by `/`. No segment may be empty or begin
@@ -21,12 +21,12 @@ export function assertObjectKey(key: string): void {
   if (!legal) throw new TypeError(`not a storage key: ${JSON.stringify(key.slice(0, MAX_KEY_CHARS))}`)
 }
 
-/** `g/<last 3 hex digits of the id>/<id>`: the common beginning of all keys of a generation. */
+/** `g/<last 2 hex digits of the id>/<id>`: the common beginning of all keys of a generation. */
 function generationKeyStem(generationId: string): string {
   if (!generationIdPattern.test(generationId)) {
     throw new TypeError(`not a generation id: ${JSON.stringify(generationId.slice(0, 64))}`)
   }
-  return `g/${generationId.slice(-3).toLowerCase()}/${generationId}`
+  return `g/${generationId.slice(-2).toLowerCase()}/${generationId}`
 }
 
 /** Where output `index` (from 0) of an attempt (from 1) lies. */
