@@ -81,23 +81,20 @@ DECLARE
   v_now timestamptz;
 BEGIN
   IF p_amount <= 0 THEN RAISE EXCEPTION 'a grant must be positive' USING ERRCODE = 'DR012'; END IF;
-  -- The wallet's row first: it serialises parallel grants with one reference, so that the loser sees the winner.
-  UPDATE account SET available = available + p_amount, usage_rows = usage_rows + 1, touched_at = app_now()
-    WHERE id = p_account AND NOT EXISTS (SELECT 1 FROM transfer t WHERE t.kind = 'grant'
-      AND ((t.account_id = p_account AND t.reference = p_reference) OR t.stripe_ref = p_stripe_ref))
-    RETURNING * INTO v_account;
-  IF NOT FOUND THEN
-    SELECT * INTO v_account FROM account WHERE id = p_account;
-    IF NOT FOUND THEN RAISE EXCEPTION 'no such account' USING ERRCODE = 'DR003'; END IF;
-    RETURN QUERY SELECT false, v_account.available;
-    RETURN;
-  END IF;
+  -- The wallet's row first, so that times and numbers of its lines ascend together.
+  SELECT * INTO v_account FROM account WHERE id = p_account FOR NO KEY UPDATE;
+  IF NOT FOUND THEN RAISE EXCEPTION 'no such account' USING ERRCODE = 'DR003'; END IF;
   v_now := app_now();
+  -- The unique indexes decide: a twin in another transaction is waited for, and seen whatever our snapshot is.
   INSERT INTO transfer (id, kind, account_id, stripe_ref, reference, description, created_at)
     VALUES (v_transfer, 'grant', p_account, p_stripe_ref, p_reference, p_description, v_now)
     ON CONFLICT DO NOTHING;
-  -- A twin that committed between our snapshot and our lock: undo everything, the caller reads the winner.
-  IF NOT FOUND THEN RAISE EXCEPTION 'granted before' USING ERRCODE = 'DR013'; END IF;
+  IF NOT FOUND THEN
+    RETURN QUERY SELECT false, v_account.available;
+    RETURN;
+  END IF;
+  UPDATE account SET available = available + p_amount, usage_rows = usage_rows + 1, touched_at = v_now
+    WHERE id = p_account RETURNING * INTO v_account;
   INSERT INTO entry (transfer_id, owner, bucket, unit, amount, seq, balance_after, created_at) VALUES
     (v_transfer, p_account, 'available', 'credit', p_amount, v_account.usage_rows, v_account.available, v_now),
     (v_transfer, system_owner(), p_bucket, 'credit', -p_amount, NULL, NULL, v_now);

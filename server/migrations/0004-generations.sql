@@ -296,8 +296,9 @@ DECLARE
   v_seq bigint;
 BEGIN
   IF cardinality(p_row.slots) > 0 THEN
-    -- In name order, as T1 takes them, so that two settlements cannot wait for each other.
-    PERFORM 1 FROM slot WHERE scope = ANY (p_row.slots) ORDER BY scope FOR UPDATE;
+    -- In the order in which T1 takes them (by bytes, whatever the database's collation), so that no two
+    -- transactions wait for each other.
+    PERFORM 1 FROM slot WHERE scope = ANY (p_row.slots) ORDER BY scope COLLATE "C" FOR UPDATE;
     UPDATE slot SET in_flight = in_flight - 1 WHERE scope = ANY (p_row.slots);
   END IF;
   INSERT INTO event (account_id, generation_id, type, status, created_at) VALUES (p_row.account_id, p_row.id,
@@ -421,6 +422,10 @@ BEGIN
   SELECT * INTO v_row FROM generation WHERE id = p_id AND state = 'succeeded' FOR UPDATE;
   IF NOT FOUND OR p_amount < 1 OR p_amount > v_row.captured THEN
     RAISE EXCEPTION 'not refundable' USING ERRCODE = 'DR015';
+  END IF;
+  -- A statement of its own: the lock above may have waited for a twin, which only a new snapshot sees.
+  IF EXISTS (SELECT 1 FROM transfer WHERE generation_id = p_id AND kind = 'refund') THEN
+    RAISE EXCEPTION 'refunded before' USING ERRCODE = 'DR015';
   END IF;
   UPDATE account SET available = available + p_amount, usage_rows = usage_rows + 1, touched_at = app_now()
     WHERE id = v_row.account_id RETURNING available, usage_rows INTO v_available, v_seq;

@@ -1,0 +1,45 @@
+// How often the reliability suites repeat each row of their plan: `PROOF=1` runs the numbers named there, every
+// other run at least a twentieth of them and never none. Time limits of a row follow its count.
+
+/** True in a proof run: full counts, and rows about time assert real times. */
+export const isProof = process.env.PROOF === '1'
+
+/** A twentieth of the full count, rounded up, but not fewer than `least`; the full count in a proof run. */
+export function countOf(full: number, least = 1): number {
+  return isProof ? full : Math.max(least, Math.ceil(full / 20))
+}
+
+/** Repetitions of races, the ledger model, limits and overload. */
+export const raceCounts = {
+  // L-1: rounds of 200 parallel orders.
+  overspendRounds: countOf(20, 3),
+  // I-1: rounds of 100 parallel identical orders, each kind.
+  oneKeyRounds: countOf(20, 2),
+  // L-2: rounds of 30 requests released by their last byte.
+  lastByteRounds: countOf(50, 5),
+  // L-4: holds, each resolved by 8 at once.
+  doubleResolutions: countOf(500, 40),
+  // L-6: command sequences of the model, each of at most 60 commands.
+  modelSequences: countOf(2_000),
+  // L-7: schedules of the awaits.
+  schedules: countOf(5_000),
+  // L-8: histories of 12 operations.
+  histories: countOf(1_000),
+  // L-9: a spend on one node, a read on another.
+  readYourWrites: countOf(5_000),
+  // L-15: seconds of load on one account.
+  hotAccountSeconds: countOf(60),
+  // L-16: concurrent generations, and how long each upstream call takes in milliseconds.
+  slowCalls: countOf(200, 60),
+  slowCallMs: countOf(30_000),
+  // G-6: callers that leave at each point.
+  disconnects: countOf(50, 4),
+  // G-16: seconds at ten times the capacity.
+  overloadSeconds: countOf(120),
+  // G-17: generations one tenant queues.
+  queuedByOne: countOf(500, 100),
+  // G-18: rounds of 200 parallel orders against a cap of 5.
+  capRounds: countOf(20, 3),
+  // G-19: windows used up at full speed.
+  rateRounds: countOf(20, 3),
+} as const
