@@ -2,7 +2,12 @@
 import type { Subject } from '../subject.ts'
 import { birds } from './birds.ts'
 import { sittingAnimals } from './companions.ts'
+import { storyPeople } from './costumes.ts'
+import { homes } from './homes.ts'
+import { landmarks } from './landmarks.ts'
 import { legends } from './legends.ts'
+import { machines } from './machines.ts'
+import { people } from './people.ts'
 import { seaLife } from './sea-life.ts'
 import { smallCreatures } from './small-creatures.ts'
 import { standingAnimals } from './standing.ts'
@@ -15,4 +20,9 @@ export const allSubjects: readonly Subject[] = [
   ...seaLife,
   ...smallCreatures,
   ...legends,
+  ...people,
+  ...storyPeople,
+  ...machines,
+  ...homes,
+  ...landmarks,
 ]
