@@ -1,0 +1,86 @@
+// Owns the making of one picture as SVG: reads the prompt, sets the stage, lets place, cast and weather draw.
+
+import { drawCast } from './cast.ts'
+import { chooseMood, chooseSetting } from './choose.ts'
+import type { DrawJob } from './job.ts'
+import type { Feature } from './lexicon.ts'
+import { createPen } from './pen.ts'
+import { type Brief, readPrompt } from './prompt.ts'
+import { createRng, type Rng } from './random.ts'
+import { allSettings } from './settings/all.ts'
+import { chooseOrb } from './sky.ts'
+import { choosePalette, type Stage } from './stage.ts'
+import { chooseStyle, type Style } from './styles.ts'
+import type { SettingName } from './subject.ts'
+import { allSubjects } from './subjects/all.ts'
+import { drawWeather } from './weather.ts'
+
+export type Composition = {
+  /** Everything inside the `<svg>` element. */
+  body: string
+  /** The picture's size in units; the short side is 1000. */
+  width: number
+  height: number
+  style: Style
+  brief: Brief
+}
+
+/** Horizons sit lower in upright pictures, where the sky has room, and for wide shots. */
+function chooseHorizon(height: number, brief: Brief, rng: Rng): number {
+  const base = brief.framing.has('wide') ? 0.66 : rng.range(0.54, 0.61)
+  return height * base
+}
+
+function setStage(
+  job: DrawJob,
+  brief: Brief,
+  setting: SettingName,
+): { stage: Stage; style: Style; horizon: number } {
+  const rng = createRng(`${job.prompt.trim()}|${job.seed ?? 'unseeded'}|${job.index}`)
+  const unit = 1000 / Math.min(job.width, job.height)
+  const [width, height] = [job.width * unit, job.height * unit]
+  const mood = chooseMood(brief, setting, rng.fork('mood'))
+  const palette = choosePalette(brief, mood, rng.fork('palette'))
+  const style = chooseStyle(brief, { mood, rng: rng.fork('style') })
+  const horizon = chooseHorizon(height, brief, rng.fork('horizon'))
+  const wanted = brief.features.has('moon') || brief.features.has('sun')
+  const allows = (thing: string): boolean => !brief.banned.has(thing)
+  const orb = chooseOrb(mood, { width, horizon, wanted, big: wanted, side: rng.fork('orb').next() })
+  const spots = new Set(brief.wishes.flatMap(wish => [...wish.colours, ...wish.parts.values()]))
+  const pen = createPen({
+    rng: rng.fork('pen'),
+    ink: style.ink,
+    light: palette.light,
+    detail: job.detail,
+    spots,
+  })
+  const stage: Stage = {
+    ...mood,
+    ...palette,
+    width,
+    height,
+    brief,
+    pen,
+    rng,
+    orb: orb && allows(orb.kind) ? orb : null,
+    wants: (feature: Feature) => brief.features.has(feature) && allows(feature),
+    allows,
+  }
+  return { stage, style, horizon }
+}
+
+/** Composes one picture. The same job always gives the same text. */
+export function composePicture(job: DrawJob): Composition {
+  const brief = readPrompt(job.prompt, { negativePrompt: job.negativePrompt, subjects: allSubjects })
+  const chance = createRng(`${job.prompt.trim()}|${job.seed ?? 'unseeded'}|${job.index}|setting`)
+  const setting = chooseSetting(brief, chance)
+  const { stage, style, horizon } = setStage(job, brief, setting)
+  const backdrop = allSettings[setting](stage, horizon)
+  const cast = drawCast(stage, backdrop, setting)
+  const air = drawWeather(stage, setting)
+  const parts = job.transparent
+    ? cast.back
+    : backdrop.back + air.back + cast.back + backdrop.front + cast.front + air.front
+  const body = `<defs>${stage.pen.defs()}</defs>${parts}`
+  return { body, width: stage.width, height: stage.height, style, brief }
+}

@@ -1,0 +1,314 @@
+// Owns the natural building blocks of places: ridges, clouds, trees, grass, water. Each returns SVG in units of
+// the picture. Many small things of one colour go into one path, which is what keeps drawing fast.
+import { darken, lighten, mix } from './colour.ts'
+import { box, curve, disc, n, oval, type Point, place, poly, polyline, taper } from './geometry.ts'
+import type { Pen } from './pen.ts'
+import { createNoise, type Rng } from './random.ts'
+import type { Stage } from './stage.ts'
+
+export type RidgeOptions = {
+  y: number
+  /** How far it rises and falls, in units. */
+  rise: number
+  /** Waves over the picture's width. */
+  waves: number
+  /** Straight edges instead of soft ones. */
+  jagged?: boolean
+}
+
+/** Heights of a ridge from left to right, a little wider than the picture. */
+export function ridgePoints(stage: Stage, rng: Rng, options: RidgeOptions): Point[] {
+  const noise = createNoise(rng.int(0, 1e9))
+  const count = options.jagged ? 40 : 22
+  const points: Point[] = []
+  for (let i = -1; i <= count + 1; i++) {
+    const t = i / count
+    const x = t * options.waves + 0.37
+    const h = noise(x, 0.5) + noise(x * 2.3, 7.5) * 0.4 + (options.jagged ? noise(x * 6, 3.5) * 0.22 : 0)
+    points.push([t * stage.width, options.y - h * options.rise])
+  }
+  return points
+}
+
+/** The land under a ridge. */
+export function landUnder(stage: Stage, points: readonly Point[], jagged = false): string {
+  const top = jagged ? polyline(points) : curve(points)
+  return `${top}L${n(stage.width * 1.1)} ${n(stage.height + 20)}L${n(-stage.width * 0.1)} ${n(stage.height + 20)}Z`
+}
+
+/** The height of a ridge at x. */
+export function heightAt(points: readonly Point[], x: number): number {
+  for (let i = 1; i < points.length; i++) {
+    const a = points[i - 1]
+    const b = points[i]
+    if (a && b && x <= b[0]) return a[1] + ((b[1] - a[1]) * (x - a[0])) / (b[0] - a[0] || 1)
+  }
+  return points.at(-1)?.[1] ?? 0
+}
+
+/** A heap of round puffs on a flat base, `w` wide, as one outline. */
+export function cloudShape(rng: Rng, [x, y, w]: readonly [number, number, number]): string {
+  const count = rng.int(5, 7)
+  let d = ''
+  for (let i = 0; i < count; i++) {
+    const t = (i + 0.5) / count
+    const r = w * (0.09 + 0.13 * Math.sin(Math.PI * t)) * rng.range(0.82, 1.25)
+    d += disc(x - w / 2 + t * w, y - r * rng.range(0.5, 0.85), r)
+  }
+  return d + box([x - w / 2, y - w * 0.1, w, w * 0.1], w * 0.05)
+}
+
+export function cloud(stage: Stage, rng: Rng, [x, y, w]: readonly [number, number, number]): string {
+  const [top, bottom] = stage.cloud
+  const pen = stage.pen
+  const body = cloudShape(rng, [x, y, w])
+  const paint = pen.gradient([top, mix(top, bottom, 0.35), bottom], { raw: true })
+  return pen.solid(body, paint, { opacity: 0.93, plain: pen.ink.kind === 'fill' })
+}
+
+/** Thin streaks of cloud. */
+export function streaks(stage: Stage, rng: Rng, [y0, y1, count]: readonly [number, number, number]): string {
+  let d = ''
+  for (let i = 0; i < count; i++) {
+    const w = stage.width * rng.range(0.14, 0.5)
+    const x = rng.range(-0.1, 1) * stage.width
+    const y = rng.range(y0, y1)
+    d += oval([x, y, w / 2, rng.range(3, 9)])
+  }
+  return stage.pen.solid(d, stage.cloud[0], { opacity: 0.34, plain: true })
+}
+
+/** A leafy tree, standing at x, y. */
+export function leafTree(
+  pen: Pen,
+  rng: Rng,
+  { at, height, leaf }: { at: Point; height: number; leaf: string },
+): string {
+  const p = pen.at({ scale: height / 100 })
+  const trunk = p.solid('M-5 0C-3 -18 -4 -30 -3 -46L3 -46C3 -30 4 -18 7 0Z', '#7a5238')
+  const branches = p.line('M0 -34L-12 -52M0 -38L13 -55', '#7a5238', 3)
+  let crown = ''
+  let bright = ''
+  const puffs = rng.int(6, 8)
+  for (let i = 0; i < puffs; i++) {
+    const a = (i / puffs) * Math.PI * 2
+    const r = rng.range(15, 21)
+    crown += disc(Math.cos(a) * 17, -66 + Math.sin(a) * 14, r)
+    if (Math.sin(a) < 0.2) bright += disc(Math.cos(a) * 15 - 5, -70 + Math.sin(a) * 11, r * 0.5)
+  }
+  crown += disc(0, -68, 22)
+  return place(
+    trunk +
+      branches +
+      p.solid(crown, p.gradient([lighten(leaf, 0.16), leaf, darken(leaf, 0.3)])) +
+      p.shade(bright, lighten(leaf, 0.35), 0.35),
+    at,
+    { scale: height / 100, flip: rng.chance(0.5) },
+  )
+}
+
+/** A conifer; `snow` lies on its boughs. */
+export function pine(
+  pen: Pen,
+  rng: Rng,
+  { at, height, leaf, snow = false }: { at: Point; height: number; leaf: string; snow?: boolean },
+): string {
+  const p = pen.at({ scale: height / 100 })
+  let out = p.solid('M-3 0L-2 -20L2 -20L3 0Z', '#6b4a35')
+  const tiers = 4
+  for (let i = 0; i < tiers; i++) {
+    const y = -10 - i * 19
+    const w = 27 - i * 5.5 + rng.range(-1.5, 1.5)
+    const top = y - 34 + i * 1.5
+    out += p.solid(
+      `M0 ${n(top)}C${n(w * 0.25)} ${n(y - 14)} ${n(w * 0.6)} ${n(y - 4)} ${n(w)} ${n(y)}Q${n(w * 0.5)} ${n(y + 5)} 0 ${n(y + 2)}Q${n(-w * 0.5)} ${n(y + 5)} ${n(-w)} ${n(y)}C${n(-w * 0.6)} ${n(y - 4)} ${n(-w * 0.25)} ${n(y - 14)} 0 ${n(top)}Z`,
+      mix(leaf, '#ffffff', i * 0.035),
+    )
+    if (snow) {
+      out += p.solid(
+        `M0 ${n(top)}C${n(w * 0.2)} ${n(y - 16)} ${n(w * 0.5)} ${n(y - 8)} ${n(w * 0.8)} ${n(y - 3)}Q${n(w * 0.45)} ${n(y - 7)} ${n(w * 0.3)} ${n(y - 4)}Q0 ${n(y - 10)} ${n(-w * 0.35)} ${n(y - 5)}Q${n(-w * 0.5)} ${n(y - 7)} ${n(-w * 0.8)} ${n(y - 3)}C${n(-w * 0.5)} ${n(y - 8)} ${n(-w * 0.2)} ${n(y - 16)} 0 ${n(top)}Z`,
+        '#f4f8fb',
+        { plain: true },
+      )
+    }
+  }
+  return place(out, at, { scale: height / 100 })
+}
+
+/** Many far trees along a ridge as one silhouette. */
+export function treeLine(
+  stage: Stage,
+  rng: Rng,
+  {
+    points,
+    height,
+    colour,
+    depth,
+    kind,
+  }: { points: readonly Point[]; height: number; colour: string; depth: number; kind: 'pine' | 'leaf' },
+): string {
+  let d = ''
+  const step = height * (kind === 'pine' ? 0.34 : 0.55)
+  for (let x = -step; x < stage.width + step; x += step * rng.range(0.6, 1.4)) {
+    const y = heightAt(points, x) + height * 0.12
+    const h = height * rng.range(0.6, 1.15)
+    if (kind === 'pine') {
+      const w = h * 0.24
+      d += `M${n(x - w)} ${n(y)}L${n(x - w * 0.35)} ${n(y - h * 0.42)}L${n(x - w * 0.62)} ${n(y - h * 0.4)}L${n(x)} ${n(y - h)}L${n(x + w * 0.62)} ${n(y - h * 0.4)}L${n(x + w * 0.35)} ${n(y - h * 0.42)}L${n(x + w)} ${n(y)}Z`
+    } else
+      d += oval([x, y - h * 0.42, h * 0.4, h * 0.5]) + oval([x + h * 0.25, y - h * 0.25, h * 0.34, h * 0.36])
+  }
+  return stage.pen.at({ depth }).solid(d, colour, { plain: stage.pen.ink.kind === 'fill' })
+}
+
+/** Blades of grass between two heights; nearer ones are longer. */
+export function grass(
+  stage: Stage,
+  rng: Rng,
+  {
+    top,
+    bottom,
+    count,
+    colour,
+    height,
+  }: { top: number; bottom: number; count: number; colour: string; height: number },
+): string {
+  let d = ''
+  for (let i = 0; i < count; i++) {
+    const t = rng.next()
+    const y = top + (bottom - top) * t
+    const x = rng.range(-0.02, 1.02) * stage.width
+    const h = height * (0.35 + t * 0.75) * rng.range(0.6, 1.3)
+    const lean = h * rng.range(-0.35, 0.35)
+    const w = h * 0.09 + 0.6
+    d += `M${n(x - w)} ${n(y)}Q${n(x - w + lean * 0.2)} ${n(y - h * 0.5)} ${n(x + lean)} ${n(y - h)}Q${n(x + w + lean * 0.35)} ${n(y - h * 0.5)} ${n(x + w)} ${n(y)}Z`
+  }
+  return stage.pen.solid(d, colour, { plain: true })
+}
+
+/** Blossoms between two heights, in the flowers' colours. */
+export function flowers(
+  stage: Stage,
+  rng: Rng,
+  { top, bottom, count, size }: { top: number; bottom: number; count: number; size: number },
+): string {
+  const petals = stage.flowers.map(() => '')
+  let hearts = ''
+  let stems = ''
+  for (let i = 0; i < count; i++) {
+    const t = rng.next()
+    const y = top + (bottom - top) * t
+    const x = rng.next() * stage.width
+    const r = size * (0.3 + t * 0.8) * rng.range(0.7, 1.25)
+    const kind = rng.int(0, stage.flowers.length - 1)
+    for (let p = 0; p < 5; p++) {
+      const a = (p / 5) * Math.PI * 2 + i
+      petals[kind] += disc(x + Math.cos(a) * r * 0.62, y - r * 2.6 + Math.sin(a) * r * 0.55, r * 0.5)
+    }
+    hearts += disc(x, y - r * 2.6, r * 0.34)
+    stems += `M${n(x - r * 0.1)} ${n(y)}L${n(x)} ${n(y - r * 2.6)}L${n(x + r * 0.12)} ${n(y)}Z`
+  }
+  const pen = stage.pen
+  const painted = petals
+    .map((d, i) => (d ? pen.solid(d, stage.flowers[i] ?? '#ffffff', { plain: true }) : ''))
+    .join('')
+  return (
+    pen.solid(stems, darken(stage.grass[1] ?? '#4f9347', 0.15), { plain: true }) +
+    painted +
+    pen.solid(hearts, '#f5b93a', { plain: true })
+  )
+}
+
+/** Glints and ripples on water between two heights, longer when nearer. */
+export function ripples(
+  stage: Stage,
+  rng: Rng,
+  {
+    top,
+    bottom,
+    count,
+    colour,
+    opacity,
+  }: { top: number; bottom: number; count: number; colour: string; opacity: number },
+): string {
+  let d = ''
+  for (let i = 0; i < count; i++) {
+    const t = rng.next() ** 1.4
+    const y = top + (bottom - top) * t
+    const w = (14 + t * 110) * rng.range(0.5, 1.3)
+    const x = rng.range(-0.05, 1.05) * stage.width
+    const h = 0.8 + t * 3.2
+    d += `M${n(x - w)} ${n(y)}Q${n(x)} ${n(y - h * 1.8)} ${n(x + w)} ${n(y)}Q${n(x)} ${n(y + h)} ${n(x - w)} ${n(y)}Z`
+  }
+  return stage.pen.shade(d, colour, opacity)
+}
+
+/** The path of light that the sun or the moon leaves on water. */
+export function glitter(stage: Stage, rng: Rng, { top, bottom }: { top: number; bottom: number }): string {
+  const { orb } = stage
+  if (!orb) return ''
+  let d = ''
+  for (let i = 0; i < 46; i++) {
+    const t = (i + rng.next()) / 46
+    const y = top + (bottom - top) * t ** 1.25
+    const spread = orb.radius * (0.35 + t * 1.2)
+    const w = orb.radius * (0.25 + t * 0.75) * rng.range(0.4, 1.2)
+    const x = orb.x + rng.range(-1, 1) * spread * 0.8
+    const h = 1.2 + t * 4
+    d += `M${n(x - w)} ${n(y)}Q${n(x)} ${n(y - h)} ${n(x + w)} ${n(y)}Q${n(x)} ${n(y + h)} ${n(x - w)} ${n(y)}Z`
+  }
+  return stage.pen.emit(d, lighten(orb.colour, 0.4), 0.55)
+}
+
+/** A boulder standing at x, y, `w` wide. */
+export function boulder(
+  pen: Pen,
+  rng: Rng,
+  { at, width, colour = '#8d8a92' }: { at: Point; width: number; colour?: string },
+): string {
+  const p = pen.at({ scale: width / 100 })
+  const j = (): number => rng.range(-5, 5)
+  const top: Point[] = [
+    [-52, 4],
+    [-46 + j(), -22 + j()],
+    [-20 + j(), -46 + j()],
+    [14 + j(), -50 + j()],
+    [40 + j(), -28 + j()],
+    [53, 4],
+  ]
+  const body = poly(top)
+  const lit = poly([top[1] ?? [0, 0], top[2] ?? [0, 0], top[3] ?? [0, 0], [4, -32], [-24, -20]])
+  return place(p.solid(body, colour) + p.shade(lit, lighten(colour, 0.4), 0.5), at, {
+    scale: width / 100,
+    flip: rng.chance(0.5),
+  })
+}
+
+/** A palm that leans, standing at x, y. */
+export function palm(pen: Pen, rng: Rng, { at, height }: { at: Point; height: number }): string {
+  const p = pen.at({ scale: height / 100 })
+  const lean = rng.range(10, 22)
+  let out = p.solid(
+    taper([
+      [0, 0, 4],
+      [lean * 0.3, -30, 3],
+      [lean * 0.8, -62, 2.4],
+      [lean, -80, 2],
+    ]),
+    '#a5784e',
+  )
+  for (let i = 0; i < 7; i++) {
+    const a = Math.PI * (-0.05 - (i / 6) * 0.95)
+    const r = rng.range(30, 38)
+    const x = lean + Math.cos(a) * r
+    const y = -80 + Math.sin(a) * r * 0.45 + 12
+    const cx = lean + Math.cos(a) * r * 0.55
+    const cy = -86 + Math.sin(a) * r * 0.75
+    out += p.solid(
+      `M${n(lean)} -80Q${n(cx)} ${n(cy - 5)} ${n(x)} ${n(y)}Q${n(cx)} ${n(cy + 7)} ${n(lean)} -80Z`,
+      i % 2 ? '#3f9a56' : '#57b062',
+    )
+  }
+  out += p.solid(disc(lean - 3, -78, 3.2) + disc(lean + 3, -77, 3.2), '#7b4d2c')
+  return place(out, at, { scale: height / 100, flip: rng.chance(0.5) })
+}
