@@ -36,11 +36,14 @@ function toOwnWords(detail: ErrorDetail): ErrorDetail {
 
 /** What the body check found. An unknown model alone has a message of its own and no details. */
 export function toBodyError(error: z.ZodError): AppError {
-  const details = error.issues.map(issue => ({
-    path: issue.path.length > 0 ? issue.path.join('.') : 'body',
-    message: issue.message,
-    code: issue.code ?? 'custom',
-  }))
+  // An empty list where a text belongs is also "too small"; its wrong type says it all.
+  const mistyped = new Set<string>()
+  const details = error.issues.flatMap(issue => {
+    const path = issue.path.length > 0 ? issue.path.join('.') : 'body'
+    if (mistyped.has(path)) return []
+    if (issue.code === 'invalid_type') mistyped.add(path)
+    return [{ path, message: issue.message, code: issue.code ?? 'custom' }]
+  })
   const [first] = error.issues
   if (details.length === 1 && first?.code === 'invalid_value' && first.path.join('.') === 'modelId') {
     if (typeof first.input === 'string')

@@ -65,6 +65,8 @@ export function createGetImagesDialect(needs: GetImagesNeeds): OpenAPIHono<HttpE
     const caller = await begin(context, paths.generate, 'generate')
     return generate(needs, context, { accountId: caller.accountId, apiKeyId: caller.keyId })
   })
+  // Before the pattern with an id, which would take `generate` for one.
+  app.all(paths.generate, methodNotAllowed(['POST']))
   app.get(paths.images, async context => {
     const { accountId } = await begin(context, paths.images, 'read')
     const page = readPage(context)
@@ -91,7 +93,6 @@ export function createGetImagesDialect(needs: GetImagesNeeds): OpenAPIHono<HttpE
     return context.json({ transactions: rows.map(toTransaction), total, ...page })
   })
 
-  app.all(paths.generate, methodNotAllowed(['POST']))
   for (const path of [paths.images, paths.image, paths.account, paths.usage])
     app.all(path, methodNotAllowed(['GET']))
   describeGetImages(app)

@@ -1,0 +1,84 @@
+// Get Images' document: what a running server serves is what was published, and everything of it is in the whole.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import openapiTS, { astToString } from 'openapi-typescript'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createRig, type Node, type Rig } from '../harness.ts'
+import { type PublishedDocument, published, publishedUrl } from './getimages-contract.ts'
+
+let rig: Rig
+let node: Node
+
+beforeAll(async () => {
+  rig = await createRig()
+  node = await rig.startNode()
+})
+afterAll(() => rig.close())
+
+type ServedDocument = PublishedDocument & {
+  openapi: string
+  info: { title: string; version: string; description: string }
+  servers: { url: string }[]
+}
+
+async function fetchDocument(path: string): Promise<ServedDocument> {
+  const answer = await fetch(node.url + path)
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
+  return (await answer.json()) as ServedDocument
+}
+
+describe('the published document', () => {
+  for (const path of ['/openapi/getimages.json', '/getimages/openapi.json']) {
+    test(`is served unchanged at ${path}, apart from the server's own address`, async () => {
+      const served = await fetchDocument(path)
+      expect({ ...served, servers: null }).toEqual({ ...published, servers: null })
+      expect(served.servers).toEqual([{ url: node.url }])
+    })
+  }
+
+  test('is contained in the document of the whole service, word for word', async () => {
+    const whole = await fetchDocument('/openapi.json')
+    expect(whole.openapi).toBe('3.1.0')
+    for (const [path, item] of Object.entries(published.paths)) expect(whole.paths[path]).toEqual(item)
+    expect(whole.components.schemas).toMatchObject(published.components.schemas)
+    for (const [name, schema] of Object.entries(published.components.schemas)) {
+      expect(whole.components.schemas[name], name).toEqual(schema)
+    }
+    expect(whole.components.securitySchemes).toEqual(published.components.securitySchemes)
+    expect(whole.security).toEqual(published.security)
+    expect(whole.tags).toEqual(expect.arrayContaining(published.tags as unknown[]))
+    const ids = Object.values(whole.paths).flatMap(item =>
+      Object.values(item).map(each => operationIdOf(each)),
+    )
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('has the five operations and thirteen components of the contract', () => {
+    const ids = Object.values(published.paths).flatMap(item =>
+      Object.values(item).map(each => operationIdOf(each)),
+    )
+    expect(ids.sort()).toEqual(['generateImage', 'getAccount', 'getImage', 'listImages', 'listUsage'])
+    expect(Object.keys(published.components.schemas)).toHaveLength(13)
+  })
+
+  test('is what the generated client was made of', async () => {
+    const made = astToString(await openapiTS(publishedUrl, { defaultNonNullable: false }))
+    const kept = readFileSync(fileURLToPath(new URL('./getimages.gen.ts', import.meta.url)), 'utf8')
+    expect(kept.split('\n').slice(1).join('\n')).toBe(made)
+  })
+})
+
+function operationIdOf(operation: unknown): unknown {
+  return (operation as { operationId?: unknown }).operationId
+}
+
+test('below its mount only its own paths exist', async () => {
+  const ask = (path: string) => fetch(node.url + path).then(async each => [each.status, await each.json()])
+  expect(await ask('/getimages/api/v1/account')).toEqual([401, { error: { message: expect.any(String) } }])
+  expect(await ask('/getimages/api/v1/generations/x')).toEqual([
+    404,
+    { error: { message: expect.any(String) } },
+  ])
+  expect(await ask('/getimages/v1/models')).toEqual([404, { error: { message: expect.any(String) } }])
+})
