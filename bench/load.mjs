@@ -42,6 +42,9 @@ const beganAt = performance.now()
 await Promise.all(Array.from({ length: Number(connections) }, caller))
 const seconds = (performance.now() - beganAt) / 1000
 latenciesMs.sort((a, b) => a - b)
-const at = share => latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))] ?? null
-console.log(JSON.stringify({ requests: latenciesMs.length, failed, bytes, seconds, p50Ms: at(0.5), p99Ms: at(0.99) }))
+const at = share =>
+  latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))] ?? null
+console.log(
+  JSON.stringify({ requests: latenciesMs.length, failed, bytes, seconds, p50Ms: at(0.5), p99Ms: at(0.99) }),
+)
 agent.destroy()

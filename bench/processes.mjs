@@ -10,7 +10,10 @@ function statOf(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) }
+    return {
+      parent: Number(fields[1]),
+      ticks: [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0),
+    }
   } catch {
     return null
   }
@@ -41,6 +44,13 @@ export function cpuSeconds(roots) {
   return familyOf(roots).reduce((sum, pid) => sum + (statOf(pid)?.ticks ?? 0), 0) / ticksPerSecond
 }
 
+/** Seconds of user and of kernel CPU of one process. */
+export function cpuSplit(pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return { user: Number(fields[11]) / ticksPerSecond, kernel: Number(fields[12]) / ticksPerSecond }
+}
+
 /** Resident bytes of one process. */
 export function residentBytes(pid) {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -49,7 +59,10 @@ export function residentBytes(pid) {
 
 /** Starts a program and resolves with the first line that `pick` makes something of. */
 export function start(args, env, pick) {
-  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   return new Promise((resolve, reject) => {
     child.once('exit', code => reject(new Error(`${args[0]} ended with ${code}`)))
     createInterface({ input: child.stdout }).on('line', line => {
@@ -69,7 +82,10 @@ function stop(child) {
 
 /** Runs a program to its end and parses its last line as JSON. */
 export function run(args, env = {}) {
-  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.on('data', chunk => {
     text += chunk

@@ -11,9 +11,10 @@ const googlePort = 4802
 /** Long enough to see a generation at work, short enough to wait for. */
 const defaultLatencyMs = 800
 
-const usage = `Usage: npm run upstreams -- [--latency MS] [--picture-bytes N] [--quiet]
+const usage = `Usage: npm run upstreams -- [--latency MS] [--picture-bytes N] [--ports OPENAI,GOOGLE] [--quiet]
   --latency        duration of a success (default ${defaultLatencyMs})
   --picture-bytes  exact file size of every picture (default: small pictures)
+  --ports          where to listen instead of ${openAiPort},${googlePort}; 0 = any free one
   --quiet          print the environment lines only
 `
 
@@ -22,8 +23,9 @@ async function main(args: string[]): Promise<void> {
   const latencyMs = readOption(args, '--latency') ?? defaultLatencyMs
   const pictureSizeBytes = readOption(args, '--picture-bytes')
   const settings = { latencyMs, ...(pictureSizeBytes === null ? {} : { pictureSizeBytes }) }
-  const openAi = await startOpenAiUpstream({ port: openAiPort, ...settings })
-  const google = await startGoogleUpstream({ port: googlePort, ...settings })
+  const [openAiAt, googleAt] = readPorts(args)
+  const openAi = await startOpenAiUpstream({ port: openAiAt, ...settings })
+  const google = await startGoogleUpstream({ port: googleAt, ...settings })
   process.stdout.write(`OPENAI_BASE_URL=${openAi.url}/v1
 OPENAI_API_KEY=${defaultOpenAiKey}
 GEMINI_BASE_URL=${google.url}/v1beta
@@ -60,6 +62,15 @@ function readOption(args: string[], name: string): number | null {
   const value = Number(args[at + 1])
   if (!Number.isInteger(value) || value < 0) throw new Error(`${name} needs a whole number\n${usage}`)
   return value
+}
+
+function readPorts(args: string[]): [number, number] {
+  const at = args.indexOf('--ports')
+  if (at < 0) return [openAiPort, googlePort]
+  const [openAi, google] = (args[at + 1] ?? '').split(',').map(Number)
+  if (!Number.isInteger(openAi) || !Number.isInteger(google))
+    throw new Error(`--ports needs two numbers\n${usage}`)
+  return [openAi ?? openAiPort, google ?? googlePort]
 }
 
 await main(process.argv.slice(2))

@@ -1,0 +1,80 @@
+// What every bench needs: the emulated upstream, a database, the service on it, an account with a key without
+// limits. Everything lives in a folder of its own that is removed in the end.
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startPostgres } from './postgres.mjs'
+import { run, start } from './processes.mjs'
+
+export const here = dirname(fileURLToPath(import.meta.url))
+export const dist = process.env.BENCH_DIST ?? join(here, '..', 'server', 'dist')
+
+/** `--name N` as a number. */
+export function option(name, fallback) {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? fallback : Number(process.argv[at + 1])
+}
+
+/** `--name text`. */
+export function textOption(name, fallback) {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? fallback : process.argv[at + 1]
+}
+
+/** Emulates the upstreams; every answer takes `latencyMs` and holds a picture of `pictureBytes`. */
+export async function startUpstream({ latencyMs, pictureBytes }) {
+  const values = {}
+  const flags = [
+    '--latency',
+    String(latencyMs),
+    '--picture-bytes',
+    String(pictureBytes),
+    '--quiet',
+    '--ports',
+    '0,0',
+  ]
+  const started = await start([join(dist, 'upstreams.js'), ...flags], {}, line => {
+    const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? []
+    if (name) values[name] = value
+    return values.GEMINI_API_KEY ? values : null
+  })
+  return { environment: started.value, pid: started.pid, stop: started.stop }
+}
+
+/** `database`: `postgres` (a server beside it) or `embedded`. `settings`: further environment variables. */
+export async function startDarkroom({ database, upstream, settings = {}, nodeFlags = [] }) {
+  const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'))
+  // As root the database runs as another user, who must be able to pass.
+  chmodSync(folder, 0o755)
+  const dataDir = join(folder, 'data')
+  const postgres = database === 'postgres' ? await startPostgres(join(folder, 'server')) : null
+  const environment = {
+    ...upstream.environment,
+    DARKROOM_DATA: dataDir,
+    PORT: '0',
+    ...(postgres ? { DATABASE_URL: postgres.url } : {}),
+    ...settings,
+  }
+  const main = join(dist, 'main.js')
+  const service = await start([...nodeFlags, main], environment, line => /ready at (\S+)/.exec(line)?.[1])
+  const account = ['accounts', 'create', '--email', 'bench@example.com', '--credits', '100000000', '--json']
+  const { accountId } = await run([main, ...account], environment)
+  const limits = ['--rate', 'off', '--in-flight', 'off', '--json']
+  const { apiKey } = await run([main, 'keys', 'create', '--account', accountId, ...limits], environment)
+  const cluster = join(dataDir, 'postgres', 'cluster', 'postmaster.pid')
+  return {
+    url: service.value,
+    pid: service.pid,
+    databasePid: postgres ? postgres.pid : Number(readFileSync(cluster, 'utf8').split('\n')[0]),
+    databaseUrl: postgres?.url ?? null,
+    databaseVersion: postgres?.version ?? 'embedded',
+    accountId,
+    apiKey,
+    async stop() {
+      await service.stop()
+      await postgres?.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
