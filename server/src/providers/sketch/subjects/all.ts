@@ -3,14 +3,19 @@ import type { Subject } from '../subject.ts'
 import { birds } from './birds.ts'
 import { sittingAnimals } from './companions.ts'
 import { storyPeople } from './costumes.ts'
+import { craft } from './craft.ts'
+import { flowers } from './flowers.ts'
 import { homes } from './homes.ts'
+import { land } from './land.ts'
 import { landmarks } from './landmarks.ts'
 import { legends } from './legends.ts'
 import { machines } from './machines.ts'
 import { people } from './people.ts'
+import { roadVehicles } from './road-vehicles.ts'
 import { seaLife } from './sea-life.ts'
 import { smallCreatures } from './small-creatures.ts'
 import { standingAnimals } from './standing.ts'
+import { trees } from './trees.ts'
 
 /** Every drawing there is. */
 export const allSubjects: readonly Subject[] = [
@@ -25,4 +30,9 @@ export const allSubjects: readonly Subject[] = [
   ...machines,
   ...homes,
   ...landmarks,
+  ...roadVehicles,
+  ...craft,
+  ...trees,
+  ...flowers,
+  ...land,
 ]

@@ -1,6 +1,6 @@
 // Owns houses people live and work in. Windows glow at night.
 import { darken, lighten, mix } from '../colour.ts'
-import { box, disc, oval, type Point } from '../geometry.ts'
+import { box, disc, oval, type Point, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
 import { hard, plain, soft } from './brush.ts'
@@ -119,7 +119,7 @@ function drawCottage(pen: Pen, look: Look): string {
 function drawBarn(pen: Pen, look: Look): string {
   const c = look.main
   const roof = look.part('roof', '#5c4a4f')
-  return (
+  const body =
     pen.solid('M58 0V-74Q58 -92 72 -92Q86 -92 86 -74V0Z', '#c3ccd4') +
     pen.solid('M57 -72Q58 -94 72 -94Q86 -94 87 -72Z', '#8793a0') +
     pen.line('M58 -54H86M58 -36H86M58 -18H86', '#98a4b0', 1.8) +
@@ -136,7 +136,7 @@ function drawBarn(pen: Pen, look: Look): string {
     drawWindow(pen, look, [-8, -72, 16, 17]) +
     pen.solid(soft('26,0 28,-10 38,-12 48,-8 48,0'), '#e8c766') +
     pen.line('M30 -4l8 -4M36 -2l9 -5', '#c9a347', 1.2)
-  )
+  return place(body, [-14, 0])
 }
 
 function drawTent(pen: Pen, look: Look): string {
@@ -237,7 +237,7 @@ export const homes: readonly Subject[] = [
     name: 'barn',
     words: 'barn,farm,stable,warehouse',
     scale: 2.8,
-    width: 172,
+    width: 150,
     home: 'field',
     colours: ['#b8433a', '#a5503f'],
     draw: drawBarn,
