@@ -2,6 +2,7 @@
 // its prefix. The path alone picks the dialect that answers, errors included.
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Hono } from 'hono'
+import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
 import { createDocument, getImagesHead, nativeHead, serviceHead } from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
@@ -30,7 +31,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   const getimages = createGetImagesDialect(dialectNeeds)
   const native = createNativeDialect(dialectNeeds)
   addDocuments(app, needs, { getimages, native })
-  addSessions(app, needs.sessions)
+  addSessions(app, needs)
   app.route('/getimages', getimages)
   app.route('/', getimages)
   app.route('/', native)
@@ -73,9 +74,14 @@ function addDocuments(
   )
 }
 
-function addSessions(app: Hono<HttpEnv>, sessions: Sessions): void {
+function addSessions(app: Hono<HttpEnv>, { sessions, config }: AppNeeds): void {
   app.on(['GET', 'POST'], `${AUTH_PATH}/*`, context => {
     context.set('route', AUTH_PATH)
-    return sessions.handler(context.req.raw, context.env.incoming.socket.remoteAddress ?? null)
+    const clientAddress = findClientAddress({
+      remoteAddress: context.env.incoming.socket.remoteAddress ?? null,
+      forwardedFor: context.req.header('x-forwarded-for') ?? null,
+      trustedProxies: config.trustedProxies,
+    })
+    return sessions.handler(context.req.raw, clientAddress)
   })
 }

@@ -31,7 +31,6 @@ test('an empty environment starts a sandbox on this machine only', () => {
     creditPriceUsdMicro: 10_000,
     deadlineSyncMs: 270_000,
     deadlineAsyncMs: 600_000,
-    maxBodyBytes: 64 * 1024 * 1024,
     dbPrepare: true,
     interimResponses: false,
     logPrompts: false,
@@ -63,7 +62,6 @@ test('all problems are told at once, each by its variable', () => {
     SIGNUP_CREDITS: '-1',
     CREDIT_PRICE_USD: '0.0000001',
     DARKROOM_SANDBOX: 'maybe',
-    MAX_BODY: '64 megabytes',
     OUTBOUND_ALLOW: 'http://127.0.0.1:80',
     AUTH_SECRET: 'short',
     LOG_PROMPTS: 'yes',
@@ -82,14 +80,7 @@ test('all problems are told at once, each by its variable', () => {
   ]) {
     expect(named).toContain(name)
   }
-  for (const name of [
-    'DARKROOM_SANDBOX',
-    'MAX_BODY',
-    'OUTBOUND_ALLOW',
-    'AUTH_SECRET',
-    'LOG_PROMPTS',
-    'SMTP_URL',
-  ]) {
+  for (const name of ['DARKROOM_SANDBOX', 'OUTBOUND_ALLOW', 'AUTH_SECRET', 'LOG_PROMPTS', 'SMTP_URL']) {
     expect(named).toContain(name)
   }
   expect(problems).toContain('LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent')

@@ -27,7 +27,6 @@ export type Config = {
   /** Null = unset; see publicOrigin. */
   publicUrl: string | null
   filesUrl: string | null
-  maxBodyBytes: number
   interimResponses: boolean
   trustedProxies: number
   /** Absolute. */
@@ -161,7 +160,6 @@ function readListening(read: SettingReader) {
     port: read.integer('PORT', { min: 0, max: 65_535 }),
     publicUrl,
     filesUrl,
-    maxBodyBytes: read.sizeBytes('MAX_BODY'),
     interimResponses: read.flag('INTERIM_RESPONSES'),
     trustedProxies: read.integer('TRUSTED_PROXIES', { min: 0, max: 10 }),
   }

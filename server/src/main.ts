@@ -172,4 +172,6 @@ function listEverywhere(catalog: ModelList) {
   }))
 }
 
-process.exitCode = await runCommand(process.argv.slice(2), openIo())
+const exitCode = await runCommand(process.argv.slice(2), openIo())
+// Output is flushed first; then whatever a command left open, such as an abandoned check, may not keep us here.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))

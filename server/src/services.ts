@@ -58,7 +58,10 @@ export async function openDatabase(config: Config, log: Log): Promise<OpenDataba
       prepare: config.dbPrepare,
       log,
     })
-    await checkDatabaseSettings(db)
+    await checkDatabaseSettings(db).catch(async error => {
+      await db.close()
+      throw error
+    })
     return {
       db,
       urls,
@@ -136,10 +139,20 @@ export type Services = Outside & {
 
 export type Tuning = { leaseMs: number; runsGenerations: boolean }
 
+async function openOutsideOrClose(config: Config, log: Log, database: OpenDatabase): Promise<Outside> {
+  try {
+    return openOutside(config, log)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
-  const outside = openOutside(config, log)
+  // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
   const database = await openDatabase(config, log)
+  const outside = await openOutsideOrClose(config, log, database)
   const { db } = database
   const settled = createSettledBus()
   const fresh = createFreshImages(settled.isWaitedFor)

@@ -6,8 +6,6 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const defaults = new Map(settingGroups.flatMap(group => group.settings.map(one => [one.name, one.default])))
 
-const sizeUnits: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
-
 export type SettingReader = {
   problems: string[]
   /** The value or its default; null when both are empty. */
@@ -21,8 +19,6 @@ export type SettingReader = {
   url(name: string, schemes: readonly string[]): string | null
   /** A decimal number of dollars as integer micro-dollars. */
   usdMicro(name: string): number
-  /** A size such as 64MiB, in bytes. */
-  sizeBytes(name: string): number
   /** `host:port` targets. */
   targets(name: string): string[]
 }
@@ -62,12 +58,6 @@ function numberReaders(text: SettingReader['text'], refuse: Refuse) {
         match === null ? 0 : Number(match[1]) * 1_000_000 + Number((match[2] ?? '').padEnd(6, '0'))
       if (micro <= 0) refuse(name, 'a positive number of dollars with at most 6 decimals, such as 0.01')
       return micro
-    },
-    sizeBytes(name: string): number {
-      const match = /^(\d{1,12})(|KiB|MiB|GiB)$/.exec(text(name) ?? '')
-      const bytes = Number(match?.[1] ?? 0) * (sizeUnits[match?.[2] ?? ''] ?? 1)
-      if (bytes <= 0 || !Number.isSafeInteger(bytes)) refuse(name, 'a size such as 1048576, 512KiB or 64MiB')
-      return bytes
     },
   }
 }

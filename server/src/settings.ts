@@ -39,12 +39,6 @@ const listening: Setting[] = [
       'Another origin of this service for image files. Recommended in production; unset: the public origin.',
   },
   {
-    name: 'MAX_BODY',
-    default: '64MiB',
-    values: 'size such as 64MiB',
-    meaning: 'Largest request body of any kind. Most routes allow far less by their contract.',
-  },
-  {
     name: 'INTERIM_RESPONSES',
     default: 'off',
     values: 'on, off',
