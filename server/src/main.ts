@@ -47,6 +47,7 @@ async function runRole(role: Role): Promise<void> {
   })
   const listening = role === 'work' ? null : await startServing(services)
   if (listening) await welcome(services, listening)
+  else console.log('Darkroom is working: generations are run, no port is open.')
   await stopSignal
   console.log('Stopping: no new work is taken; what runs is finished. Ctrl-C again to leave at once.')
   const graceEndsAt = performance.now() + config.shutdownGraceMs
