@@ -5,6 +5,8 @@ import { sittingAnimals } from './companions.ts'
 import { storyPeople } from './costumes.ts'
 import { craft } from './craft.ts'
 import { flowers } from './flowers.ts'
+import { food } from './food.ts'
+import { fruit } from './fruit.ts'
 import { homes } from './homes.ts'
 import { land } from './land.ts'
 import { landmarks } from './landmarks.ts'
@@ -15,6 +17,7 @@ import { roadVehicles } from './road-vehicles.ts'
 import { seaLife } from './sea-life.ts'
 import { smallCreatures } from './small-creatures.ts'
 import { standingAnimals } from './standing.ts'
+import { tableware } from './tableware.ts'
 import { trees } from './trees.ts'
 
 /** Every drawing there is. */
@@ -35,4 +38,7 @@ export const allSubjects: readonly Subject[] = [
   ...trees,
   ...flowers,
   ...land,
+  ...tableware,
+  ...food,
+  ...fruit,
 ]
