@@ -21,6 +21,8 @@ export async function admit(
 ): Promise<AuthenticatedKey> {
   const caller = await authenticateKey(needs.db, presentedKey(context), rule.rate)
   if (!caller) throw new AppError('unauthorized')
+  // Before the refusals: their answers, too, may show the state of the window.
+  context.set('caller', caller)
   needs.lastUsed.note(caller.keyId)
   if (caller.rate && !caller.rate.allowed) {
     throw new AppError('rate_limited', undefined, { retryAfterSeconds: caller.rate.retryAfterSeconds })
@@ -28,7 +30,6 @@ export async function admit(
   if (!caller.scopes.includes(rule.scope)) {
     throw new AppError('forbidden', `The API key lacks the scope "${rule.scope}".`)
   }
-  context.set('caller', caller)
   return caller
 }
 

@@ -161,7 +161,7 @@ async function answer(
   }
   if (generation.state !== 'succeeded') throw toOutcomeError(generation)
   const credits = { charged: generation.captured, remaining: result.available }
-  return sendBytes(needs, context, generation, { credits })
+  return sendBytes(needs, context, { generation, rest: { credits } })
 }
 
 function statusOf(generation: Generation): string {
@@ -174,15 +174,14 @@ async function sendOne(needs: GetImagesNeeds, context: HttpContext, accountId: s
     generation?.dialect === 'getimages' && generation.state === 'succeeded' && !generation.deletedAt
   if (!shown) throw new AppError('not_found', 'Image not found.')
   if (context.req.query('format') === 'metadata') return context.json({ image: metadataOf(generation) })
-  return sendBytes(needs, context, generation, {})
+  return sendBytes(needs, context, { generation, rest: {} })
 }
 
 /** Writes `{"image": {…, "b64_json": "…"}, …rest}` with the picture streamed from storage. */
 async function sendBytes(
   needs: GetImagesNeeds,
   context: HttpContext,
-  generation: Generation,
-  rest: Record<string, unknown>,
+  { generation, rest }: { generation: Generation; rest: Record<string, unknown> },
 ): Promise<Response> {
   const image = await openImage(needs, generation, 0)
   if (!image) throw new AppError('not_found', 'Image not found.')

@@ -1,5 +1,5 @@
 // The core of the native API: create a generation with any model, read it, read its images.
-import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { OpenAPIHono } from '@hono/zod-openapi'
 import type { RateRule } from '../../accounts/authenticate.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
@@ -20,13 +20,9 @@ import { sendImage } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
 import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { describeNative } from './describe.ts'
 import { renderError, toGenerationObject, toIssues } from './present.ts'
-import {
-  type CreateGenerationRequest,
-  createGenerationRequest,
-  generationObject,
-  nativeError,
-} from './schema.ts'
+import { type CreateGenerationRequest, createGenerationRequest } from './schema.ts'
 
 export type NativeNeeds = CreateNeeds &
   AdmissionNeeds & {
@@ -52,14 +48,24 @@ const paths = {
 
 export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
-  app.onError((error, context) => renderError(context, toAppError(needs.log, context, error)))
+  app.onError((error, context) => {
+    showRate(needs, context)
+    return renderError(context, toAppError(needs.log, context, error))
+  })
+  const begin = async (context: HttpContext, route: string, scope: 'generate' | 'read') => {
+    context.set('dialect', 'native')
+    context.set('route', route)
+    const caller = await admit(needs, context, { rate, scope })
+    showRate(needs, context)
+    return caller
+  }
 
   app.post(paths.generations, async context => {
-    const caller = await begin(needs, context, paths.generations, 'generate')
+    const caller = await begin(context, paths.generations, 'generate')
     return create(needs, context, caller)
   })
   app.get(paths.generation, async context => {
-    const { accountId } = await begin(needs, context, paths.generation, 'read')
+    const { accountId } = await begin(context, paths.generation, 'read')
     const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
     if (!generation) throw new AppError('not_found', 'There is no such generation.')
     const shown = toGenerationObject(generation, needs.publicUrl())
@@ -67,27 +73,32 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
     return context.json(shown)
   })
   app.get(paths.image, async context => {
-    const { accountId } = await begin(needs, context, paths.image, 'read')
+    const { accountId } = await begin(context, paths.image, 'read')
     return sendOne(needs, context, accountId)
   })
 
   app.all(paths.generations, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET']))
   app.all(paths.image, methodNotAllowed(['GET']))
-  describe(app)
+  describeNative(app)
   return app
 }
 
-async function begin(needs: NativeNeeds, context: HttpContext, route: string, scope: 'generate' | 'read') {
-  context.set('dialect', 'native')
-  context.set('route', route)
-  const caller = await admit(needs, context, { rate, scope })
-  if (caller.rate) {
-    setAnswerHeader(context, 'x-ratelimit-limit', String(caller.rate.limit))
-    setAnswerHeader(context, 'x-ratelimit-remaining', String(caller.rate.remaining))
-    setAnswerHeader(context, 'x-ratelimit-reset', String(Math.ceil(caller.rate.resetAt.getTime() / 1000)))
+/** On every answer, errors included. Without a valid key there is no counter: then it shows a fresh one. */
+function showRate(needs: NativeNeeds, context: HttpContext): void {
+  const caller = context.get('caller')
+  // A key without a limit has nothing to show.
+  if (caller && !caller.rate) return
+  const windowMs = rate.windowS * 1000
+  const windowEndMs = (Math.floor(needs.now().getTime() / windowMs) + 1) * windowMs
+  const { limit, remaining, resetAt } = caller?.rate ?? {
+    limit: rate.requests,
+    remaining: rate.requests,
+    resetAt: new Date(windowEndMs),
   }
-  return caller
+  setAnswerHeader(context, 'x-ratelimit-limit', String(limit))
+  setAnswerHeader(context, 'x-ratelimit-remaining', String(remaining))
+  setAnswerHeader(context, 'x-ratelimit-reset', String(Math.ceil(resetAt.getTime() / 1000)))
 }
 
 async function create(
@@ -173,64 +184,5 @@ async function sendOne(needs: NativeNeeds, context: HttpContext, accountId: stri
       'cross-origin-resource-policy': 'same-origin',
     },
     image: found,
-  })
-}
-
-function describe(app: OpenAPIHono<HttpEnv>): void {
-  const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
-  const refused = (description: string) => ({ description, content: json(nativeError) })
-  const common = {
-    400: refused('The request is not valid; `issues` names the fields.'),
-    401: refused('The API key is missing or not valid.'),
-    429: refused('Too many requests, or too many generations in flight; see `Retry-After`.'),
-    503: refused('At capacity or not available right now; see `Retry-After`.'),
-  }
-  const tags = ['Generations']
-  const id = z.object({ id: z.uuid() })
-  app.openAPIRegistry.registerPath({
-    method: 'post',
-    path: '/api/v1/generations',
-    tags,
-    summary: 'Create a generation',
-    description:
-      'Takes an order for any model and answers 202 at once, or waits when asked by `Prefer: wait=N`. `Idempotency-Key` makes a repeat safe.',
-    operationId: 'createGeneration',
-    request: { body: { required: true, content: json(createGenerationRequest) } },
-    responses: {
-      200: { description: 'Ended within the wait', content: json(generationObject) },
-      202: { description: 'Accepted', content: json(generationObject) },
-      402: refused('Too few credits.'),
-      422: refused('The idempotency key was used with another request.'),
-      ...common,
-    },
-  })
-  app.openAPIRegistry.registerPath({
-    method: 'get',
-    path: '/api/v1/generations/{id}',
-    tags,
-    summary: 'Read a generation',
-    operationId: 'getGeneration',
-    request: { params: id },
-    responses: {
-      200: { description: 'The generation as it is now', content: json(generationObject) },
-      404: refused('Unknown, or not yours.'),
-      ...common,
-    },
-  })
-  app.openAPIRegistry.registerPath({
-    method: 'get',
-    path: '/api/v1/generations/{id}/images/{index}',
-    tags,
-    summary: 'Read the bytes of an image',
-    operationId: 'getGenerationImage',
-    request: { params: id.extend({ index: z.int().min(0) }) },
-    responses: {
-      200: {
-        description: 'The image',
-        content: { 'image/*': { schema: z.string().openapi({ format: 'binary' }) } },
-      },
-      404: refused('Unknown, not yours, or deleted.'),
-      ...common,
-    },
   })
 }
