@@ -46,16 +46,50 @@ export function heightAt(points: readonly Point[], x: number): number {
   return points.at(-1)?.[1] ?? 0
 }
 
+/** A closed outline of round bulges through the points, which must run clockwise. */
+export function scallop(points: readonly Point[], bulge = 0.56): string {
+  const first = points[0] ?? [0, 0]
+  let d = `M${n(first[0])} ${n(first[1])}`
+  for (let i = 1; i <= points.length; i++) {
+    const from = points[i - 1] ?? first
+    const to = points[i % points.length] ?? first
+    const r = Math.max(1, Math.hypot(to[0] - from[0], to[1] - from[1]) * bulge)
+    d += `A${n(r)} ${n(r)} 0 0 1 ${n(to[0])} ${n(to[1])}`
+  }
+  return `${d}Z`
+}
+
 /** A heap of round puffs on a flat base, `w` wide, as one outline. */
 export function cloudShape(rng: Rng, [x, y, w]: readonly [number, number, number]): string {
-  const count = rng.int(5, 7)
-  let d = ''
-  for (let i = 0; i < count; i++) {
-    const t = (i + 0.5) / count
-    const r = w * (0.09 + 0.13 * Math.sin(Math.PI * t)) * rng.range(0.82, 1.25)
-    d += disc(x - w / 2 + t * w, y - r * rng.range(0.5, 0.85), r)
+  const count = rng.int(4, 6)
+  const tilt = rng.range(-0.5, 0.5)
+  const tops: Point[] = []
+  for (let i = 0; i <= count; i++) {
+    const t = i / count
+    const lift = Math.sin(Math.PI * t) ** 0.8 * (1 + tilt * (t - 0.5))
+    tops.push([
+      x - w / 2 + w * (t + rng.range(-0.03, 0.03)),
+      y - w * 0.04 - w * 0.25 * lift * rng.range(0.85, 1.15),
+    ])
   }
-  return d + box([x - w / 2, y - w * 0.1, w, w * 0.1], w * 0.05)
+  const arcs = scallop(tops, 0.54)
+  const last = tops[count] ?? [x, y]
+  const first = tops[0] ?? [x, y]
+  const cut = arcs.slice(0, arcs.lastIndexOf('A'))
+  const r = w * 0.05
+  return `${cut}A${n(r * 1.6)} ${n(r * 1.5)} 0 0 1 ${n(last[0])} ${n(y)}L${n(first[0])} ${n(y)}A${n(r * 1.6)} ${n(r * 1.5)} 0 0 1 ${n(first[0])} ${n(first[1])}Z`
+}
+
+/** Cloud from edge to edge, down to the bottom of the picture. */
+export function cloudBank(stage: Stage, rng: Rng, { y, size }: { y: number; size: number }): string {
+  let d = `M-60 ${n(stage.height + 30)}L-60 ${n(y)}`
+  for (let x = -60; x < stage.width + 60; ) {
+    const step = size * rng.range(0.9, 2)
+    x += step
+    const r = step * rng.range(0.52, 0.64)
+    d += `A${n(r)} ${n(r)} 0 0 1 ${n(x)} ${n(y + rng.range(-0.3, 0.3) * size)}`
+  }
+  return `${d}L${n(stage.width + 200)} ${n(stage.height + 30)}Z`
 }
 
 export function cloud(stage: Stage, rng: Rng, [x, y, w]: readonly [number, number, number]): string {
@@ -87,16 +121,16 @@ export function leafTree(
   const p = pen.at({ scale: height / 100 })
   const trunk = p.solid('M-5 0C-3 -18 -4 -30 -3 -46L3 -46C3 -30 4 -18 7 0Z', '#7a5238')
   const branches = p.line('M0 -34L-12 -52M0 -38L13 -55', '#7a5238', 3)
-  let crown = ''
+  const puffs = rng.int(8, 10)
+  const rim: Point[] = []
   let bright = ''
-  const puffs = rng.int(6, 8)
   for (let i = 0; i < puffs; i++) {
-    const a = (i / puffs) * Math.PI * 2
-    const r = rng.range(15, 21)
-    crown += disc(Math.cos(a) * 17, -66 + Math.sin(a) * 14, r)
-    if (Math.sin(a) < 0.2) bright += disc(Math.cos(a) * 15 - 5, -70 + Math.sin(a) * 11, r * 0.5)
+    const a = -Math.PI / 2 + (i / puffs) * Math.PI * 2
+    const r = rng.range(0.92, 1.1)
+    rim.push([Math.cos(a) * 29 * r, -67 + Math.sin(a) * 26 * r])
+    if (Math.sin(a) < 0.1) bright += disc(Math.cos(a) * 17 - 4, -71 + Math.sin(a) * 14, rng.range(6, 10))
   }
-  crown += disc(0, -68, 22)
+  const crown = scallop(rim)
   return place(
     trunk +
       branches +
@@ -158,7 +192,7 @@ export function treeLine(
     } else
       d += oval([x, y - h * 0.42, h * 0.4, h * 0.5]) + oval([x + h * 0.25, y - h * 0.25, h * 0.34, h * 0.36])
   }
-  return stage.pen.at({ depth }).solid(d, colour, { plain: stage.pen.ink.kind === 'fill' })
+  return stage.pen.at({ depth }).solid(d, colour, { plain: kind === 'leaf' || stage.pen.ink.kind === 'fill' })
 }
 
 /** Blades of grass between two heights; nearer ones are longer. */
@@ -173,8 +207,10 @@ export function grass(
     height,
   }: { top: number; bottom: number; count: number; colour: string; height: number },
 ): string {
+  const outlined = stage.pen.ink.kind !== 'fill' && stage.pen.ink.kind !== 'cut'
+  const blades = outlined ? count / 9 : count
   let d = ''
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < blades; i++) {
     const t = rng.next()
     const y = top + (bottom - top) * t
     const x = rng.range(-0.02, 1.02) * stage.width
@@ -183,7 +219,7 @@ export function grass(
     const w = h * 0.09 + 0.6
     d += `M${n(x - w)} ${n(y)}Q${n(x - w + lean * 0.2)} ${n(y - h * 0.5)} ${n(x + lean)} ${n(y - h)}Q${n(x + w + lean * 0.35)} ${n(y - h * 0.5)} ${n(x + w)} ${n(y)}Z`
   }
-  return stage.pen.solid(d, colour, { plain: true })
+  return stage.pen.solid(d, colour, { plain: !outlined })
 }
 
 /** Blossoms between two heights, in the flowers' colours. */
