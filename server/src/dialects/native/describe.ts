@@ -1,0 +1,115 @@
+// The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { HttpEnv } from '../../http/context.ts'
+import { createGenerationRequest, generationObject, nativeError } from './schema.ts'
+
+type Registry = OpenAPIHono<HttpEnv>['openAPIRegistry']
+
+const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
+const text = (description: string) => ({ description, schema: { type: 'string' as const } })
+const whole = (description: string) => ({ description, schema: { type: 'integer' as const } })
+
+const rateHeaders = {
+  'X-RateLimit-Limit': whole('Requests per window.'),
+  'X-RateLimit-Remaining': whole('Requests left in the window.'),
+  'X-RateLimit-Reset': whole('End of the window, in Unix seconds.'),
+}
+const waitHeaders = { ...rateHeaders, 'Retry-After': whole('Whole seconds to wait.') }
+
+const refused = (description: string, headers: typeof rateHeaders = rateHeaders) => ({
+  description,
+  headers,
+  content: json(nativeError),
+})
+const common = {
+  401: refused('The API key is missing or not valid.'),
+  403: refused('The API key lacks the scope.'),
+  429: refused('Too many requests, or too many generations in flight; see `Retry-After`.', waitHeaders),
+  500: refused('Something went wrong on our side.'),
+  503: refused('At capacity or not available right now; see `Retry-After`.', waitHeaders),
+}
+const tags = ['Generations']
+const id = z.object({ id: z.uuid() })
+
+export function describeNative(app: OpenAPIHono<HttpEnv>): void {
+  describeCreate(app.openAPIRegistry)
+  describeReads(app.openAPIRegistry)
+}
+
+function describeCreate(registry: Registry): void {
+  registry.registerPath({
+    method: 'post',
+    path: '/api/v1/generations',
+    tags,
+    summary: 'Create a generation',
+    description:
+      'Takes an order for any model and answers 202 at once, or waits when asked by `Prefer: wait=N`. `Idempotency-Key` makes a repeat safe.',
+    operationId: 'createGeneration',
+    request: {
+      headers: z.object({
+        'Idempotency-Key': z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .openapi({ param: { description: 'Names this order; a repeat shows the same generation.' } }),
+        Prefer: z
+          .string()
+          .optional()
+          .openapi({ param: { description: '`respond-async`, or `wait=N` with seconds (RFC 7240).' } }),
+      }),
+      body: { required: true, content: json(createGenerationRequest) },
+    },
+    responses: {
+      200: { description: 'Ended within the wait', headers: rateHeaders, content: json(generationObject) },
+      202: {
+        description: 'Accepted',
+        headers: { ...waitHeaders, Location: text('Where to read the generation.') },
+        content: json(generationObject),
+      },
+      400: refused('The request is not valid; `issues` names the fields.'),
+      402: refused('Too few credits.'),
+      413: refused('The body is too large.'),
+      415: refused('The body is not declared as JSON.'),
+      422: refused('The idempotency key was used with another request.'),
+      ...common,
+    },
+  })
+}
+
+function describeReads(registry: Registry): void {
+  registry.registerPath({
+    method: 'get',
+    path: '/api/v1/generations/{id}',
+    tags,
+    summary: 'Read a generation',
+    operationId: 'getGeneration',
+    request: { params: id },
+    responses: {
+      200: {
+        description: 'The generation as it is now',
+        headers: rateHeaders,
+        content: json(generationObject),
+      },
+      404: refused('Unknown, or not yours.'),
+      ...common,
+    },
+  })
+  registry.registerPath({
+    method: 'get',
+    path: '/api/v1/generations/{id}/images/{index}',
+    tags,
+    summary: 'Read the bytes of an image',
+    operationId: 'getGenerationImage',
+    request: { params: id.extend({ index: z.int().min(0) }) },
+    responses: {
+      200: {
+        description: 'The image',
+        headers: rateHeaders,
+        content: { 'image/*': { schema: z.string().openapi({ format: 'binary' }) } },
+      },
+      404: refused('Unknown, not yours, or deleted.'),
+      ...common,
+    },
+  })
+}
