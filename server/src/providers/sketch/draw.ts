@@ -1,6 +1,8 @@
 // Owns the whole way of one picture, from job to encoded bytes, with the coarser pictures on the way.
 import { composePicture } from './compose.ts'
+import { finishRaster } from './finish/finish.ts'
 import { DrawingCancelled, type DrawJob } from './job.ts'
+import { createRng } from './random.ts'
 import { encodeRaster, type Raster, renderSvg } from './render.ts'
 
 export type DrawHooks = {
@@ -23,7 +25,16 @@ export async function drawPicture(job: DrawJob, hooks: DrawHooks): Promise<Buffe
     unitsHigh: composition.height,
   })
   stopIfCancelled()
-  return await encodeRaster(raster, {
+  const finished = await finishRaster(raster, {
+    style: composition.style.name,
+    paper: composition.style.ink.paper,
+    brief: composition.brief,
+    rng: createRng(`${job.prompt}|${job.seed ?? ''}|${job.index}|finish`),
+    detail: job.detail,
+    transparent: job.transparent,
+  })
+  stopIfCancelled()
+  return await encodeRaster(finished, {
     format: job.format,
     compression: job.compression,
     opaque: !job.transparent,
