@@ -1,5 +1,5 @@
 // The listening socket: sane limits, graceful stop. Keep-alive callers are told to leave when the service stops.
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -24,9 +24,12 @@ export async function listen(
 ): Promise<Listening> {
   let handle: ((...args: Parameters<ReturnType<typeof getRequestListener>>) => unknown) | null = null
   let stopping = false
+  const open = new Set<ServerResponse>()
   const server = createServer(
     { keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs, headersTimeout: 30_000 },
     (request, response) => {
+      open.add(response)
+      response.once('close', () => open.delete(response))
       if (stopping) response.setHeader('connection', 'close')
       handle?.(request, response)
     },
@@ -42,12 +45,13 @@ export async function listen(
     port,
     drain: () => {
       stopping = true
+      for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close')
     },
-    stop: graceMs => closeServer(server, graceMs),
+    stop: graceMs => closeServer(server, open, graceMs),
   }
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+function closeServer(server: Server, open: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {
   return new Promise(resolve => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
@@ -55,5 +59,8 @@ function closeServer(server: Server, graceMs: number): Promise<void> {
       resolve()
     })
     server.closeIdleConnections()
+    // A connection whose last answer began before the stop is kept alive and would hold the server open.
+    const closeIdle = () => setImmediate(() => server.closeIdleConnections())
+    for (const response of open) response.once('close', closeIdle)
   })
 }
