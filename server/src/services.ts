@@ -159,14 +159,13 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const events = createGenerationEvents(log, metrics)
   const queue = createQueueSample({ db, metrics }, config.queueBound)
   const processName = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-  const now = systemClock
   const { leaseMs } = tuning
   const runner = createRunner(
     {
       ...outside,
       db,
       fresh,
-      now,
+      now: systemClock,
       settled,
       events,
       processName,
@@ -187,7 +186,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     log,
     metrics,
     db,
-    now,
+    now: systemClock,
     processName,
     leaseMs,
     sandbox: config.sandbox.on,
@@ -203,7 +202,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
       return createSessions({
         db,
         pool: authPool,
-        now,
+        now: systemClock,
         log,
         secret: await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir }),
         publicUrl: publicOrigin(config, port),

@@ -10,9 +10,14 @@ export type Metrics = ReturnType<typeof createMetrics>
 export function createMetrics() {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const registers = [registry]
+  const registers: Registers = [registry]
+  return { registry, ...countRequests(registers), ...countGenerations(registers), ...watchQueue(registers) }
+}
+
+type Registers = [Registry]
+
+function countRequests(registers: Registers) {
   return {
-    registry,
     requests: new Counter({
       name: 'darkroom_http_requests_total',
       help: 'Answers sent, by dialect, route, method and status.',
@@ -26,6 +31,11 @@ export function createMetrics() {
       buckets: requestBuckets,
       registers,
     }),
+  }
+}
+
+function countGenerations(registers: Registers) {
+  return {
     generations: new Counter({
       name: 'darkroom_generations_total',
       help: 'Generations that ended, by model, state and reason.',
@@ -70,6 +80,11 @@ export function createMetrics() {
       labelNames: ['provider'] as const,
       registers,
     }),
+  }
+}
+
+function watchQueue(registers: Registers) {
+  return {
     queueDepth: new Gauge({
       name: 'darkroom_queue_depth',
       help: 'Generations waiting for a worker.',

@@ -48,6 +48,12 @@ type CodeBan = { rule: string; instead: string; allowed: RegExp; matches(node: t
 
 const codeBans: CodeBan[] = [
   {
+    rule: "the framework's header() is called in http/context.ts only",
+    instead: 'call setAnswerHeader, which also reaches answers that are written past the framework',
+    allowed: /^src\/http\/context\.ts$/,
+    matches: node => ts.isCallExpression(node) && isMember(node.expression, 'context', 'header'),
+  },
+  {
     rule: 'process.env is read in config.ts only',
     instead: 'add a setting to the configuration',
     allowed: /^src\/config\.ts$/,

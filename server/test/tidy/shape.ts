@@ -95,7 +95,9 @@ function isTestCallback(node: ts.Node): boolean {
 
 const forbiddenFiles = /^(?:types|utils?|constants|helpers?|common|shared|misc|index)\.ts$/
 const kebabFile = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|config|gen|d))?\.ts$/
-const forbiddenWords = /(?:Manager|Helper|Helpers|Util|Utils|Service)$|^(?:Base|Abstract)[A-Z]/
+const forbiddenWords = /(?:Manager|Helper|Helpers|Util|Utils)$|^(?:Base|Abstract)[A-Z]/
+/** Only as the name of a thing: `startService` says what it starts. */
+const forbiddenThings = /Service$/
 
 export function findBadNames(sources: readonly Source[]): Finding[] {
   return sources.flatMap(source => [...findBadFileName(source), ...findBadWords(source)])
@@ -123,7 +125,8 @@ function findBadWords(source: Source): Finding[] {
       ts.isVariableDeclaration(node)
     if (!declared || !node.name || !ts.isIdentifier(node.name)) return
     const name = node.name.text
-    if (!forbiddenWords.test(name)) return
+    const isThing = !ts.isFunctionDeclaration(node)
+    if (!forbiddenWords.test(name) && !(isThing && forbiddenThings.test(name))) return
     findings.push({
       path: source.path,
       line: lineOf(source, node),
