@@ -4,10 +4,14 @@ import { birds } from './birds.ts'
 import { sittingAnimals } from './companions.ts'
 import { storyPeople } from './costumes.ts'
 import { craft } from './craft.ts'
+import { devices } from './devices.ts'
 import { flowers } from './flowers.ts'
 import { food } from './food.ts'
 import { fruit } from './fruit.ts'
+import { furniture } from './furniture.ts'
 import { homes } from './homes.ts'
+import { instruments } from './instruments.ts'
+import { keepsakes } from './keepsakes.ts'
 import { land } from './land.ts'
 import { landmarks } from './landmarks.ts'
 import { legends } from './legends.ts'
@@ -41,4 +45,8 @@ export const allSubjects: readonly Subject[] = [
   ...tableware,
   ...food,
   ...fruit,
+  ...furniture,
+  ...instruments,
+  ...devices,
+  ...keepsakes,
 ]
