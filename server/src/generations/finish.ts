@@ -28,16 +28,20 @@ export async function settleSucceeded(
   success: Success,
 ): Promise<boolean> {
   if (__FAILPOINTS__) await fp('T6.before')
-  const row = await settle(needs, generation, 'succeeded', sql.settleSucceeded, [
-    generation.id,
-    generation.epoch,
-    JSON.stringify(success.images),
-    success.images.length,
-    Buffer.from(success.manifestSha256, 'hex'),
-    success.warnings.length > 0 ? JSON.stringify(success.warnings) : null,
-    success.lossUsdMicro,
-    needs.processName,
-  ])
+  const row = await settle(needs, generation, {
+    wanted: 'succeeded',
+    call: sql.settleSucceeded,
+    values: [
+      generation.id,
+      generation.epoch,
+      JSON.stringify(success.images),
+      success.images.length,
+      Buffer.from(success.manifestSha256, 'hex'),
+      success.warnings.length > 0 ? JSON.stringify(success.warnings) : null,
+      success.lossUsdMicro,
+      needs.processName,
+    ],
+  })
   if (__FAILPOINTS__) await fp('T6.after')
   if (!row) return false
   const delivered = Math.min(success.images.length, generation.count)
@@ -72,18 +76,22 @@ export async function settleReleased(
   release: Release,
 ): Promise<boolean> {
   if (__FAILPOINTS__) await fp('T7.before')
-  const row = await settle(needs, generation, release.state, sql.settleReleased, [
-    generation.id,
-    release.epoch,
-    release.from,
-    release.state,
-    release.reason,
-    release.attemptState,
-    release.failure,
-    release.message?.slice(0, maxMessageLength) ?? null,
-    release.lossUsdMicro,
-    needs.processName,
-  ])
+  const row = await settle(needs, generation, {
+    wanted: release.state,
+    call: sql.settleReleased,
+    values: [
+      generation.id,
+      release.epoch,
+      release.from,
+      release.state,
+      release.reason,
+      release.attemptState,
+      release.failure,
+      release.message?.slice(0, maxMessageLength) ?? null,
+      release.lossUsdMicro,
+      needs.processName,
+    ],
+  })
   if (__FAILPOINTS__) await fp('T7.after')
   if (!row) return false
   announce(needs, row, { ...generation, state: release.state, reason: release.reason })
@@ -97,7 +105,7 @@ export async function settleReleased(
 async function settle(
   needs: FinishNeeds,
   generation: Generation,
-  ...[wanted, call, values]: [GenerationState, Statement, unknown[]]
+  { wanted, call, values }: { wanted: GenerationState; call: Statement; values: unknown[] },
 ): Promise<SettleRow | null> {
   let tries = 0
   const row = await persist(() => {

@@ -13,85 +13,17 @@ const unknownAlarmShare = 0.01
 const unknownAlarmCalls = 100
 
 export function createGenerationEvents(log: Log, metrics: Metrics) {
-  const recent = new Map<string, boolean[]>()
-
-  function noteUnknown(provider: string, unknown: boolean): void {
-    const calls = recent.get(provider) ?? []
-    recent.set(provider, calls)
-    calls.push(unknown)
-    if (calls.length > unknownWindow) calls.shift()
-    const share = calls.filter(Boolean).length / calls.length
-    metrics.unknownRatio.set({ provider }, share)
-    if (unknown && calls.length >= unknownAlarmCalls && share >= unknownAlarmShare) {
-      log.error(
-        { event: 'unknown_rate.alarm', provider, share },
-        'too many outcomes are unknown at this provider',
-      )
-    }
-  }
-
+  const noteUnknown = watchUnknown(log, metrics)
   return {
-    generationCreated(generation: Generation): void {
-      log.info(
-        {
-          event: 'generation.created',
-          generationId: generation.id,
-          model: generation.model,
-          price: generation.price,
-        },
-        'generation created',
-      )
+    generationCreated({ id: generationId, model, price }: Generation): void {
+      log.info({ event: 'generation.created', generationId, model, price }, 'generation created')
     },
-    attemptEnded(call: {
-      generation: Generation
-      provider: string
-      upstreamModel: string
-      outcome: ProviderOutcome
-      seconds: number
-    }): void {
-      const { provider, upstreamModel: upstream_model, outcome, seconds } = call
-      const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
-      metrics.attempts.inc({ provider, upstream_model, outcome: kind })
-      const error_type = outcome.kind === 'failed' ? outcome.failure : ''
-      metrics.attemptSeconds.observe(
-        { gen_ai_provider_name: provider, gen_ai_request_model: upstream_model, error_type },
-        seconds,
-      )
-      noteUnknown(provider, kind === 'unknown_outcome')
-      const record = {
-        event: 'attempt.ended',
-        generationId: call.generation.id,
-        provider,
-        upstream_model,
-        kind,
-        seconds,
-      }
-      if (outcome.kind !== 'failed') log.info(record, 'upstream call ended')
-      else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream call failed')
+    attemptEnded(call: EndedCall): void {
+      recordAttempt(log, metrics, call)
+      const { outcome } = call
+      noteUnknown(call.provider, outcome.kind === 'failed' && outcome.failure === 'unknown_outcome')
     },
-    generationSettled(generation: Generation): void {
-      const { model, dialect, state } = generation
-      const endedAt = generation.completedAt ?? generation.createdAt
-      metrics.generations.inc({ model, dialect, state, reason: generation.reason ?? '' })
-      metrics.generationSeconds.observe(
-        { model, state },
-        (endedAt.getTime() - generation.createdAt.getTime()) / 1000,
-      )
-      if (state === 'succeeded') metrics.images.inc({ model }, generation.images.length)
-      metrics.credits.inc({ type: 'capture' }, generation.captured)
-      metrics.credits.inc({ type: 'release' }, generation.price - generation.captured)
-      log.info(
-        {
-          event: `generation.${state}`,
-          generationId: generation.id,
-          model,
-          dialect,
-          reason: generation.reason,
-          captured: generation.captured,
-        },
-        `generation ${state}`,
-      )
-    },
+    generationSettled: (generation: Generation): void => recordSettled(log, metrics, generation),
     generationReconciling(generation: Generation, cause: string): void {
       log.warn(
         { event: 'generation.reconciling', generationId: generation.id, cause },
@@ -111,6 +43,62 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
       )
     },
   }
+}
+
+/** Keeps the share of unknown outcomes of each provider, and raises the alarm. */
+function watchUnknown(log: Log, metrics: Metrics): (provider: string, unknown: boolean) => void {
+  const recent = new Map<string, boolean[]>()
+  return (provider, unknown) => {
+    const calls = recent.get(provider) ?? []
+    recent.set(provider, calls)
+    calls.push(unknown)
+    if (calls.length > unknownWindow) calls.shift()
+    const share = calls.filter(Boolean).length / calls.length
+    metrics.unknownRatio.set({ provider }, share)
+    if (unknown && calls.length >= unknownAlarmCalls && share >= unknownAlarmShare) {
+      log.error(
+        { event: 'unknown_rate.alarm', provider, share },
+        'too many outcomes are unknown at this provider',
+      )
+    }
+  }
+}
+
+type EndedCall = {
+  generation: Generation
+  provider: string
+  upstreamModel: string
+  outcome: ProviderOutcome
+  seconds: number
+}
+
+function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
+  const { provider, upstreamModel: upstream_model, outcome, seconds } = call
+  const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+  metrics.attempts.inc({ provider, upstream_model, outcome: kind })
+  const error_type = outcome.kind === 'failed' ? outcome.failure : ''
+  metrics.attemptSeconds.observe(
+    { gen_ai_provider_name: provider, gen_ai_request_model: upstream_model, error_type },
+    seconds,
+  )
+  const generationId = call.generation.id
+  const record = { event: 'attempt.ended', generationId, provider, upstream_model, kind, seconds }
+  if (outcome.kind !== 'failed') log.info(record, 'upstream call ended')
+  else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream call failed')
+}
+
+function recordSettled(log: Log, metrics: Metrics, generation: Generation): void {
+  const { id: generationId, model, dialect, state, reason, captured, createdAt } = generation
+  const endedAt = generation.completedAt ?? createdAt
+  metrics.generations.inc({ model, dialect, state, reason: reason ?? '' })
+  metrics.generationSeconds.observe({ model, state }, (endedAt.getTime() - createdAt.getTime()) / 1000)
+  if (state === 'succeeded') metrics.images.inc({ model }, generation.images.length)
+  metrics.credits.inc({ type: 'capture' }, captured)
+  metrics.credits.inc({ type: 'release' }, generation.price - captured)
+  log.info(
+    { event: `generation.${state}`, generationId, model, dialect, reason, captured },
+    `generation ${state}`,
+  )
 }
 
 /** Ours to mend: error. The upstream's bad day: warning. The customer's content: information. */

@@ -13,7 +13,8 @@ export const maxTestFileLines = 600
 export const maxParameters = 3
 
 /** Callbacks of these are chapters of a test, not functions. */
-const testWords = /^(?:describe|it|test|beforeAll|beforeEach|afterAll|afterEach)(?:\.|$|\()/
+const testWords =
+  /^(?:(?:describe|it|test|beforeAll|beforeEach|afterAll|afterEach)(?:\.|$|\()|fc\.(?:asyncP|p)roperty$)/
 
 export function findLongFiles(sources: readonly Source[]): Finding[] {
   return sources.flatMap(source => {
