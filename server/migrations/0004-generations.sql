@@ -188,14 +188,18 @@ END $$;
 
 -- T2 for queued rows. Fair over accounts: the oldest row of each account that waits, walking the accounts
 -- upwards from p_after, so that one account's long queue delays nobody else. The walk jumps from account to
--- account in the index and looks at no more than p_limit of them.
+-- account in the index and looks at no more than p_limit of them; accounts whose rows are all put off (not_before)
+-- do not count, or they would hide those behind them.
 CREATE FUNCTION claim_queued(p_process text, p_lease_ms int, p_limit int, p_after uuid) RETURNS SETOF generation
 LANGUAGE sql AS $$
   WITH RECURSIVE waiting AS (
     (SELECT g.account_id, 1 AS step FROM generation g
-      WHERE g.state = 'queued' AND g.account_id > p_after ORDER BY g.account_id LIMIT 1)
+      WHERE g.state = 'queued' AND g.account_id > p_after
+        AND (g.not_before IS NULL OR g.not_before <= app_now()) AND g.deadline > app_now()
+      ORDER BY g.account_id LIMIT 1)
     UNION ALL
     SELECT (SELECT g.account_id FROM generation g WHERE g.state = 'queued' AND g.account_id > w.account_id
+        AND (g.not_before IS NULL OR g.not_before <= app_now()) AND g.deadline > app_now()
       ORDER BY g.account_id LIMIT 1), w.step + 1
     FROM waiting w WHERE w.account_id IS NOT NULL AND w.step < p_limit
   ), picked AS (
