@@ -23,6 +23,7 @@ import { smallCreatures } from './small-creatures.ts'
 import { standingAnimals } from './standing.ts'
 import { tableware } from './tableware.ts'
 import { trees } from './trees.ts'
+import { wear } from './wear.ts'
 
 /** Every drawing there is. */
 export const allSubjects: readonly Subject[] = [
@@ -48,5 +49,6 @@ export const allSubjects: readonly Subject[] = [
   ...furniture,
   ...instruments,
   ...devices,
+  ...wear,
   ...keepsakes,
 ]

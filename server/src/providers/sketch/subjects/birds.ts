@@ -3,14 +3,18 @@ import { darken, lighten, mix } from '../colour.ts'
 import { disc, oval, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { dark, hard, limb, plain, soft, twice } from './brush.ts'
+import { contrast, dark, hard, limb, path, plain, soft, twice } from './brush.ts'
 import { cheeks, eye, eyes } from './face.ts'
 
 const beakColour = '#f2a33a'
 
-function drawSongbird(pen: Pen, look: Look): string {
+function drawSongbird(pen: Pen, look: Look, kind: 'song' | 'crow' = 'song'): string {
   const c = look.main
-  const breast = look.part('breast', look.asked ? lighten(c, 0.55) : '#ec7a45')
+  const bill = kind === 'crow' ? '#4a4650' : beakColour
+  const breast = look.part(
+    'breast',
+    kind === 'crow' ? lighten(c, 0.12) : look.asked ? lighten(c, 0.55) : '#ec7a45',
+  )
   return (
     pen.line('M4 -20L2 -1M16 -22L16 -1M-4 0h10M11 0h10', '#7a4a35', 2.2) +
     pen.solid(limb('-20,-36,9 -42,-26,7 -62,-14,4.5'), darken(c, 0.25)) +
@@ -18,8 +22,9 @@ function drawSongbird(pen: Pen, look: Look): string {
     pen.solid(soft('37,-70 35,-50 21,-28 0,-20 -3,-32 12,-44 20,-60 28,-72'), breast, plain) +
     pen.solid(soft('-22,-54 -2,-62 12,-48 4,-32 -20,-22 -48,-14 -34,-34'), darken(c, 0.16)) +
     pen.line('M-28 -24Q-6 -28 6 -44M-20 -34Q-4 -38 4 -48', darken(c, 0.35), 1.6) +
-    pen.solid(hard('36,-83 52,-76 36,-71'), beakColour) +
-    pen.line('M36.5 -77L48 -76', darken(beakColour, 0.35), 0.9) +
+    pen.solid(hard('36,-83 52,-76 36,-71'), look.part('beak', bill)) +
+    pen.line('M36.5 -77L48 -76', darken(bill, 0.35), 0.9) +
+    (kind === 'crow' ? pen.solid(disc(25, -80, 5.4), '#f4e9c8', plain) : '') +
     eye(pen, [25, -80, 4], look.has('sleeping')) +
     pen.shade(oval([17, -71, 5, 3.4]), '#ff7d7d', 0.35)
   )
@@ -32,7 +37,7 @@ function drawOwl(pen: Pen, look: Look): string {
     const row = Math.floor(i / 3)
     const x = -10 + (i % 3) * 10
     const y = -40 + row * 10
-    return `M${x - 3} ${y}q3 4 6 0`
+    return path`M${x - 3} ${y}q3 4 6 0`
   })
   return (
     pen.solid(soft('-30,-30 -34,-60 -26,-84 0,-92 26,-84 34,-60 30,-30 18,-6 0,-2 -18,-6'), c) +
@@ -44,13 +49,15 @@ function drawOwl(pen: Pen, look: Look): string {
     pen.solid(soft('-9,-90 0,-84 9,-90 3,-72 0,-66 -3,-72'), darken(c, 0.1), plain) +
     eyes(pen, [0, -68, 26, 6.4], { iris: look.part('eye', '#f7b733'), sleeping: look.has('sleeping') }) +
     pen.solid(hard('-4.5,-64 4.5,-64 0,-54'), beakColour) +
-    repeat(2, i => pen.line(`M${-17 + i * 20} -1v-4M${-12 + i * 20} 0v-5M${-7 + i * 20} -1v-4`, '#e0962e', 3))
+    repeat(2, i =>
+      pen.line(path`M${-17 + i * 20} -1v-4M${-12 + i * 20} 0v-5M${-7 + i * 20} -1v-4`, '#e0962e', 3),
+    )
   )
 }
 
 function drawPenguin(pen: Pen, look: Look): string {
   const c = look.main
-  const scarf = look.part('scarf', look.accent)
+  const scarf = look.part('scarf', contrast(c, look.accent))
   return (
     pen.solid(oval([-12, -3, 11, 4]) + oval([12, -3, 11, 4]), beakColour) +
     pen.solid(
@@ -190,7 +197,26 @@ export const birds: readonly Subject[] = [
     scale: 0.2,
     width: 114,
     colours: ['#5b8fc4', '#8a6a52', '#6a8f5a', '#e9b840'],
-    draw: drawSongbird,
+    draw: (pen, look) => drawSongbird(pen, look),
+  },
+  {
+    ...ground,
+    name: 'crow',
+    words: 'crow,raven,blackbird,magpie,jackdaw',
+    scale: 0.3,
+    width: 114,
+    colours: ['#34323f', '#3a3a4c'],
+    draw: (pen, look) => drawSongbird(pen, look, 'crow'),
+  },
+  {
+    ...ground,
+    name: 'stork',
+    words: 'stork,heron,crane,egret,ibis',
+    home: 'lake',
+    scale: 0.9,
+    width: 72,
+    colours: ['#f4f1ea', '#a9b8c9'],
+    draw: drawFlamingo,
   },
   {
     ...ground,
@@ -217,7 +243,7 @@ export const birds: readonly Subject[] = [
   {
     ...ground,
     name: 'parrot',
-    words: 'parrot,macaw,cockatoo,parakeet,toucan',
+    words: 'parrot,macaw,cockatoo,parakeet,budgie',
     scale: 0.4,
     width: 92,
     colours: ['#e2453c', '#3fa35a', '#e2453c'],
@@ -225,7 +251,7 @@ export const birds: readonly Subject[] = [
   },
   {
     name: 'eagle',
-    words: 'eagle,hawk,falcon,condor,vulture,seagull,gull,albatross,raven,crow',
+    words: 'eagle,hawk,falcon,condor,vulture,albatross,seagull,gull',
     habitat: 'air',
     home: 'mountains',
     scale: 0.6,
@@ -256,7 +282,7 @@ export const birds: readonly Subject[] = [
   {
     ...ground,
     name: 'flamingo',
-    words: 'flamingo,heron,crane,stork,egret',
+    words: 'flamingo',
     home: 'lake',
     scale: 0.9,
     width: 72,
@@ -266,7 +292,7 @@ export const birds: readonly Subject[] = [
   {
     ...ground,
     name: 'rooster',
-    words: 'rooster,chicken,hen,cockerel,turkey,peacock',
+    words: 'rooster,chicken,hen,cockerel,chick,turkey',
     scale: 0.4,
     width: 124,
     home: 'field',

@@ -1,6 +1,7 @@
 // Owns the short notation drawings are written in: outlines as text, `x,y x,y …`, so that a silhouette can be
 // read and changed as one line. Numbers that depend on chance belong into geometry.ts calls instead.
-import { blob, curve, type Joint, type Point, poly, taper } from '../geometry.ts'
+import { lighten, luminance, toRgb } from '../colour.ts'
+import { blob, curve, type Joint, n, type Point, poly, taper } from '../geometry.ts'
 
 /** For details that carry neither outline nor volume of their own. */
 export const plain = { plain: true } as const
@@ -43,3 +44,18 @@ export function twice(shape: (text: string) => string, text: string, outward = 0
   const [left, right] = flipped(text, outward)
   return shape(left) + shape(right)
 }
+
+/** `colour` if it can be told from `main`, else a light or dark neighbour of `main`. */
+export function contrast(main: string, colour: string): string {
+  const [a, b] = [toRgb(main), toRgb(colour)]
+  const far = Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) > 110
+  if (far) return colour
+  return luminance(main) < 0.72 ? lighten(main, 0.68) : '#5a4a62'
+}
+
+/** Path data with computed numbers, kept short. */
+export const path = (texts: TemplateStringsArray, ...values: readonly (number | string)[]): string =>
+  texts.map((text, i) => (i === 0 ? text : shorten(values[i - 1]) + text)).join('')
+
+const shorten = (value: number | string | undefined): string =>
+  typeof value === 'number' ? n(value) : (value ?? '')

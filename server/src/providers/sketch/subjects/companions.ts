@@ -57,7 +57,7 @@ export const sittingAnimals: readonly Subject[] = [
   sitting(
     {
       name: 'wolf',
-      words: 'wolf,husky,coyote,wolves',
+      words: 'wolf,husky,coyote',
       scale: 0.65,
       colours: ['#7c8794', '#67707d'],
       home: 'forest',
@@ -103,7 +103,7 @@ export const sittingAnimals: readonly Subject[] = [
     { ears: 'long', tail: 'puff', headWidth: 21, nose: '#e38d95', whiskers: true },
   ),
   sitting(
-    { name: 'mouse', words: 'mouse,mice,rat,gerbil', scale: 0.2, colours: ['#a8a3a8', '#c9ad8c'] },
+    { name: 'mouse', words: 'mouse,rat,gerbil', scale: 0.2, colours: ['#a8a3a8', '#c9ad8c'] },
     { ears: 'wide', tail: 'thin', headWidth: 21, nose: '#e38d95', whiskers: true },
   ),
   sitting(
@@ -151,7 +151,7 @@ export const sittingAnimals: readonly Subject[] = [
   sitting(
     {
       name: 'leopard',
-      words: 'leopard,cheetah,jaguar,lynx,panther,puma,cougar',
+      words: 'leopard,cheetah,jaguar,lynx,panther,puma',
       scale: 0.85,
       colours: ['#e0ae5a'],
       home: 'field',
@@ -181,7 +181,7 @@ export const sittingAnimals: readonly Subject[] = [
     { ears: 'folded', tail: 'curly', headWidth: 24, snub: true, belly: '#fbd3d3' },
   ),
   sitting(
-    { name: 'fawn', words: 'fawn,kangaroo', scale: 0.7, colours: ['#b9794a'], home: 'forest' },
+    { name: 'fawn', words: 'fawn,bambi', scale: 0.7, colours: ['#b9794a'], home: 'forest' },
     { ears: 'wide', tail: 'puff', headWidth: 20, marks: 'spots' },
   ),
 ]

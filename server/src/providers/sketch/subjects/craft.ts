@@ -3,12 +3,12 @@ import { darken, lighten } from '../colour.ts'
 import { box, disc, oval, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft, twice } from './brush.ts'
+import { hard, path, plain, soft, twice } from './brush.ts'
 import { drawWindow } from './homes.ts'
 
 function drawSailboat(pen: Pen, look: Look): string {
-  const sail = look.main
-  const hull = look.part('hull', look.part('boat', '#8a4f34'))
+  const sail = look.part('sail', look.main)
+  const hull = look.part('hull', look.asked && sail !== look.main ? look.main : '#8a4f34')
   return (
     pen.line('M0 -16V-104', '#7a5238', 3) +
     pen.solid('M4 -98Q48 -60 52 -24Q26 -28 4 -24Z', sail) +
@@ -47,11 +47,11 @@ function drawShip(pen: Pen, look: Look): string {
 }
 
 function drawGalleon(pen: Pen, look: Look): string {
-  const sail = look.main
-  const hull = '#7a4a30'
+  const sail = look.part('sail', look.main)
+  const hull = look.part('hull', '#7a4a30')
   const canvas = (x: number, top: number, [w, h]: readonly [number, number]): string =>
     pen.solid(
-      `M${x - w} ${top}H${x + w * 0.8}Q${x + w * 1.5} ${top + h * 0.5} ${x + w} ${top + h}Q${x} ${top + h * 0.86} ${x - w * 0.8} ${top + h}Q${x - w * 0.5} ${top + h * 0.5} ${x - w} ${top}Z`,
+      path`M${x - w} ${top}H${x + w * 0.8}Q${x + w * 1.5} ${top + h * 0.5} ${x + w} ${top + h}Q${x} ${top + h * 0.86} ${x - w * 0.8} ${top + h}Q${x - w * 0.5} ${top + h * 0.5} ${x - w} ${top}Z`,
       sail,
     )
   return (
@@ -287,7 +287,7 @@ export const craft: readonly Subject[] = [
   {
     ...sky,
     name: 'helicopter',
-    words: 'helicopter,chopper,drone',
+    words: 'helicopter,chopper',
     scale: 1.6,
     width: 208,
     colours: ['#e0533f', '#3f8fb5', '#f0b83f'],
@@ -296,7 +296,7 @@ export const craft: readonly Subject[] = [
   {
     ...sky,
     name: 'hot-air balloon',
-    words: 'hot-air balloon,hot air balloon,air balloon,zeppelin,airship,blimp',
+    words: 'hot air balloon,air balloon,zeppelin,airship,blimp',
     scale: 2.2,
     width: 82,
     colours: ['#e0533f', '#3f8fb5', '#d9628a', '#7a5fb0'],

@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { box, disc, oval } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft, twice } from './brush.ts'
+import { hard, path, plain, soft, twice } from './brush.ts'
 
 function drawCamera(pen: Pen, look: Look): string {
   const c = look.main
@@ -104,7 +104,7 @@ function drawRadio(pen: Pen, look: Look): string {
     pen.solid(box([-66, -74, 132, 74], 12), c) +
     pen.solid(disc(-30, -36, 27), lighten(c, 0.55)) +
     pen.line(
-      repeat(5, i => `M${-50 + Math.abs(2 - i) * 5} ${-52 + i * 8}H${-10 - Math.abs(2 - i) * 5}`),
+      repeat(5, i => path`M${-50 + Math.abs(2 - i) * 5} ${-52 + i * 8}H${-10 - Math.abs(2 - i) * 5}`),
       darken(c, 0.35),
       2.4,
     ) +
@@ -128,16 +128,16 @@ function drawBooks(pen: Pen, look: Look): string {
       return (
         pen.solid(box([-w + shift, y, w * 2, 19], 4), tone) +
         pen.solid(
-          `M${w + shift} ${y + 3}H${-w + 14 + shift}Q${-w + 10 + shift} ${y + 9.6} ${-w + 14 + shift} ${y + 16}H${w + shift}Z`,
+          path`M${w + shift} ${y + 3}H${-w + 14 + shift}Q${-w + 10 + shift} ${y + 9.6} ${-w + 14 + shift} ${y + 16}H${w + shift}Z`,
           '#fbf4e2',
           plain,
         ) +
         pen.line(
-          `M${-w + 18 + shift} ${y + 7}H${w - 2 + shift}M${-w + 18 + shift} ${y + 12}H${w - 2 + shift}`,
+          path`M${-w + 18 + shift} ${y + 7}H${w - 2 + shift}M${-w + 18 + shift} ${y + 12}H${w - 2 + shift}`,
           '#d9cfb8',
           1,
         ) +
-        pen.line(`M${-w + 5 + shift} ${y + 4}V${y + 15}`, lighten(tone, 0.5), 2)
+        pen.line(path`M${-w + 5 + shift} ${y + 4}V${y + 15}`, lighten(tone, 0.5), 2)
       )
     }) + pen.line('M38 -82Q44 -70 42 -58', look.accent, 3.4)
   )
@@ -148,7 +148,7 @@ function drawOpenBook(pen: Pen, look: Look): string {
   const lines = repeat(
     6,
     i =>
-      `M-62 ${-58 + i * 8}Q-36 ${-68 + i * 8} -10 ${-56 + i * 8}M62 ${-58 + i * 8}Q36 ${-68 + i * 8} 10 ${-56 + i * 8}`,
+      path`M-62 ${-58 + i * 8}Q-36 ${-68 + i * 8} -10 ${-56 + i * 8}M62 ${-58 + i * 8}Q36 ${-68 + i * 8} 10 ${-56 + i * 8}`,
   )
   const magic = look.has('glowing') || look.has('lit') ? pen.glow([0, -60, 70], '#ffe9a0', 0.8) : ''
   return (

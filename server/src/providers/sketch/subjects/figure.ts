@@ -3,8 +3,8 @@ import { darken, lighten, mix } from '../colour.ts'
 import { disc, oval, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import type { Look } from '../subject.ts'
-import { limb, plain, soft, twice } from './brush.ts'
-import { cheeks, eyes } from './face.ts'
+import { limb, path, plain, soft, twice } from './brush.ts'
+import { accessories, cheeks, eyes } from './face.ts'
 
 /** What somebody wears and how they stand. Parts drawn by functions lie behind or before the figure. */
 export type Costume = {
@@ -119,9 +119,12 @@ function drawArms(pen: Pen, pose: Costume['arms'], [sleeve, skin]: readonly [str
   )
 }
 
-function drawLower(pen: Pen, costume: Costume, { top, skin }: { top: string; skin: string }): string {
+function drawLower(
+  pen: Pen,
+  costume: Costume,
+  { top, skin, shoe }: { top: string; skin: string; shoe: string },
+): string {
   const bottom = costume.bottom === '' ? top : (costume.bottom ?? '#40507a')
-  const shoe = costume.shoe ?? '#4a3238'
   const shoes = pen.solid(oval([-9.5, -3.4, 7.4, 4]) + oval([9.5, -3.4, 7.4, 4]), shoe)
   switch (costume.body) {
     case 'dress':
@@ -136,11 +139,11 @@ function drawLower(pen: Pen, costume: Costume, { top, skin }: { top: string; ski
       const wide = costume.body === 'gown' ? 32 : 23
       return (
         pen.solid(
-          `M-12 -62Q0 -66 12 -62C14 -44 ${wide - 4} -20 ${wide} -1Q0 4 ${-wide} -1C${-wide + 4} -20 -14 -44 -12 -62Z`,
+          path`M-12 -62Q0 -66 12 -62C14 -44 ${wide - 4} -20 ${wide} -1Q0 4 ${-wide} -1C${-wide + 4} -20 -14 -44 -12 -62Z`,
           top,
         ) +
         pen.shade(
-          `M12 -62C14 -44 ${wide - 4} -20 ${wide} -1Q18 2 9 2C12 -20 9 -44 5 -63Z`,
+          path`M12 -62C14 -44 ${wide - 4} -20 ${wide} -1Q18 2 9 2C12 -20 9 -44 5 -63Z`,
           darken(top, 0.5),
           0.22,
         )
@@ -159,13 +162,14 @@ function drawLower(pen: Pen, costume: Costume, { top, skin }: { top: string; ski
 /** Somebody in a costume. */
 export function drawFigure(pen: Pen, look: Look, costume: Costume): string {
   const { skin, hair } = pickLooks(look, costume.hairColour)
-  const top = costume.top ?? look.main
+  const worn = costume.body === 'dress' || costume.body === 'gown' ? 'dress' : 'shirt'
+  const top = look.part(worn, look.part('coat', costume.top ?? look.main))
   const style = costume.hair
   return (
     (costume.behind?.(pen, look) ?? '') +
     drawBackHair(pen, style, hair) +
     pen.solid(limb('0,-68,5 0,-60,5.4'), darken(skin, 0.12), plain) +
-    drawLower(pen, costume, { top, skin }) +
+    drawLower(pen, costume, { top, skin, shoe: look.part('boot', costume.shoe ?? '#4a3238') }) +
     drawArms(pen, costume.arms, [top, skin]) +
     (costume.overBody?.(pen, look) ?? '') +
     drawFace(pen, look, {
@@ -174,6 +178,7 @@ export function drawFigure(pen: Pen, look: Look, costume: Costume): string {
       ...(costume.beard ? { beard: costume.beard } : {}),
     }) +
     drawFringe(pen, style, hair) +
+    accessories(pen, look, [0, -62, 13, -79]) +
     (costume.front?.(pen, look) ?? '')
   )
 }
@@ -188,16 +193,17 @@ export function drawBust(pen: Pen, look: Look): string {
     pen.shade('M31 0C31 -18 24 -24 10 -27L7 -27C16 -18 18 -10 18 0Z', darken(c, 0.5), 0.22)
   const neck = pen.solid('M-6 -42L-7 -27Q0 -17 7 -27L6 -42Z', darken(skin, 0.13), plain)
   const collar = pen.line('M-10 -27Q0 -12 10 -27', lighten(c, 0.4), 2.2)
-  const glasses = look.has('glasses')
-    ? pen.line(`${disc(-6.5, -79, 5)}${disc(6.5, -79, 5)}M-1.6 -79h3.2`, '#3a3038', 1)
-    : ''
   const head = (part: string): string => place(part, [0, 50], { scale: 1.36 })
   return (
     head(drawBackHair(pen, style, hair)) +
     shoulders +
     neck +
     collar +
-    head(drawFace(pen, look, { skin, brow: darken(hair, 0.2) }) + drawFringe(pen, style, hair) + glasses) +
+    head(
+      drawFace(pen, look, { skin, brow: darken(hair, 0.2) }) +
+        drawFringe(pen, style, hair) +
+        accessories(pen, look, [0, -62, 12, -79]),
+    ) +
     pen.emit(disc(-21.6, -51, 1.7) + disc(21.6, -51, 1.7), '#f7cf55')
   )
 }

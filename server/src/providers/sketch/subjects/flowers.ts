@@ -3,13 +3,13 @@ import { darken, lighten, mix } from '../colour.ts'
 import { disc, oval, type Point, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { plain, soft } from './brush.ts'
+import { path, plain, soft } from './brush.ts'
 
 const green = '#4f9450'
 
 function stem(pen: Pen, top: number): string {
   return (
-    pen.line(`M0 0Q-4 ${top * 0.5} 0 ${top}`, green, 3.4) +
+    pen.line(path`M0 0Q-4 ${top * 0.5} 0 ${top}`, green, 3.4) +
     pen.solid(soft('-1,-16 -14,-36 -30,-38 -24,-22 -10,-12'), green) +
     pen.solid(soft('0,-26 12,-46 27,-50 23,-34 10,-22'), lighten(green, 0.12)) +
     pen.line('M-2 -16Q-14 -28 -26 -34M1 -26Q12 -38 23 -45', darken(green, 0.25), 1)
@@ -23,7 +23,7 @@ function petals([x, y]: Point, count: number, [reach, half]: Point): string {
     const [c, s] = [Math.cos(a), Math.sin(a)]
     const p = (u: number, v: number): string =>
       `${(x + u * c - v * s).toFixed(2)} ${(y + u * s + v * c).toFixed(2)}`
-    return `M${p(0, 0)}C${p(reach * 0.3, -half * 1.5)} ${p(reach, -half)} ${p(reach, 0)}C${p(reach, half)} ${p(reach * 0.3, half * 1.5)} ${p(0, 0)}Z`
+    return path`M${p(0, 0)}C${p(reach * 0.3, -half * 1.5)} ${p(reach, -half)} ${p(reach, 0)}C${p(reach, half)} ${p(reach * 0.3, half * 1.5)} ${p(0, 0)}Z`
   })
 }
 
@@ -86,9 +86,7 @@ const drawTulip = (pen: Pen, look: Look): string =>
 
 const drawDaisy = (pen: Pen, look: Look): string => stem(pen, -70) + daisyHead(pen, look.main, [0, -74], 26)
 
-function drawBouquet(pen: Pen, look: Look): string {
-  const c = look.main
-  const wrap = look.part('vase', '#5f9fb0')
+function drawBouquet(pen: Pen, c: string, wrap: string): string {
   const stems = 'M0 -36Q-14 -54 -26 -62M0 -36Q-6 -60 -8 -80M0 -36Q10 -56 16 -76M0 -36Q18 -50 30 -58'
   return (
     pen.line(stems, green, 2.6) +
@@ -134,7 +132,7 @@ export const flowers: readonly Subject[] = [
   {
     ...garden,
     name: 'flower',
-    words: 'flower,daisy,wildflower,chamomile,cosmos,poppy,lily,orchid,lotus,dandelion,daisies,lilies',
+    words: 'flower,daisy,wildflower,chamomile,cosmos,poppy,lily,orchid,lotus,dandelion,marigold',
     scale: 0.5,
     width: 64,
     colours: ['#fbf6ee', '#f29ab5', '#e8604f', '#a98fe0'],
@@ -172,11 +170,22 @@ export const flowers: readonly Subject[] = [
     habitat: 'surface',
     home: 'table',
     name: 'bouquet',
-    words: 'bouquet,vase,bunch of flowers,vase of flowers',
+    words: 'bouquet,bouquet of flowers,bouquet of roses,bunch of flowers,vase of flowers',
     scale: 0.45,
     width: 88,
     colours: ['#e8628a', '#e8604f', '#a97fd9'],
-    draw: drawBouquet,
+    draw: (pen, look) => drawBouquet(pen, look.main, look.part('vase', '#5f9fb0')),
+  },
+  {
+    habitat: 'surface',
+    home: 'table',
+    name: 'vase',
+    words: 'vase,vase with flowers,flower vase,urn',
+    scale: 0.45,
+    width: 88,
+    colours: ['#5f9fb0', '#c9705a', '#e6d8bd', '#7a6fb0'],
+    draw: (pen, look) =>
+      drawBouquet(pen, look.part('flower', look.rng.pick(['#e8628a', '#f2a53a', '#a97fd9'])), look.main),
   },
   {
     habitat: 'surface',

@@ -3,14 +3,14 @@ import { darken, lighten } from '../colour.ts'
 import { box, disc, oval } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft } from './brush.ts'
+import { hard, path, plain, soft } from './brush.ts'
 import { drawSteam } from './tableware.ts'
 
 const sprinkleColours = ['#f7d34a', '#5fb8e0', '#7fcf7a', '#fdf6ea', '#e8504f']
 
 function cherry(pen: Pen, [x, y]: readonly [number, number]): string {
   return (
-    pen.line(`M${x} ${y - 5}Q${x + 2} ${y - 13} ${x + 8} ${y - 16}`, '#6a8a3c', 1.6) +
+    pen.line(path`M${x} ${y - 5}Q${x + 2} ${y - 13} ${x + 8} ${y - 16}`, '#6a8a3c', 1.6) +
     pen.solid(disc(x, y, 6), '#d92f3f') +
     pen.shade(disc(x - 2, y - 2, 1.7), '#ffffff', 0.8)
   )
@@ -51,10 +51,10 @@ function drawCake(pen: Pen, look: Look): string {
 function drawCupcake(pen: Pen, look: Look): string {
   const c = look.part('frosting', look.main)
   const cup = look.part('cup', look.accent)
-  const pleats = repeat(7, i => `M${-27 + i * 9} -40L${-20 + i * 6.7} -1`)
+  const pleats = repeat(7, i => path`M${-27 + i * 9} -40L${-20 + i * 6.7} -1`)
   const bits = repeat(12, i =>
     pen.line(
-      `M${-26 + ((i * 19) % 54)} ${-48 - ((i * 13) % 34) * (1 - Math.abs(-26 + ((i * 19) % 54)) / 60)}l3 -1.6`,
+      path`M${-26 + ((i * 19) % 54)} ${-48 - ((i * 13) % 34) * (1 - Math.abs(-26 + ((i * 19) % 54)) / 60)}l3 -1.6`,
       sprinkleColours[i % 5] ?? '#f7d34a',
       2,
     ),
@@ -75,7 +75,7 @@ function drawPizza(pen: Pen, look: Look): string {
   const cheese = look.asked ? look.main : '#f7cf63'
   const slices = repeat(6, i => {
     const a = (i * Math.PI) / 3 + 0.26
-    return `M0 -50L${Math.cos(a) * 44} ${-50 + Math.sin(a) * 42}`
+    return path`M0 -50L${Math.cos(a) * 44} ${-50 + Math.sin(a) * 42}`
   })
   const ring = (
     count: number,
@@ -175,15 +175,15 @@ function drawDonut(pen: Pen, look: Look): string {
     const r = i % 2 ? 32 : 24
     const [x, y] = [Math.cos(a) * r, -52 + Math.sin(a) * r * 0.86]
     return pen.line(
-      `M${x} ${y}l${Math.cos(i * 2) * 4.4} ${Math.sin(i * 2) * 4.4}`,
+      path`M${x} ${y}l${Math.cos(i * 2) * 4.4} ${Math.sin(i * 2) * 4.4}`,
       sprinkleColours[i % 5] ?? '#f7d34a',
       2.6,
     )
   })
   return (
-    pen.solid(`M-50 -48A50 47 0 0 1 50 -48A50 47 0 0 1 -50 -48Z${hole}`, '#d9a055') +
+    pen.solid(path`M-50 -48A50 47 0 0 1 50 -48A50 47 0 0 1 -50 -48Z${hole}`, '#d9a055') +
     pen.solid(
-      `M-45 -52C-45 -80 -24 -94 0 -94C24 -94 45 -80 45 -52C45 -40 40 -34 36 -28C30 -20 24 -30 18 -22C12 -12 4 -16 -2 -16C-10 -16 -12 -24 -20 -20C-28 -16 -32 -26 -37 -30C-42 -36 -45 -42 -45 -52Z${hole}`,
+      path`M-45 -52C-45 -80 -24 -94 0 -94C24 -94 45 -80 45 -52C45 -40 40 -34 36 -28C30 -20 24 -30 18 -22C12 -12 4 -16 -2 -16C-10 -16 -12 -24 -20 -20C-28 -16 -32 -26 -37 -30C-42 -36 -45 -42 -45 -52Z${hole}`,
       c,
     ) +
     bits +
@@ -211,7 +211,7 @@ function drawBread(pen: Pen, look: Look): string {
 function drawSushi(pen: Pen, look: Look): string {
   const c = look.asked ? look.main : '#f58a62'
   const roll = (x: number): string =>
-    pen.solid(`M${x - 19} -34V-10Q${x} -1 ${x + 19} -10V-34Z`, '#2f4038') +
+    pen.solid(path`M${x - 19} -34V-10Q${x} -1 ${x + 19} -10V-34Z`, '#2f4038') +
     pen.solid(oval([x, -34, 19, 8]), '#2f4038') +
     pen.solid(oval([x, -34, 15.6, 6]), '#fbf8f0', plain) +
     pen.solid(oval([x - 3, -34.6, 5, 2.8]), c, plain) +
@@ -230,7 +230,7 @@ function drawSushi(pen: Pen, look: Look): string {
 
 function drawRamen(pen: Pen, look: Look): string {
   const c = look.main
-  const noodles = repeat(6, i => `M${-40 + i * 13} ${-58 + (i % 2) * 3}q6 -8 12 0q5 7 11 0`)
+  const noodles = repeat(6, i => path`M${-40 + i * 13} ${-58 + (i % 2) * 3}q6 -8 12 0q5 7 11 0`)
   return (
     drawSteam(pen, [0, -78], 9) +
     pen.line('M20 -62L66 -102M28 -60L76 -96', '#8a4a35', 3.4) +
@@ -287,7 +287,7 @@ export const food: readonly Subject[] = [
   {
     ...table,
     name: 'burger',
-    words: 'burger,hamburger,cheeseburger,sandwich,hot dog,taco',
+    words: 'burger,hamburger,cheeseburger,sandwich',
     scale: 0.2,
     width: 118,
     colours: ['#dd9a4a', '#d08a3f'],
@@ -296,7 +296,7 @@ export const food: readonly Subject[] = [
   {
     ...table,
     name: 'ice cream',
-    words: 'ice cream,icecream,gelato,ice cream cone,ice-cream,popsicle,sundae',
+    words: 'ice cream,icecream,gelato,ice cream cone,ice cream scoop,sundae',
     scale: 0.2,
     width: 66,
     colours: ['#f59ab5', '#f2b0a0', '#a8dcc0'],
@@ -305,7 +305,7 @@ export const food: readonly Subject[] = [
   {
     ...table,
     name: 'donut',
-    words: 'donut,doughnut,bagel,cookie,biscuit,macaron',
+    words: 'donut,doughnut,bagel',
     scale: 0.16,
     width: 104,
     colours: ['#f283ab', '#8a5540', '#8fcfe8'],
@@ -314,7 +314,7 @@ export const food: readonly Subject[] = [
   {
     ...table,
     name: 'bread',
-    words: 'bread,loaf,baguette,croissant,loaves,sourdough,pancake',
+    words: 'bread,loaf,loaf of bread,baguette,sourdough',
     scale: 0.26,
     width: 148,
     colours: ['#cf8f4a', '#c07f3f'],

@@ -199,7 +199,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'apple',
-    words: 'apple,cherry,cherries,pomegranate,tomato,tomatoes',
+    words: 'apple,pomegranate,tomato',
     scale: 0.14,
     width: 102,
     colours: ['#d93a36', '#d93a36', '#8fb83f'],
@@ -208,7 +208,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'pear',
-    words: 'pear,avocado,fig,mango',
+    words: 'pear,quince',
     scale: 0.16,
     width: 86,
     colours: ['#b9c84f', '#d9c04a'],
@@ -217,7 +217,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'orange',
-    words: 'orange fruit,mandarin,clementine,grapefruit,orange slice,oranges,peaches,apricots',
+    words: 'orange,mandarin,clementine,grapefruit,peach,apricot',
     scale: 0.13,
     width: 98,
     colours: ['#f59a35'],
@@ -226,7 +226,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'lemon',
-    words: 'lemon fruit,lemons,limes,citrus,lemon slice',
+    words: 'lemon,lime,citrus',
     scale: 0.12,
     width: 134,
     colours: ['#f8da4a'],
@@ -244,7 +244,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'strawberry',
-    words: 'strawberry,strawberries,raspberry,raspberries,berry,berries',
+    words: 'strawberry,raspberry,berry',
     scale: 0.1,
     width: 92,
     colours: ['#e0343f'],
@@ -253,7 +253,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'grapes',
-    words: 'grape,grapes,bunch of grapes,blueberry,blueberries',
+    words: 'grape,grapes,bunch of grapes,blueberry',
     scale: 0.16,
     width: 90,
     colours: ['#7a4fa5', '#8fb84f'],
@@ -263,7 +263,7 @@ export const fruit: readonly Subject[] = [
     habitat: 'ground',
     home: 'field',
     name: 'pumpkin',
-    words: 'pumpkin,jack-o-lantern,jack o lantern,squash,watermelon,melon',
+    words: 'pumpkin,jack o lantern,squash,gourd',
     scale: 0.3,
     width: 126,
     colours: ['#f08a2c'],
@@ -281,7 +281,7 @@ export const fruit: readonly Subject[] = [
   {
     ...table,
     name: 'fruit bowl',
-    words: 'fruit bowl,bowl of fruit,fruit,fruits,fruit basket,basket of fruit',
+    words: 'fruit bowl,bowl of fruit,bowl of fruits,fruit,fruit basket,basket of fruit',
     scale: 0.32,
     width: 138,
     colours: ['#4f8fa5'],

@@ -3,13 +3,13 @@ import { darken, lighten } from '../colour.ts'
 import { box, disc, oval } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft, twice } from './brush.ts'
+import { contrast, hard, path, plain, soft, twice } from './brush.ts'
 
 const wood = '#9a683f'
 
 function drawChair(pen: Pen, look: Look): string {
   const c = look.main
-  const seat = look.part('cushion', look.accent)
+  const seat = look.part('cushion', contrast(c, look.accent))
   return (
     pen.solid(hard('-20,-44 -14,-44 -18,0 -23,0') + hard('20,-44 26,-44 32,0 27,0'), darken(c, 0.2)) +
     pen.solid(soft('-26,-52 -31,-98 -22,-104 -19,-96 -18,-52'), c) +
@@ -28,7 +28,7 @@ function drawChair(pen: Pen, look: Look): string {
 
 function drawArmchair(pen: Pen, look: Look): string {
   const c = look.main
-  const cushion = look.part('cushion', look.accent)
+  const cushion = look.part('cushion', contrast(c, look.accent))
   return (
     pen.solid(hard('-44,-8 -36,-8 -40,0 -44,0') + hard('44,-8 36,-8 40,0 44,0'), '#6a4632') +
     pen.solid(soft('-42,-24 -44,-72 -34,-98 0,-103 34,-98 44,-72 42,-24'), c) +
@@ -45,7 +45,7 @@ function drawArmchair(pen: Pen, look: Look): string {
 
 function drawSofa(pen: Pen, look: Look): string {
   const c = look.main
-  const cushion = look.part('cushion', look.accent)
+  const cushion = look.part('cushion', contrast(c, look.accent))
   return (
     pen.solid(hard('-92,-10 -82,-10 -86,0 -92,0') + hard('92,-10 82,-10 86,0 92,0'), '#6a4632') +
     pen.solid(soft('-88,-30 -90,-78 -76,-96 0,-100 76,-96 90,-78 88,-30'), c) +
@@ -112,7 +112,7 @@ function drawClock(pen: Pen, look: Look): string {
   const c = look.main
   const ticks = repeat(12, i => {
     const a = (i * Math.PI) / 6
-    return `M${Math.cos(a) * 30} ${-46 + Math.sin(a) * 30}L${Math.cos(a) * (i % 3 ? 33 : 26)} ${-46 + Math.sin(a) * (i % 3 ? 33 : 26)}`
+    return path`M${Math.cos(a) * 30} ${-46 + Math.sin(a) * 30}L${Math.cos(a) * (i % 3 ? 33 : 26)} ${-46 + Math.sin(a) * (i % 3 ? 33 : 26)}`
   })
   const hour = look.rng.range(0, Math.PI * 2)
   const minute = hour * 12
@@ -123,8 +123,8 @@ function drawClock(pen: Pen, look: Look): string {
     pen.solid(disc(0, -46, 45), c) +
     pen.solid(disc(0, -46, 36), '#fdf8ec') +
     pen.line(ticks, '#3a3440', 2.6) +
-    pen.line(`M0 -46L${Math.sin(hour) * 17} ${-46 - Math.cos(hour) * 17}`, '#3a3440', 4.4) +
-    pen.line(`M0 -46L${Math.sin(minute) * 26} ${-46 - Math.cos(minute) * 26}`, '#3a3440', 3) +
+    pen.line(path`M0 -46L${Math.sin(hour) * 17} ${-46 - Math.cos(hour) * 17}`, '#3a3440', 4.4) +
+    pen.line(path`M0 -46L${Math.sin(minute) * 26} ${-46 - Math.cos(minute) * 26}`, '#3a3440', 3) +
     pen.solid(disc(0, -46, 3.6), look.accent, plain) +
     pen.shade('M-38 -56A40 40 0 0 1 -14 -83A48 48 0 0 0 -38 -56Z', '#ffffff', 0.6)
   )
@@ -135,7 +135,7 @@ function drawWatch(pen: Pen, look: Look): string {
   const strap = look.part('strap', look.rng.pick(['#7a4a32', '#34323e', '#2f4f6f']))
   const ticks = repeat(12, i => {
     const a = (i * Math.PI) / 6
-    return `M${Math.cos(a) * 18} ${-50 + Math.sin(a) * 18}L${Math.cos(a) * 15} ${-50 + Math.sin(a) * 15}`
+    return path`M${Math.cos(a) * 18} ${-50 + Math.sin(a) * 18}L${Math.cos(a) * 15} ${-50 + Math.sin(a) * 15}`
   })
   return (
     pen.solid('M-14 -70L-12 -100Q0 -104 12 -100L14 -70Z', strap) +

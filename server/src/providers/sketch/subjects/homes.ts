@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { box, disc, oval, type Point, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft } from './brush.ts'
+import { hard, path, plain, soft } from './brush.ts'
 
 /** A window with bars, given as left, top, width, height. Lit at night. */
 export function drawWindow(
@@ -12,7 +12,7 @@ export function drawWindow(
   [x, y, w, h]: readonly [number, number, number, number],
 ): string {
   const pane = box([x, y, w, h], w * 0.12)
-  const bars = pen.line(`M${x + w / 2} ${y}v${h}M${x} ${y + h * 0.48}h${w}`, '#fbf4e4', w * 0.09)
+  const bars = pen.line(path`M${x + w / 2} ${y}v${h}M${x} ${y + h * 0.48}h${w}`, '#fbf4e4', w * 0.09)
   const frame = pen.solid(box([x - w * 0.12, y - w * 0.12, w * 1.24, h + w * 0.24], w * 0.14), '#fbf4e4')
   if (look.night) {
     return (
@@ -23,7 +23,7 @@ export function drawWindow(
     frame +
     pen.solid(pane, '#7fb4d0', plain) +
     pen.shade(
-      `M${x} ${y + h * 0.7}L${x + w * 0.7} ${y}H${x + w * 0.25}L${x} ${y + h * 0.28}Z`,
+      path`M${x} ${y + h * 0.7}L${x + w * 0.7} ${y}H${x + w * 0.25}L${x} ${y + h * 0.28}Z`,
       '#ffffff',
       0.4,
     ) +
@@ -61,7 +61,7 @@ function drawHouse(pen: Pen, look: Look): string {
   const door = look.part('door', look.rng.pick(['#3f7f86', '#8a4f34', '#c9913a']))
   const tiles = repeat(
     9,
-    i => `M${-42 + (i % 3) * 24 + Math.floor(i / 3) * 8} ${-60 - Math.floor(i / 3) * 10}q4 4 8 0`,
+    i => path`M${-42 + (i % 3) * 24 + Math.floor(i / 3) * 8} ${-60 - Math.floor(i / 3) * 10}q4 4 8 0`,
   )
   return (
     smoke(pen, [27, -104]) +
@@ -125,7 +125,7 @@ function drawBarn(pen: Pen, look: Look): string {
     pen.line('M58 -54H86M58 -36H86M58 -18H86', '#98a4b0', 1.8) +
     pen.solid(hard('-54,0 -54,-52 -38,-78 0,-96 38,-78 54,-52 54,0'), c) +
     pen.line(
-      repeat(9, i => `M${-43 + i * 10.8} -1V${-58 + Math.abs(4 - i) * 2}`),
+      repeat(9, i => path`M${-43 + i * 10.8} -1V${-58 + Math.abs(4 - i) * 2}`),
       darken(c, 0.16),
       1,
     ) +
@@ -182,7 +182,7 @@ function drawShop(pen: Pen, look: Look): string {
   const awning = look.part('awning', look.accent)
   const flaps = repeat(8, i =>
     pen.solid(
-      `M${-44 + i * 11} -58L${-48 + i * 12} -42Q${-42 + i * 12} -36 ${-36 + i * 12} -42L${-33 + i * 11} -58Z`,
+      path`M${-44 + i * 11} -58L${-48 + i * 12} -42Q${-42 + i * 12} -36 ${-36 + i * 12} -42L${-33 + i * 11} -58Z`,
       i % 2 ? '#fbf5e8' : awning,
     ),
   )
@@ -235,7 +235,7 @@ export const homes: readonly Subject[] = [
   {
     ...ground,
     name: 'barn',
-    words: 'barn,farm,stable,warehouse',
+    words: 'barn,stable,warehouse',
     scale: 2.8,
     width: 150,
     home: 'field',
@@ -265,7 +265,7 @@ export const homes: readonly Subject[] = [
   {
     ...ground,
     name: 'shop',
-    words: 'shop,store,cafe,café,bakery,bookshop,bookstore,coffee shop,restaurant,market,kiosk',
+    words: 'shop,store,cafe,bakery,bookshop,restaurant,kiosk,flower shop,bistro',
     scale: 2.6,
     width: 120,
     home: 'street',

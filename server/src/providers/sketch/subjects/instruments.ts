@@ -3,14 +3,14 @@ import { darken, lighten, mix } from '../colour.ts'
 import { box, disc, oval, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, limb, plain, soft } from './brush.ts'
+import { hard, limb, path, plain, soft } from './brush.ts'
 
 function drawGuitar(pen: Pen, look: Look): string {
   const c = look.main
   const guitar =
     pen.solid(hard('-4,-52 4,-52 3.4,-92 -3.4,-92'), '#5a3826') +
     pen.line(
-      repeat(6, i => `M-3.6 ${-58 - i * 5.6}H3.6`),
+      repeat(6, i => path`M-3.6 ${-58 - i * 5.6}H3.6`),
       '#d9c9a8',
       0.8,
     ) +
@@ -61,7 +61,7 @@ function drawViolin(pen: Pen, look: Look): string {
 
 function drawPiano(pen: Pen, look: Look): string {
   const c = look.main
-  const keys = repeat(17, i => `M${-56 + i * 7} -42V-34`)
+  const keys = repeat(17, i => path`M${-56 + i * 7} -42V-34`)
   const blacks = repeat(17, i => (i % 7 === 2 || i % 7 === 6 ? '' : box([-51.6 + i * 7, -42, 3.4, 5])))
   return (
     pen.line('M-2 -62L26 -92', darken(c, 0.3), 2.4) +
@@ -108,7 +108,7 @@ function drawTrumpet(pen: Pen, look: Look): string {
       3,
       i =>
         pen.solid(box([-20 + i * 13, -70, 8, 56], 3), lighten(c, 0.16)) +
-        pen.line(`M${-16 + i * 13} -70v-8`, darken(c, 0.2), 2.4) +
+        pen.line(path`M${-16 + i * 13} -70v-8`, darken(c, 0.2), 2.4) +
         pen.solid(oval([-16 + i * 13, -79, 5, 2.4]), '#fdf8ec'),
     ) +
     pen.shade(soft('30,-60 50,-70 72,-86 56,-66 40,-57'), '#ffffff', 0.5)

@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { disc, oval, star } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, limb, plain, soft } from './brush.ts'
+import { hard, limb, path, plain, soft } from './brush.ts'
 import { cheeks, eyes } from './face.ts'
 
 function drawMountain(pen: Pen, look: Look): string {
@@ -60,7 +60,7 @@ function drawWaterfall(pen: Pen, look: Look): string {
   const rock = '#7f7a80'
   const strands = repeat(
     6,
-    i => `M${-14 + i * 5.6} -84Q${-16 + i * 6} -50 ${-17 + i * 6.6} ${-12 - (i % 3) * 5}`,
+    i => path`M${-14 + i * 5.6} -84Q${-16 + i * 6} -50 ${-17 + i * 6.6} ${-12 - (i % 3) * 5}`,
   )
   return (
     pen.solid(soft('-58,0 -62,-34 -52,-66 -44,-90 -18,-94 -16,-60 -20,-20 -18,0'), rock) +
@@ -238,7 +238,7 @@ export const land: readonly Subject[] = [
   {
     ...ground,
     name: 'mountain',
-    words: 'mountain peak,peak,summit,matterhorn,everest,mount fuji',
+    words: 'mountain peak,matterhorn,everest,mount everest,mount fuji,mt fuji',
     scale: 5,
     width: 224,
     home: 'mountains',
@@ -268,7 +268,7 @@ export const land: readonly Subject[] = [
   {
     ...ground,
     name: 'rock',
-    words: 'rock,stone,boulder,crystal,meteorite',
+    words: 'rock,stone,boulder,meteorite',
     scale: 0.7,
     width: 148,
     home: 'beach',
@@ -279,7 +279,7 @@ export const land: readonly Subject[] = [
   {
     ...ground,
     name: 'snowman',
-    words: 'snowman,snowmen',
+    words: 'snowman',
     scale: 0.95,
     width: 92,
     home: 'snow',
@@ -290,7 +290,7 @@ export const land: readonly Subject[] = [
   {
     ...ground,
     name: 'campfire',
-    words: 'campfire,bonfire,fire,flame',
+    words: 'campfire,bonfire,camp fire',
     scale: 0.6,
     width: 138,
     home: 'forest',
@@ -310,7 +310,7 @@ export const land: readonly Subject[] = [
   {
     ...sky,
     name: 'moon',
-    words: 'crescent moon,crescent,half moon,sleeping moon',
+    words: 'smiling moon,sleeping moon,man in the moon,happy moon',
     scale: 2,
     width: 110,
     home: 'clouds',
@@ -320,7 +320,7 @@ export const land: readonly Subject[] = [
   {
     ...sky,
     name: 'star',
-    words: 'smiling star,happy star,star,starfish',
+    words: 'smiling star,happy star,starfish,star shape',
     scale: 1,
     width: 104,
     home: 'clouds',
@@ -330,7 +330,7 @@ export const land: readonly Subject[] = [
   {
     habitat: 'space',
     name: 'planet',
-    words: 'ringed planet,saturn,jupiter,planet,mars,venus,neptune,gas giant',
+    words: 'ringed planet,saturn,jupiter,planet,venus,neptune,gas giant',
     scale: 4,
     width: 160,
     home: 'space',

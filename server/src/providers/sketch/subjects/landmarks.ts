@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { box, disc, oval, type Point } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft } from './brush.ts'
+import { hard, path, plain, soft } from './brush.ts'
 import { drawWindow } from './homes.ts'
 
 function drawLighthouse(pen: Pen, look: Look): string {
@@ -18,7 +18,7 @@ function drawLighthouse(pen: Pen, look: Look): string {
   const half = (k: number): number => 16 - k * 1.5
   const bands = repeat(5, k =>
     pen.solid(
-      `M${-half(k)} ${y(k)}L${-half(k + 1)} ${y(k + 1)}H${half(k + 1)}L${half(k)} ${y(k)}Q0 ${y(k) + 4} ${-half(k)} ${y(k)}Z`,
+      path`M${-half(k)} ${y(k)}L${-half(k + 1)} ${y(k + 1)}H${half(k + 1)}L${half(k)} ${y(k)}Q0 ${y(k) + 4} ${-half(k)} ${y(k)}Z`,
       k % 2 === 0 ? c : '#fbf6ea',
     ),
   )
@@ -45,7 +45,7 @@ function drawLighthouse(pen: Pen, look: Look): string {
 
 function battlement([left, top]: Point, width: number): string {
   const step = width / 5
-  return `M${left} ${top + 6}V${top}h${step}v4h${step}v-4h${step}v4h${step}v-4h${step}V${top + 6}Z`
+  return path`M${left} ${top + 6}V${top}h${step}v4h${step}v-4h${step}v4h${step}v-4h${step}V${top + 6}Z`
 }
 
 function drawTurret(pen: Pen, look: Look, [x, top, half]: readonly [number, number, number]): string {
@@ -61,7 +61,7 @@ function drawTurret(pen: Pen, look: Look, [x, top, half]: readonly [number, numb
       darken(roof, 0.6),
       0.25,
     ) +
-    pen.line(`M${x} ${top - half * 2.5}v-8`, '#6a5240', 1.2) +
+    pen.line(path`M${x} ${top - half * 2.5}v-8`, '#6a5240', 1.2) +
     pen.solid(
       hard(`${x},${top - half * 2.5 - 8} ${x + 9},${top - half * 2.5 - 5.4} ${x},${top - half * 2.5 - 3}`),
       look.accent,
@@ -129,7 +129,7 @@ function drawChurch(pen: Pen, look: Look): string {
       : pen.solid(disc(-22, -56, 4.2), '#c9708a', plain)) +
     pen.line('M-22 -60v8M-26 -56h8', '#fbf4e4', 1) +
     repeat(3, i => {
-      const arch = `M${5 + i * 15} -12V-26q4.5 -8 9 0V-12Z`
+      const arch = path`M${5 + i * 15} -12V-26q4.5 -8 9 0V-12Z`
       return look.night
         ? pen.emit(arch, '#ffd777')
         : pen.solid(arch, ['#7fa8d9', '#d98f8f', '#8fc29a'][i] ?? '#7fa8d9', plain)
@@ -149,12 +149,12 @@ function drawWindmill(pen: Pen, look: Look): string {
       `${(ux * along - uy * side).toFixed(2)},${(uy * along + ux * side - 70).toFixed(2)}`
     const rungs = repeat(
       4,
-      k => `M${p(14 + k * 7, 0).replace(',', ' ')}L${p(14 + k * 7, 9).replace(',', ' ')}`,
+      k => path`M${p(14 + k * 7, 0).replace(',', ' ')}L${p(14 + k * 7, 9).replace(',', ' ')}`,
     )
     return (
       pen.solid(hard(`${p(9, 0)} ${p(9, 9)} ${p(42, 9)} ${p(42, 0)}`), '#fbf3e2') +
       pen.line(rungs, '#a98a68', 1) +
-      pen.line(`M0 -70L${p(44, 0).replace(',', ' ')}`, '#7a5238', 2.2)
+      pen.line(path`M0 -70L${p(44, 0).replace(',', ' ')}`, '#7a5238', 2.2)
     )
   })
   return (
@@ -202,16 +202,16 @@ function drawPagoda(pen: Pen, look: Look): string {
   const tier = (y: number, half: number): string =>
     pen.solid(box([-half * 0.62, y - 15, half * 1.24, 15]), wall) +
     pen.line(
-      `M${-half * 0.58} ${y}v-14M${half * 0.58} ${y}v-14M${-half * 0.2} ${y}v-14M${half * 0.2} ${y}v-14`,
+      path`M${-half * 0.58} ${y}v-14M${half * 0.58} ${y}v-14M${-half * 0.2} ${y}v-14M${half * 0.2} ${y}v-14`,
       '#a8453a',
       2.4,
     ) +
     pen.shade(box([half * 0.2, y - 15, half * 0.42, 15]), '#3a2440', 0.16) +
     pen.solid(
-      `M${-half - 4} ${y - 18}Q${-half * 0.6} ${y - 15} ${-half * 0.5} ${y - 28}H${half * 0.5}Q${half * 0.6} ${y - 15} ${half + 4} ${y - 18}Q${half} ${y - 11} ${half - 4} ${y - 12}H${-half + 4}Q${-half} ${y - 11} ${-half - 4} ${y - 18}Z`,
+      path`M${-half - 4} ${y - 18}Q${-half * 0.6} ${y - 15} ${-half * 0.5} ${y - 28}H${half * 0.5}Q${half * 0.6} ${y - 15} ${half + 4} ${y - 18}Q${half} ${y - 11} ${half - 4} ${y - 12}H${-half + 4}Q${-half} ${y - 11} ${-half - 4} ${y - 18}Z`,
       roof,
     ) +
-    pen.line(`M${-half + 2} ${y - 12.6}H${half - 2}`, darken(roof, 0.35), 1.8)
+    pen.line(path`M${-half + 2} ${y - 12.6}H${half - 2}`, darken(roof, 0.35), 1.8)
   return (
     pen.solid(box([-46, -5, 92, 5], 1), '#b9aea2') +
     pen.solid(box([-38, -9, 76, 5], 1), '#cabfb2') +
@@ -255,7 +255,7 @@ function drawBridge(pen: Pen, look: Look): string {
     const x = -84 + i * 12
     const inner = Math.abs(x) < 52
     const k = inner ? Math.abs(x) / 52 : (100 - Math.abs(x)) / 48
-    return `M${x} -30V${-36 - 56 * k * k}`
+    return path`M${x} -30V${-36 - 56 * k * k}`
   })
   return (
     pen.solid(box([-58, -100, 12, 100], 1.6) + box([46, -100, 12, 100], 1.6), c) +
@@ -332,7 +332,7 @@ export const landmarks: readonly Subject[] = [
   {
     ...ground,
     name: 'skyscraper',
-    words: 'skyscraper,office,apartment,high-rise,hotel',
+    words: 'skyscraper,office building,apartment building,high rise,hotel,tower block',
     scale: 6,
     width: 74,
     home: 'city',
@@ -352,7 +352,7 @@ export const landmarks: readonly Subject[] = [
   {
     ...ground,
     name: 'temple',
-    words: 'temple,parthenon,museum,bank,ruin',
+    words: 'temple,parthenon,museum,greek temple',
     scale: 3,
     width: 122,
     home: 'meadow',

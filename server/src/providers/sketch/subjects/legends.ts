@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { disc, oval, poly } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { dark, hard, limb, plain, soft } from './brush.ts'
+import { dark, hard, limb, path, plain, soft } from './brush.ts'
 import { cheeks, eye, eyes } from './face.ts'
 
 function drawDragon(pen: Pen, look: Look): string {
@@ -140,7 +140,7 @@ function drawMermaid(pen: Pen, look: Look): string {
   const hair = look.part('hair', '#d9543f')
   const scales = repeat(
     9,
-    i => `M${-14 + (i % 3) * 9 + Math.floor(i / 3) * 5} ${-34 + Math.floor(i / 3) * 8}q4.5 5 9 0`,
+    i => path`M${-14 + (i % 3) * 9 + Math.floor(i / 3) * 5} ${-34 + Math.floor(i / 3) * 8}q4.5 5 9 0`,
   )
   return (
     pen.solid(soft('-12,-90 -20,-70 -26,-48 -12,-40 12,-42 22,-54 14,-74 12,-92'), hair) +
@@ -187,7 +187,7 @@ export const legends: readonly Subject[] = [
   {
     ...ground,
     name: 'dinosaur',
-    words: 'dinosaur,dino,t-rex,tyrannosaurus,trex,godzilla,stegosaurus,raptor',
+    words: 'dinosaur,dino,t rex,tyrannosaurus,trex,godzilla,stegosaurus,raptor',
     scale: 2.2,
     width: 148,
     home: 'field',

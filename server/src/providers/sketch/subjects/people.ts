@@ -116,8 +116,7 @@ export const people: readonly Subject[] = [
   somebody(
     {
       name: 'person',
-      words:
-        'person,people,human,someone,somebody,traveler,traveller,hiker,explorer,student,teacher,friend,tourist',
+      words: 'person,human,someone,somebody,traveler,traveller,hiker,explorer,student,teacher,friend,tourist',
       scale: 1,
       colours: ['#d9634a', '#3f86b5', '#e0a53c', '#5c9a6a'],
     },
@@ -130,7 +129,7 @@ export const people: readonly Subject[] = [
   somebody(
     {
       name: 'man',
-      words: 'man,men,guy,father,dad,grandfather,grandpa,gentleman,boyfriend,fisherman,sailor,worker',
+      words: 'man,guy,father,dad,grandfather,grandpa,gentleman,boyfriend,fisherman,sailor,worker',
       scale: 1.05,
       colours: ['#3f6fa5', '#5b7f5a', '#a8503f', '#54527a'],
     },
@@ -143,7 +142,7 @@ export const people: readonly Subject[] = [
   somebody(
     {
       name: 'woman',
-      words: 'woman,women,lady,mother,mom,grandmother,grandma,girlfriend,bride',
+      words: 'woman,lady,mother,mom,grandmother,grandma,girlfriend,bride',
       scale: 1,
       colours: ['#d9536f', '#e0a03c', '#3f8f8a', '#8a5fb0'],
     },
@@ -168,7 +167,7 @@ export const people: readonly Subject[] = [
   somebody(
     {
       name: 'boy',
-      words: 'boy,child,kid,son,brother,children,schoolboy,toddler,baby',
+      words: 'boy,child,kid,son,brother,schoolboy,toddler',
       scale: 0.68,
       colours: ['#3f8fd0', '#e0653f', '#5aa85a'],
     },
@@ -208,7 +207,8 @@ export const people: readonly Subject[] = [
   ),
   {
     name: 'portrait',
-    words: 'portrait,bust,headshot,selfie,self-portrait',
+    words:
+      'selfie,self portrait,portrait bust,portrait of a woman,portrait of a man,portrait of a girl,portrait of a boy,portrait of a person,portrait of a lady,portrait of a young woman,portrait of a young man,portrait of an old man,portrait of an old woman,headshot of a woman,headshot of a man',
     habitat: 'ground',
     home: 'studio',
     scale: 1,

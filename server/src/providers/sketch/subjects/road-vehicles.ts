@@ -3,7 +3,7 @@ import { darken, lighten } from '../colour.ts'
 import { box, disc, type Joint, oval } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft } from './brush.ts'
+import { hard, path, plain, soft } from './brush.ts'
 
 const glass = '#a9d6e6'
 
@@ -16,7 +16,7 @@ function wheel(pen: Pen, [x, y, r]: Joint): string {
     pen.line(
       repeat(5, i => {
         const a = (i * Math.PI * 2) / 5
-        return `M${x} ${y}L${x + Math.cos(a) * r * 0.52} ${y + Math.sin(a) * r * 0.52}`
+        return path`M${x} ${y}L${x + Math.cos(a) * r * 0.52} ${y + Math.sin(a) * r * 0.52}`
       }),
       '#98a1ac',
       r * 0.09,
@@ -72,7 +72,7 @@ function drawBus(pen: Pen, look: Look): string {
     pane(pen, look, windows) +
     pane(pen, look, box([60, -82, 30, 28], 5)) +
     pen.shade(
-      repeat(5, i => `M${-76 + i * 27} -62L${-66 + i * 27} -82h6L${-72 + i * 27} -58h-4Z`),
+      repeat(5, i => path`M${-76 + i * 27} -62L${-66 + i * 27} -82h6L${-72 + i * 27} -58h-4Z`),
       '#ffffff',
       0.35,
     ) +
@@ -114,7 +114,7 @@ function drawBicycle(pen: Pen, look: Look): string {
   const rim = (x: number): string => {
     const spokes = repeat(10, i => {
       const a = (i * Math.PI) / 5
-      return `M${x} -32L${x + Math.cos(a) * 29} ${-32 + Math.sin(a) * 29}`
+      return path`M${x} -32L${x + Math.cos(a) * 29} ${-32 + Math.sin(a) * 29}`
     })
     return (
       pen.line(spokes, '#a4acb6', 0.9) +

@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { disc, oval, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { dark, hard, limb, plain, soft, stroke } from './brush.ts'
+import { dark, hard, limb, path, plain, soft, stroke } from './brush.ts'
 import { cheeks, eye, eyes } from './face.ts'
 
 function drawWhale(pen: Pen, look: Look): string {
@@ -209,7 +209,7 @@ function drawCrab(pen: Pen, look: Look): string {
 
 function drawSeahorse(pen: Pen, look: Look): string {
   const c = look.main
-  const ribs = repeat(7, i => `M${-9 + i * 0.6} ${-60 + i * 7}q8 4 ${17 - i * 1.6} 1`)
+  const ribs = repeat(7, i => path`M${-9 + i * 0.6} ${-60 + i * 7}q8 4 ${17 - i * 1.6} 1`)
   return (
     pen.solid(soft('-10,-58 -26,-62 -28,-46 -22,-34 -10,-38'), lighten(c, 0.3)) +
     pen.solid(hard('-8,-92 -12,-104 0,-97 6,-107 10,-96 20,-100 16,-86'), darken(c, 0.15)) +
@@ -241,7 +241,7 @@ export const seaLife: readonly Subject[] = [
   {
     ...atSea,
     name: 'dolphin',
-    words: 'dolphin,porpoise,manatee,seal',
+    words: 'dolphin,porpoise',
     scale: 1.4,
     width: 152,
     colours: ['#6f9fbe', '#7b93ab'],
@@ -250,7 +250,7 @@ export const seaLife: readonly Subject[] = [
   {
     ...under,
     name: 'fish',
-    words: 'fish,goldfish,clownfish,koi,carp,salmon fish,trout,tuna,fishes',
+    words: 'fish,goldfish,clownfish,koi,carp,trout,tuna,koi fish,clown fish',
     scale: 0.4,
     width: 160,
     colours: ['#f58634', '#f2b632', '#3f9fc9'],
@@ -279,7 +279,7 @@ export const seaLife: readonly Subject[] = [
   {
     ...under,
     name: 'octopus',
-    words: 'octopus,squid,octopi,kraken',
+    words: 'octopus,squid,kraken',
     scale: 1,
     width: 136,
     colours: ['#d8609a', '#e0674f', '#8b62c2'],

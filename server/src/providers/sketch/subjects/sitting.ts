@@ -4,7 +4,7 @@ import { blob, disc, oval, type Point } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat } from '../subject.ts'
 import { hard, limb, plain, soft, twice } from './brush.ts'
-import { cheeks, eyes, snout } from './face.ts'
+import { accessories, cheeks, eyes, snout } from './face.ts'
 
 /** What tells the sitting animals apart. `headWidth` is half the head, 20 to 26. */
 export type Coat = {
@@ -223,4 +223,7 @@ function roundPoints(count: number, [x, y]: Point, [outer, inner]: Point): Point
 
 /** One sitting animal in its coat. */
 export const drawSitting = (pen: Pen, coat: Coat, look: Look): string =>
-  drawTail(pen, coat, look.main) + drawBody(pen, coat, look.main) + drawHead(pen, coat, look)
+  drawTail(pen, coat, look.main) +
+  drawBody(pen, coat, look.main) +
+  drawHead(pen, coat, look) +
+  accessories(pen, look, [0, -50, 15, -72])

@@ -3,7 +3,7 @@ import { darken, lighten } from '../colour.ts'
 import { disc, oval, place } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { dark, hard, limb, plain, soft, twice } from './brush.ts'
+import { dark, hard, limb, path, plain, soft, twice } from './brush.ts'
 import { cheeks, eye, eyes } from './face.ts'
 
 function drawFrog(pen: Pen, look: Look): string {
@@ -105,12 +105,12 @@ function drawHedgehog(pen: Pen, look: Look): string {
     const a = Math.PI * (1.16 - i * 0.072 + 0.02)
     const [dx, dy] = [Math.cos(a), -Math.sin(a)]
     const [bx, by] = [-8 + dx * 50, -34 + dy * 46]
-    return `M${bx - dy * 8} ${by + dx * 8}L${bx + dx * 15 - 6} ${by + dy * 15}L${bx + dy * 8} ${by - dx * 8}Z`
+    return path`M${bx - dy * 8} ${by + dx * 8}L${bx + dx * 15 - 6} ${by + dy * 15}L${bx + dy * 8} ${by - dx * 8}Z`
   })
   const rows = repeat(12, i => {
     const x = -44 + (i % 4) * 17 + (i > 7 ? 8 : i > 3 ? -3 : 3)
     const y = -70 + Math.floor(i / 4) * 18
-    return `M${x} ${y + 8}l4 -9l5 8`
+    return path`M${x} ${y + 8}l4 -9l5 8`
   })
   return (
     pen.solid(spikes, darken(c, 0.24)) +
@@ -138,7 +138,7 @@ function drawLadybug(pen: Pen, look: Look): string {
     disc(-12, -36, 7.5) +
     disc(10, -58, 6) +
     disc(12, -28, 6)
-  return (
+  const body =
     pen.line('M-36 -10l-6 10M-10 -8l-2 8M18 -10l5 10M44 -56Q48 -74 58 -80M52 -52Q62 -66 72 -68', dark, 3) +
     pen.solid(disc(44, -34, 24), '#38323e') +
     pen.solid(soft('-62,-14 -60,-48 -36,-80 0,-88 26,-72 36,-42 32,-12 -10,-7'), c) +
@@ -149,7 +149,7 @@ function drawLadybug(pen: Pen, look: Look): string {
     eye(pen, [62.6, -33.6, 3], look.has('sleeping')) +
     pen.line('M48 -24q5 4 9 0', '#f5d9d0', 1.6) +
     pen.shade(soft('-46,-60 -26,-78 0,-82 -20,-72 -38,-52'), '#ffffff', 0.35)
-  )
+  return place(body, [-6, 0])
 }
 
 const garden = { habitat: 'ground', home: 'garden' } as const
@@ -170,7 +170,7 @@ export const smallCreatures: readonly Subject[] = [
     habitat: 'air',
     home: 'garden',
     name: 'butterfly',
-    words: 'butterfly,moth,monarch,butterflies',
+    words: 'butterfly,moth,monarch butterfly',
     scale: 0.22,
     width: 150,
     colours: ['#f0883a', '#5a8fe0', '#c86fc9', '#f2c23e'],

@@ -3,7 +3,7 @@ import { darken, lighten, mix } from '../colour.ts'
 import { blob, disc, type Joint, oval, place, poly, taper } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { dark, hard, limb, plain, soft } from './brush.ts'
+import { dark, hard, limb, path, plain, soft } from './brush.ts'
 import { eye } from './face.ts'
 
 function leg(
@@ -120,7 +120,7 @@ function drawElephant(pen: Pen, look: Look): string {
   const c = look.main
   const far = darken(c, 0.2)
   const foot = (x: number, colour: string): string =>
-    pen.solid(`M${x - 9} -46L${x - 9} -2Q${x} 2 ${x + 9} -2L${x + 9} -46Z`, colour) +
+    pen.solid(path`M${x - 9} -46L${x - 9} -2Q${x} 2 ${x + 9} -2L${x + 9} -46Z`, colour) +
     pen.solid(oval([x - 4, -2.4, 2, 1.4]), '#efe3d3', plain) +
     pen.solid(oval([x + 3, -2, 2, 1.4]), '#efe3d3', plain)
   const body =

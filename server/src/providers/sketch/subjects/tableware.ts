@@ -3,13 +3,13 @@ import { darken, lighten, mix } from '../colour.ts'
 import { box, disc, oval, type Point, star } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { hard, plain, soft } from './brush.ts'
+import { hard, path, plain, soft } from './brush.ts'
 
 /** Steam that rises from x, y. */
 export function drawSteam(pen: Pen, [x, y]: Point, size: number): string {
   const wisps = repeat(3, i => {
     const left = x + (i - 1) * size * 0.9
-    return `M${left} ${y}q${-size * 0.5} ${-size * 0.6} 0 ${-size * 1.2}q${size * 0.5} ${-size * 0.6} 0 ${-size * 1.2}`
+    return path`M${left} ${y}q${-size * 0.5} ${-size * 0.6} 0 ${-size * 1.2}q${size * 0.5} ${-size * 0.6} 0 ${-size * 1.2}`
   })
   return pen.line(wisps, '#ffffff', size * 0.26)
 }

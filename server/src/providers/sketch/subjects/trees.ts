@@ -3,7 +3,7 @@ import { darken, lighten } from '../colour.ts'
 import { disc, type Joint, type Point } from '../geometry.ts'
 import type { Pen } from '../pen.ts'
 import { type Look, repeat, type Subject } from '../subject.ts'
-import { limb, plain, soft } from './brush.ts'
+import { limb, path, plain, soft } from './brush.ts'
 
 const bark = '#7a5238'
 
@@ -15,7 +15,7 @@ function crown(pen: Pen, look: Look, { at, colour }: { at: readonly Joint[]; col
   const ticks = at
     .map(([x, y, r]) => {
       const a = look.rng.range(0, 6.28)
-      return `M${x + Math.cos(a) * r * 0.5} ${y + Math.sin(a) * r * 0.5}q${r * 0.12} ${r * 0.14} ${r * 0.26} 0`
+      return path`M${x + Math.cos(a) * r * 0.5} ${y + Math.sin(a) * r * 0.5}q${r * 0.12} ${r * 0.14} ${r * 0.26} 0`
     })
     .join('')
   return (
@@ -78,9 +78,9 @@ function drawPine(pen: Pen, look: Look): string {
   const c = look.main
   const snow = look.has('snow')
   const tier = (top: number, bottom: number, half: number): string => {
-    const d = `M0 ${top}Q${half * 0.45} ${bottom - 14} ${half} ${bottom - 2}Q${half * 0.7} ${bottom + 3} ${half * 0.5} ${bottom - 1}Q${half * 0.25} ${bottom + 5} 0 ${bottom}Q${-half * 0.25} ${bottom + 5} ${-half * 0.5} ${bottom - 1}Q${-half * 0.7} ${bottom + 3} ${-half} ${bottom - 2}Q${-half * 0.45} ${bottom - 14} 0 ${top}Z`
-    const side = `M0 ${top}Q${half * 0.45} ${bottom - 14} ${half} ${bottom - 2}Q${half * 0.7} ${bottom + 3} ${half * 0.5} ${bottom - 1}Q${half * 0.4} ${bottom - 20} 0 ${top}Z`
-    const cap = `M0 ${top}Q${half * 0.3} ${top + 14} ${half * 0.45} ${bottom - 16}Q${half * 0.2} ${bottom - 21} 0 ${bottom - 15}Q${-half * 0.2} ${bottom - 21} ${-half * 0.45} ${bottom - 16}Q${-half * 0.3} ${top + 14} 0 ${top}Z`
+    const d = path`M0 ${top}Q${half * 0.45} ${bottom - 14} ${half} ${bottom - 2}Q${half * 0.7} ${bottom + 3} ${half * 0.5} ${bottom - 1}Q${half * 0.25} ${bottom + 5} 0 ${bottom}Q${-half * 0.25} ${bottom + 5} ${-half * 0.5} ${bottom - 1}Q${-half * 0.7} ${bottom + 3} ${-half} ${bottom - 2}Q${-half * 0.45} ${bottom - 14} 0 ${top}Z`
+    const side = path`M0 ${top}Q${half * 0.45} ${bottom - 14} ${half} ${bottom - 2}Q${half * 0.7} ${bottom + 3} ${half * 0.5} ${bottom - 1}Q${half * 0.4} ${bottom - 20} 0 ${top}Z`
+    const cap = path`M0 ${top}Q${half * 0.3} ${top + 14} ${half * 0.45} ${bottom - 16}Q${half * 0.2} ${bottom - 21} 0 ${bottom - 15}Q${-half * 0.2} ${bottom - 21} ${-half * 0.45} ${bottom - 16}Q${-half * 0.3} ${top + 14} 0 ${top}Z`
     return (
       pen.solid(d, c) + pen.shade(side, darken(c, 0.6), 0.26) + (snow ? pen.solid(cap, '#f7fafc', plain) : '')
     )
@@ -95,7 +95,7 @@ function drawPine(pen: Pen, look: Look): string {
 
 function drawPalm(pen: Pen, look: Look): string {
   const c = look.main
-  const rings = repeat(9, i => `M${-9 + i * 0.9 + i * i * 0.14} ${-8 - i * 7.6}q5 3 9 -0.6`)
+  const rings = repeat(9, i => path`M${-9 + i * 0.9 + i * i * 0.14} ${-8 - i * 7.6}q5 3 9 -0.6`)
   const frond = (text: string, colour: string): string => pen.solid(soft(text), colour)
   return (
     pen.solid(limb('-5,-6,6.4 -4,-24,5 0,-48,4.2 9,-76,3.6'), '#a97c50') +
@@ -190,7 +190,7 @@ export const trees: readonly Subject[] = [
   {
     ...ground,
     name: 'blossom tree',
-    words: 'blossom tree,cherry tree,cherry blossom,sakura,blossom,bonsai',
+    words: 'blossom tree,cherry tree,cherry blossom tree,sakura tree,bonsai,bonsai tree,blossoming tree',
     scale: 2.4,
     width: 104,
     home: 'garden',
@@ -220,7 +220,7 @@ export const trees: readonly Subject[] = [
   {
     ...ground,
     name: 'cactus',
-    words: 'cactus,cacti,succulent,saguaro',
+    words: 'cactus,succulent,saguaro',
     scale: 1.3,
     width: 86,
     home: 'desert',
