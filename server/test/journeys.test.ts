@@ -101,6 +101,8 @@ describe('the first start', () => {
     timeout: 120_000,
   }, async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'darkroom-journey-'))
+    // As root the database runs as another user, who must pass through here.
+    chmodSync(dataDir, 0o755)
     try {
       const env = {
         ...embedded(dataDir),
