@@ -102,9 +102,3 @@ function chooseTime(brief: Brief, setting: SettingName, rng: Rng): Time {
   const draw = rng.next()
   return draw < 0.62 ? 'day' : draw < 0.84 ? 'sunset' : 'dawn'
 }
-
-/** A number in [0, 1) that belongs to the words alone. */
-export const wordsToNumber = (words: readonly string[]): number => hashText(words.join(' ')) / 4294967296
-
-export const anySetting = (index: number): SettingName =>
-  settingNames[index % settingNames.length] ?? 'meadow'

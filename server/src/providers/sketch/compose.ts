@@ -1,7 +1,7 @@
 // Owns the making of one picture as SVG: reads the prompt, sets the stage, lets place, cast and weather draw.
 
-import { drawCast } from './cast.ts'
-import { chooseMood, chooseSetting } from './choose.ts'
+import { chooseMood, chooseSetting, isAbstract } from './choose.ts'
+import { drawFigures } from './figures.ts'
 import type { DrawJob } from './job.ts'
 import type { Feature } from './lexicon.ts'
 import { createPen } from './pen.ts'
@@ -13,6 +13,7 @@ import { choosePalette, type Stage } from './stage.ts'
 import { chooseStyle, type Style } from './styles.ts'
 import type { SettingName } from './subject.ts'
 import { allSubjects } from './subjects/all.ts'
+import { drawSymbol } from './symbol.ts'
 import { drawWeather } from './weather.ts'
 
 export type Composition = {
@@ -64,6 +65,7 @@ function setStage(
     rng,
     orb: orb && allows(orb.kind) ? orb : null,
     wants: (feature: Feature) => brief.features.has(feature) && allows(feature),
+    says: (...phrases) => phrases.some(phrase => brief.says.has(phrase)),
     allows,
   }
   return { stage, style, horizon }
@@ -75,12 +77,20 @@ export function composePicture(job: DrawJob): Composition {
   const chance = createRng(`${job.prompt.trim()}|${job.seed ?? 'unseeded'}|${job.index}|setting`)
   const setting = chooseSetting(brief, chance)
   const { stage, style, horizon } = setStage(job, brief, setting)
-  const backdrop = allSettings[setting](stage, horizon)
-  const cast = drawCast(stage, backdrop, setting)
-  const air = drawWeather(stage, setting)
-  const parts = job.transparent
-    ? cast.back
-    : backdrop.back + air.back + cast.back + backdrop.front + cast.front + air.front
+  const parts = isAbstract(brief)
+    ? drawSymbol(stage)
+    : drawScene(stage, { setting, horizon, alone: job.transparent })
   const body = `<defs>${stage.pen.defs()}</defs>${parts}`
   return { body, width: stage.width, height: stage.height, style, brief }
+}
+
+function drawScene(
+  stage: Stage,
+  { setting, horizon, alone }: { setting: SettingName; horizon: number; alone: boolean },
+): string {
+  const backdrop = allSettings[setting](stage, horizon)
+  const figures = drawFigures(stage, backdrop, setting)
+  if (alone && stage.brief.wishes.length > 0) return figures
+  const air = drawWeather(stage, setting)
+  return backdrop.back + air.back + figures + backdrop.front + air.front
 }

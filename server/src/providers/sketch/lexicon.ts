@@ -74,7 +74,7 @@ export const settingWords: Words<SettingName> = {
   space:
     'space,outer space,galaxy,nebula,universe,cosmos,orbit,deep space,solar system,milky way,interstellar,cosmic',
   planet:
-    'mars,lunar surface,alien planet,alien world,on the moon,moon surface,alien landscape,distant planet,strange planet,surface of the moon,surface of mars,red planet',
+    'mars,lunar surface,alien planet,alien world,on the moon,from the moon,moon surface,alien landscape,distant planet,strange planet,surface of the moon,surface of mars,red planet',
   underwater:
     'underwater,coral reef,reef,under the sea,under water,ocean floor,sea floor,deep sea,seabed,beneath the wave,bottom of the sea,aquarium,under the ocean',
   room: 'room,living room,bedroom,interior,indoor,indoors,house interior,kitchen,office,by the fireplace,fireplace,cosy room,cozy room,by the window,windowsill,attic,studio apartment',
@@ -88,7 +88,7 @@ export const settingWords: Words<SettingName> = {
   garden:
     'garden,flower garden,backyard,orchard,greenhouse,flower bed,zen garden,japanese garden,botanical garden,rose garden,vineyard',
   field:
-    'field,farm,wheat field,farmland,plain,crop field,corn field,cornfield,lavender field,sunflower field,poppy field,ranch,barnyard,tulip field,countryside road',
+    'field,farm,wheat field,farmland,plain,crop field,corn field,cornfield,lavender field,sunflower field,poppy field,ranch,barnyard,tulip field,countryside road,rice field,field of lavender,field of sunflower,field of poppy,field of tulip,field of wheat,barley field,hay field',
 }
 
 export const timeWords: Words<Time> = {
@@ -369,15 +369,45 @@ export const sceneryWords: Readonly<Record<string, 'sky' | 'water' | 'ground' | 
   studio: 'backdrop',
 }
 
-export const relationWords: Readonly<Record<string, string>> = {
-  on: 'on,riding,rides,sitting on,standing on,perched on,atop,on top of,riding on,sitting on top of,on the back of,driving,sitting in,asleep on,sleeping on,resting on',
-  wears: 'wearing,dressed in,wears,in a wizard',
-  holds: 'holding,holds,carrying,playing',
+/** How one thing stands to another. */
+export type Relation = 'on' | 'wears' | 'holds' | 'under' | 'above' | 'behind' | 'beside'
+
+export const relationWords: Readonly<Record<Relation, string>> = {
+  on: 'on,riding,rides,sitting on,standing on,perched on,atop,on top of,riding on,sitting on top of,on the back of,driving,sitting in,asleep on,crossing,climbing,surfing on,surfing,inside,sleeping on,resting on',
+  wears: 'wearing,dressed in,wears,in a,dressed up in',
+  holds: 'holding,holds,carrying,playing,reading,drinking,eating,with a cup of',
   under: 'under,beneath,below,underneath',
   above: 'above,over,flying over,floating above,floating over,soaring over,hovering over',
   behind: 'in front of,before',
   beside: 'beside,next to,near,by,with,and,at,facing,watching,looking at,chasing,meets,against',
 }
+
+/** What a head or a neck can wear, by the names the composer knows. */
+export const accessoryWords: Readonly<Record<string, string>> = {
+  hat: 'hat,fedora,bowler hat,straw hat,sun hat,bonnet',
+  'top hat': 'top hat,magician hat',
+  'wizard hat': 'wizard hat,witch hat,pointed hat,pointy hat,wizard s hat',
+  'party hat': 'party hat,birthday hat',
+  'santa hat': 'santa hat,christmas hat',
+  'cowboy hat': 'cowboy hat,stetson',
+  'chef hat': 'chef hat,chefs hat,toque',
+  cap: 'cap,baseball cap,beanie,woolly hat,knitted hat,beret,wool hat',
+  crown: 'crown,golden crown,tiara,paper crown',
+  scarf: 'scarf,knitted scarf,wool scarf',
+  glasses: 'glasses,spectacle,eyeglass,round glasses,reading glasses,glass',
+  sunglasses: 'sunglasses,shade,sunglass,cool sunglasses',
+  'bow tie': 'bow tie,bowtie,bow,tie,tuxedo,suit',
+  headphones: 'headphone,headset,earphone',
+  helmet: 'space helmet,astronaut helmet,helmet,spacesuit,space suit,astronaut suit,astronaut costume',
+  'flower crown': 'flower crown,wreath,flower wreath,daisy crown',
+}
+
+/** Subjects whose clothes an animal can put on. */
+export const costumeNames: ReadonlySet<string> = new Set(
+  'astronaut,knight,wizard,witch,pirate,king,queen,chef,doctor,cowboy,superhero,ninja,santa,detective,fairy,princess,farmer'.split(
+    ',',
+  ),
+)
 
 export const ignoredWords: ReadonlySet<string> = new Set(
   'the of in to for from with and or as its his her their it is are be being very really beautiful lovely nice pretty cute charming detailed highly ultra high quality 4k 8k hd masterpiece best art artwork style styled styles image picture scene shot view made create draw generate paint depict depicting showing show featuring inspired stunning gorgeous amazing perfect elegant modern classic simple natural color colour colors colours lighting light composition texture trending artstation at by on through across along around between into over up down out this that these those while under which where who there here some any all each every my your our me you i we us atmosphere atmospheric depth focus lens mm f dof bokeh sharp intricate soft hard new great little long short front back side left right top bottom middle center centre'.split(

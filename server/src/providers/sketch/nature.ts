@@ -1,7 +1,7 @@
 // Owns the natural building blocks of places: ridges, clouds, trees, grass, water. Each returns SVG in units of
 // the picture. Many small things of one colour go into one path, which is what keeps drawing fast.
 import { darken, lighten, mix } from './colour.ts'
-import { box, curve, disc, n, oval, type Point, place, poly, polyline, taper } from './geometry.ts'
+import { curve, disc, n, oval, type Point, place, poly, polyline, taper } from './geometry.ts'
 import type { Pen } from './pen.ts'
 import { createNoise, type Rng } from './random.ts'
 import type { Stage } from './stage.ts'

@@ -1,33 +1,20 @@
 // Owns the reading of a prompt: words in, wishes out. It never fails; what it does not know it lists as unknown,
 // so that the composer can still make something of it. It decides nothing by chance.
-import { darken, lighten, namedColours, saturate } from './colour.ts'
+import { darken, lighten, saturate } from './colour.ts'
 import {
-  countWords,
+  costumeNames,
   type Feature,
   type Framing,
-  featureWords,
-  framingWords,
   ignoredWords,
   type Mood,
-  moodWords,
-  partWords,
-  relationWords,
+  type Relation,
   type Season,
   type StyleName,
-  sceneryWords,
-  seasonWords,
-  settingWords,
-  sizeWords,
-  styleWords,
   type Time,
-  timeWords,
-  traitWords,
   type Weather,
-  weatherWords,
 } from './lexicon.ts'
 import type { SettingName, Subject } from './subject.ts'
-
-export type Relation = 'on' | 'wears' | 'holds' | 'under' | 'above' | 'behind' | 'beside'
+import { getDictionary, type Meaning, readTokens, type Token } from './words.ts'
 
 /** Something the prompt wants to see. */
 export type Wish = {
@@ -58,150 +45,11 @@ export type Brief = {
   /** Colours that belong to nothing in particular. */
   palette: string[]
   unknown: string[]
+  /** Every phrase that was read, singular: for details too small for a list of their own. */
+  says: Set<string>
   /** What the negative prompt or a `without` named: features, parts and any other words. */
   banned: Set<string>
 }
-
-type Meaning =
-  | { kind: 'setting'; value: SettingName }
-  | { kind: 'time'; value: Time }
-  | { kind: 'weather'; value: Weather }
-  | { kind: 'season'; value: Season }
-  | { kind: 'style'; value: StyleName }
-  | { kind: 'feature'; value: Feature }
-  | { kind: 'mood'; value: Mood }
-  | { kind: 'framing'; value: Framing }
-  | { kind: 'trait'; value: string }
-  | { kind: 'relation'; value: Relation }
-  | { kind: 'size'; value: number }
-  | { kind: 'count'; value: number }
-  | { kind: 'colour'; value: string }
-  | { kind: 'part'; value: string }
-  | { kind: 'scenery'; value: 'sky' | 'water' | 'ground' | 'backdrop' }
-  | { kind: 'subject'; value: Subject }
-
-type Dictionary = { meanings: Map<string, Meaning[]>; longest: number }
-
-const irregular: Readonly<Record<string, string>> = {
-  mice: 'mouse',
-  geese: 'goose',
-  wolves: 'wolf',
-  leaves: 'leaf',
-  people: 'person',
-  children: 'child',
-  men: 'man',
-  women: 'woman',
-  feet: 'foot',
-  knives: 'knife',
-  shelves: 'shelf',
-  loaves: 'loaf',
-  oxen: 'ox',
-  cacti: 'cactus',
-  octopi: 'octopus',
-  fishes: 'fish',
-  ladies: 'lady',
-  foxes: 'fox',
-  calves: 'calf',
-  scarves: 'scarf',
-  elves: 'elf',
-}
-
-/** The forms a word may have in the lexicon, likeliest first. */
-function singularsOf(word: string): string[] {
-  const forms = [word]
-  const known = irregular[word]
-  if (known) forms.push(known)
-  if (word.length > 3 && word.endsWith('ies')) forms.push(`${word.slice(0, -3)}y`, word.slice(0, -1))
-  if (word.length > 3 && word.endsWith('es')) forms.push(word.slice(0, -2))
-  if (word.length > 3 && word.endsWith('s') && !word.endsWith('ss')) forms.push(word.slice(0, -1))
-  return forms
-}
-
-function buildDictionary(subjects: readonly Subject[]): Dictionary {
-  const meanings = new Map<string, Meaning[]>()
-  let longest = 1
-  const add = (words: string, meaning: Meaning): void => {
-    for (const phrase of words.split(',')) {
-      const key = phrase.trim()
-      if (key === '') continue
-      longest = Math.max(longest, key.split(' ').length)
-      const list = meanings.get(key)
-      if (list) list.push(meaning)
-      else meanings.set(key, [meaning])
-    }
-  }
-  const addAll = (table: Readonly<Record<string, string | undefined>>, kind: Meaning['kind']): void => {
-    for (const [value, words] of Object.entries(table))
-      add(words ?? '', { kind, value } as unknown as Meaning)
-  }
-  addAll(settingWords, 'setting')
-  addAll(timeWords, 'time')
-  addAll(weatherWords, 'weather')
-  addAll(seasonWords, 'season')
-  addAll(styleWords, 'style')
-  addAll(featureWords, 'feature')
-  addAll(moodWords, 'mood')
-  addAll(framingWords, 'framing')
-  addAll(traitWords, 'trait')
-  addAll(relationWords, 'relation')
-  for (const [word, value] of Object.entries(sizeWords)) add(word, { kind: 'size', value })
-  for (const [word, value] of Object.entries(countWords)) add(word, { kind: 'count', value })
-  for (const [word, value] of Object.entries(namedColours)) add(word, { kind: 'colour', value })
-  for (const [word, value] of Object.entries(partWords)) add(word, { kind: 'part', value })
-  for (const [word, value] of Object.entries(sceneryWords)) add(word, { kind: 'scenery', value })
-  for (const subject of subjects) add(subject.words, { kind: 'subject', value: subject })
-  return { meanings, longest }
-}
-
-const dictionaries = new WeakMap<readonly Subject[], Dictionary>()
-
-function getDictionary(subjects: readonly Subject[]): Dictionary {
-  const known = dictionaries.get(subjects)
-  if (known) return known
-  const built = buildDictionary(subjects)
-  dictionaries.set(subjects, built)
-  return built
-}
-
-type Token = { text: string; meanings: Meaning[]; plural: boolean; comma: boolean }
-
-function findPhrase(words: string[], dictionary: Dictionary): { length: number; token: Token } | null {
-  for (let length = Math.min(dictionary.longest, words.length); length >= 1; length--) {
-    const slice = words.slice(0, length)
-    if (slice.includes(',')) continue
-    const last = slice[length - 1] ?? ''
-    for (const form of singularsOf(last)) {
-      const key = [...slice.slice(0, -1), form].join(' ')
-      const meanings = dictionary.meanings.get(key)
-      if (meanings) return { length, token: { text: key, meanings, plural: form !== last, comma: false } }
-    }
-  }
-  return null
-}
-
-/** Cuts a prompt into the longest phrases the dictionary knows. */
-function readTokens(prompt: string, dictionary: Dictionary): Token[] {
-  const words = prompt
-    .toLowerCase()
-    .normalize('NFKD')
-    .replace(/[\u0300-\u036f'’]/g, '')
-    .replace(/[.,;:!?()[\]{}|/\n"“”—–]+/g, ' , ')
-    .replace(/[^\p{L}\p{N},]+/gu, ' ')
-    .split(' ')
-    .filter(word => word !== '')
-  const tokens: Token[] = []
-  for (let i = 0; i < words.length; ) {
-    const word = words[i] ?? ''
-    const found = word === ',' ? null : findPhrase(words.slice(i, i + dictionary.longest), dictionary)
-    if (found) tokens.push(found.token)
-    else tokens.push({ text: word, meanings: toNumber(word), plural: false, comma: word === ',' })
-    i += found?.length ?? 1
-  }
-  return tokens
-}
-
-const toNumber = (word: string): Meaning[] =>
-  /^[1-9]\d?$/.test(word) ? [{ kind: 'count', value: Number(word) }] : []
 
 type Pending = {
   colours: string[]
@@ -213,7 +61,14 @@ type Pending = {
 
 const nothingPending = (): Pending => ({ colours: [], count: null, traits: [], size: 1, relation: null })
 
-type Reading = { brief: Brief; pending: Pending; tokens: Token[]; banned: boolean; place: number }
+type Reading = {
+  brief: Brief
+  pending: Pending
+  tokens: Token[]
+  banned: boolean
+  place: number
+  lastNoun: number
+}
 
 const has = (token: Token | undefined, kind: Meaning['kind']): boolean =>
   token?.meanings.some(meaning => meaning.kind === kind) ?? false
@@ -223,6 +78,7 @@ function isColourHere(reading: Reading): boolean {
   const { tokens, place } = reading
   const token = tokens[place]
   if (!token || !has(token, 'colour') || token.plural) return false
+  if (has(token, 'weather')) return false
   if (!has(token, 'subject')) return true
   for (let i = place + 1; i < Math.min(tokens.length, place + 4); i++) {
     const next = tokens[i]
@@ -241,17 +97,46 @@ function shadeOf(previous: string | undefined, colour: string): string {
   return colour
 }
 
+/** «cat astronaut» and «astronaut cat» are one: the animal in the other's costume. True when it was used up so. */
+function takeCostume(reading: Reading, subject: Subject): boolean {
+  const last = reading.brief.wishes.at(-1)
+  if (!last || reading.lastNoun !== reading.place - 1) return false
+  if (costumeNames.has(subject.name) && last.subject.head && !costumeNames.has(last.subject.name)) {
+    last.traits.add(`as ${subject.name}`)
+    return true
+  }
+  if (costumeNames.has(last.subject.name) && subject.head && !costumeNames.has(subject.name)) {
+    last.traits.add(`as ${last.subject.name}`)
+    last.subject = subject
+    return true
+  }
+  return false
+}
+
+/** Flowers and trees that only surround the others belong to the place. */
+function isSurrounding({ brief, pending }: Reading, subject: Subject, token: Token): boolean {
+  if (brief.wishes.length === 0 || !token.plural || pending.count !== null) return false
+  return subject.name === 'flower' || subject.name === 'tree'
+}
+
 function addWish(reading: Reading, subject: Subject, token: Token): void {
   const { brief, pending } = reading
   if (reading.banned) {
     brief.banned.add(subject.name)
     return
   }
-  const counted = pending.count !== null && (pending.count > 1 || !token.plural)
-  const known = brief.wishes.findIndex(wish => wish.subject === subject)
-  const repeated = known >= 0 && pending.colours.length === 0 && !counted
-  const count = counted ? Math.max(1, pending.count ?? 1) : token.plural ? 4 : 1
+  if (takeCostume(reading, subject)) return
+  if (isSurrounding(reading, subject, token)) {
+    if (subject.name === 'flower') brief.features.add('flowers')
+    reading.pending = nothingPending()
+    return
+  }
   const last = brief.wishes.at(-1)
+  const counted = pending.count !== null && (pending.count > 1 || !token.plural)
+  const known = brief.wishes.find(wish => wish.subject === subject)
+  const repeated = known !== undefined && pending.colours.length === 0 && !counted
+  const count = counted ? Math.max(1, pending.count ?? 1) : token.plural ? 4 : 1
+  reading.lastNoun = reading.place
   if (!repeated) {
     brief.wishes.push({
       subject,
@@ -265,6 +150,20 @@ function addWish(reading: Reading, subject: Subject, token: Token): void {
     })
   }
   reading.pending = nothingPending()
+}
+
+/** A hat on a head is no subject of its own. */
+function takeAccessory(reading: Reading, token: Token): boolean {
+  const accessory = token.meanings.find(meaning => meaning.kind === 'accessory')
+  const last = reading.brief.wishes.at(-1)
+  const { pending } = reading
+  if (accessory?.kind !== 'accessory' || !last?.subject.head || pending.relation === null) return false
+  if (!['wears', 'beside', 'on'].includes(pending.relation)) return false
+  const colour = pending.colours.at(-1)
+  last.traits.add(accessory.value)
+  if (colour) last.parts.set(accessory.value.endsWith('hat') ? 'hat' : accessory.value, colour)
+  reading.pending = { ...nothingPending(), relation: 'wears' }
+  return true
 }
 
 function flushPending(reading: Reading): void {
@@ -361,7 +260,7 @@ function takeToken(reading: Reading, token: Token): void {
       reading.pending.colours.push(shadeOf(tokens[place - 1]?.text, colour.value))
     return
   }
-  if (takeColouredPart(reading, token)) return
+  if (takeAccessory(reading, token) || takeColouredPart(reading, token)) return
   const subject = token.meanings.find(meaning => meaning.kind === 'subject')
   const placeWord = has(token, 'setting') || has(token, 'feature')
   const meantAsPlace =
@@ -400,11 +299,13 @@ export function readPrompt(
     scenery: new Map(),
     palette: [],
     unknown: [],
+    says: new Set(),
     banned: new Set(),
   }
-  const reading: Reading = { brief, pending: nothingPending(), tokens, banned: false, place: 0 }
+  const reading: Reading = { brief, pending: nothingPending(), tokens, banned: false, place: 0, lastNoun: -9 }
   for (const [place, token] of tokens.entries()) {
     reading.place = place
+    brief.says.add(token.text)
     takeToken(reading, token)
   }
   flushPending(reading)

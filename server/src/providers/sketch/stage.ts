@@ -38,6 +38,8 @@ export type Stage = Mood &
     orb: Orb | null
     /** Wanted by the prompt and not left out by it. */
     wants(feature: Feature): boolean
+    /** True when the prompt uses one of these words or phrases, given singular. */
+    says(...phrases: string[]): boolean
     /** Not left out by the prompt: for things the composer would add by itself. */
     allows(thing: string): boolean
   }

@@ -23,7 +23,11 @@ function marginAt(raster: Raster, [x, y]: readonly [number, number], rough: numb
 export function paintWatercolour(raster: Raster, { paper, seed, border }: Painted): Raster {
   const { data, width, height } = raster
   const k = unitOf(raster)
-  const [warp, bloom, grain] = [getTile(seed & 1023, 9, 3), getTile((seed & 1023) + 7, 5, 4), getTile(77, 64, 2)]
+  const [warp, bloom, grain] = [
+    getTile(seed & 1023, 9, 3),
+    getTile((seed & 1023) + 7, 5, 4),
+    getTile(77, 64, 2),
+  ]
   const out = Buffer.allocUnsafe(data.length)
   const reach = Math.max(1, Math.round(2.6 * k))
   for (let y = 0; y < height; y++) {
@@ -36,7 +40,10 @@ export function paintWatercolour(raster: Raster, { paper, seed, border }: Painte
       const sy = Math.max(0, Math.min(height - 1, Math.round(y + wy * 9 * k)))
       const i = (sy * width + sx) * 4
       const j = (Math.min(height - 1, sy + reach) * width + Math.min(width - 1, sx + reach)) * 4
-      const edge = Math.abs(at(data, i) - at(data, j)) + Math.abs(at(data, i + 1) - at(data, j + 1)) + Math.abs(at(data, i + 2) - at(data, j + 2))
+      const edge =
+        Math.abs(at(data, i) - at(data, j)) +
+        Math.abs(at(data, i + 1) - at(data, j + 1)) +
+        Math.abs(at(data, i + 2) - at(data, j + 2))
       const wet = edge > 36 ? Math.min(0.2, (edge - 36) / 700) : 0
       const fibre = sampleTile(grain, u / 150, v / 150)
       const pool = sampleTile(bloom, u / 900, v / 900)
@@ -77,14 +84,20 @@ function colourAt(raster: Raster, [x, y]: readonly [number, number], rng: Rng): 
   const px = Math.max(0, Math.min(raster.width - 1, Math.round(x)))
   const py = Math.max(0, Math.min(raster.height - 1, Math.round(y)))
   const i = (py * raster.width + px) * 4
-  const light = 1 + rng.range(-0.085, 0.095)
+  const light = 1 + rng.range(-0.055, 0.06)
   const channel = (c: number): string =>
-    Math.max(0, Math.min(255, Math.round(at(raster.data, i + c) * light + rng.range(-5, 5)))).toString(16).padStart(2, '0')
+    Math.max(0, Math.min(255, Math.round(at(raster.data, i + c) * light + rng.range(-4, 4))))
+      .toString(16)
+      .padStart(2, '0')
   return `#${channel(0)}${channel(1)}${channel(2)}`
 }
 
 /** One layer of strokes over a grid; strokes run along edges, elsewhere along slow swirls. */
-function strokeLayer(raster: Raster, rng: Rng, { step, length, width, onlyDetail }: { step: number; length: number; width: number; onlyDetail: boolean }): string {
+function strokeLayer(
+  raster: Raster,
+  rng: Rng,
+  { step, length, width, onlyDetail }: { step: number; length: number; width: number; onlyDetail: boolean },
+): string {
   const k = unitOf(raster)
   const swirl = getTile(31, 3, 2)
   const [wide, high] = [raster.width / k, raster.height / k]
@@ -98,9 +111,22 @@ function strokeLayer(raster: Raster, rng: Rng, { step, length, width, onlyDetail
       const dy = luminanceAt(raster, px, py + reach) - luminanceAt(raster, px, py - reach)
       const force = Math.hypot(dx, dy)
       if (onlyDetail && force < 16) continue
-      const angle = force > 14 ? Math.atan2(dy, dx) + Math.PI / 2 : sampleTile(swirl, x / 1300, y / 1300) * 2.4
+      const angle =
+        force > 14 ? Math.atan2(dy, dx) + Math.PI / 2 : sampleTile(swirl, x / 1300, y / 1300) * 2.4
       const long = force > 30 ? length * 0.62 : length
-      strokes.push(strokePath({ x, y, angle, length: long * rng.range(0.7, 1.25), width: width * rng.range(0.7, 1.2), colour: colourAt(raster, [px, py], rng) }, rng.range(-0.12, 0.12) * long))
+      strokes.push(
+        strokePath(
+          {
+            x,
+            y,
+            angle,
+            length: long * rng.range(0.7, 1.25),
+            width: width * rng.range(0.7, 1.2),
+            colour: colourAt(raster, [px, py], rng),
+          },
+          rng.range(-0.12, 0.12) * long,
+        ),
+      )
     }
   }
   return strokes.join('')
@@ -111,10 +137,15 @@ export function paintOil(raster: Raster, rng: Rng, detail: number): Raster {
   const k = unitOf(raster)
   const fine = detail === 0 ? 13 : detail === 1 ? 9.5 : 8
   const strokes =
-    strokeLayer(raster, rng, { step: 20, length: 66, width: 12, onlyDetail: false }) +
-    strokeLayer(raster, rng, { step: 13, length: 38, width: 6.4, onlyDetail: false }) +
-    strokeLayer(raster, rng, { step: fine, length: 20, width: 3.6, onlyDetail: true })
-  const over = renderSvg(strokes, { width: raster.width, height: raster.height, unitsWide: raster.width / k, unitsHigh: raster.height / k })
+    strokeLayer(raster, rng, { step: 22, length: 78, width: 30, onlyDetail: false }) +
+    strokeLayer(raster, rng, { step: 13, length: 42, width: 15, onlyDetail: false }) +
+    strokeLayer(raster, rng, { step: fine, length: 22, width: 7.5, onlyDetail: true })
+  const over = renderSvg(strokes, {
+    width: raster.width,
+    height: raster.height,
+    unitsWide: raster.width / k,
+    unitsHigh: raster.height / k,
+  })
   const bristle = getTile(55, 48, 2)
   const out = Buffer.allocUnsafe(raster.data.length)
   for (let y = 0; y < raster.height; y++) {

@@ -5,7 +5,10 @@ import type { Raster } from '../render.ts'
 import { unitOf } from './paint.ts'
 
 /** Big square pixels in few colours. `cells` along the short side. */
-export async function makePixels(raster: Raster, { cells, colours }: { cells: number; colours: number }): Promise<Raster> {
+export async function makePixels(
+  raster: Raster,
+  { cells, colours }: { cells: number; colours: number },
+): Promise<Raster> {
   const { width, height } = raster
   const unit = Math.max(1, Math.round(Math.min(width, height) / cells))
   const [w, h] = [Math.max(1, Math.ceil(width / unit)), Math.max(1, Math.ceil(height / unit))]
@@ -46,7 +49,13 @@ function cellColours({ data, width, height }: Raster, cells: Cells, rng: Rng): U
     const light = rng.range(0.9, 1.13)
     for (let c = 0; c < 3; c++) {
       let sum = 0
-      for (const [dx, dy] of [[0, 0], [reach, 0], [-reach, 0], [0, reach], [0, -reach]] as const) {
+      for (const [dx, dy] of [
+        [0, 0],
+        [reach, 0],
+        [-reach, 0],
+        [0, reach],
+        [0, -reach],
+      ] as const) {
         const x = Math.max(0, Math.min(width - 1, Math.round((cells.xs[k] ?? 0) + dx)))
         const y = Math.max(0, Math.min(height - 1, Math.round((cells.ys[k] ?? 0) + dy)))
         sum += data[(y * width + x) * 4 + c] ?? 0
@@ -95,7 +104,10 @@ export function makeMosaic(raster: Raster, rng: Rng, sizeUnits: number): Raster 
 }
 
 /** Light that spills over from bright lines. */
-export async function addBloom(raster: Raster, { radiusUnits, strength }: { radiusUnits: number; strength: number }): Promise<Raster> {
+export async function addBloom(
+  raster: Raster,
+  { radiusUnits, strength }: { radiusUnits: number; strength: number },
+): Promise<Raster> {
   const { data, width, height } = raster
   const shrink = Math.max(1, Math.round(Math.min(width, height) / 256))
   const [w, h] = [Math.max(8, Math.round(width / shrink)), Math.max(8, Math.round(height / shrink))]

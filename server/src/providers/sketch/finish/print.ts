@@ -7,7 +7,10 @@ import { getTile, sampleTile } from './texture.ts'
 const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value)
 
 /** Changes one pixel: reads and writes `rgb`. `u` and `v` are units, `light` is 0 to 255. */
-export type PixelRule = (rgb: [number, number, number], place: { u: number; v: number; light: number }) => void
+export type PixelRule = (
+  rgb: [number, number, number],
+  place: { u: number; v: number; light: number },
+) => void
 
 /** Applies a rule to every pixel, in place. */
 export function mapPixels(raster: Raster, rule: PixelRule): Raster {
@@ -53,7 +56,16 @@ const ramp = (stops: readonly Rgb[], t: number): Rgb => {
 }
 
 /** Maps lightness onto colours, dark to light, with grain and dark corners. */
-export function printTones(raster: Raster, { colours, contrast, grain, corners, keep }: { colours: readonly string[]; contrast: number; grain: number; corners: number; keep?: number }): Raster {
+export function printTones(
+  raster: Raster,
+  {
+    colours,
+    contrast,
+    grain,
+    corners,
+    keep,
+  }: { colours: readonly string[]; contrast: number; grain: number; corners: number; keep?: number },
+): Raster {
   const stops = colours.map(toRgb)
   const table = Array.from({ length: 256 }, (_, i) => {
     const t = i / 255
@@ -87,7 +99,10 @@ export function printHalftone(raster: Raster): Raster {
 }
 
 /** Fewer tones on toned paper, with the wear of old ink. */
-export function printPoster(raster: Raster, { paper, levels, tint, wear }: { paper: string; levels: number; tint: number; wear: number }): Raster {
+export function printPoster(
+  raster: Raster,
+  { paper, levels, tint, wear }: { paper: string; levels: number; tint: number; wear: number },
+): Raster {
   const sheet = toRgb(paper)
   const ink = getTile(23, 40, 3)
   const step = 255 / (levels - 1)

@@ -16,7 +16,8 @@ export function getTile(seed: number, cells: number, octaves: number): Tile {
   const tile = new Float32Array(EDGE * EDGE)
   const noise = createNoise(seed)
   for (let y = 0; y < EDGE; y++) {
-    for (let x = 0; x < EDGE; x++) tile[y * EDGE + x] = wrappedNoise(noise, [x / EDGE, y / EDGE], { cells, octaves })
+    for (let x = 0; x < EDGE; x++)
+      tile[y * EDGE + x] = wrappedNoise(noise, [x / EDGE, y / EDGE], { cells, octaves })
   }
   tiles.set(key, tile)
   return tile

@@ -167,10 +167,21 @@ const drawPlanet: DrawSetting = stage => {
   const rng = stage.rng.fork('planet')
   const { width, height, pen } = stage
   const horizon = height * 0.62
-  const moonlike = stage.brief.features.has('moon') || stage.time === 'night'
+  const moonlike = stage.says(
+    'on the moon',
+    'from the moon',
+    'moon surface',
+    'lunar surface',
+    'surface of the moon',
+    'moon',
+  )
   const ground =
     stage.brief.scenery.get('ground') ??
-    (moonlike ? '#b9b7c6' : rng.pick(['#c7643c', '#a8588a', '#c98a4a', '#5f8f8a']))
+    (stage.says('mars', 'red planet', 'surface of mars')
+      ? '#c4583a'
+      : moonlike
+        ? '#b9b7c6'
+        : rng.pick(['#c7643c', '#a8588a', '#c98a4a', '#5f8f8a']))
   const far = ridgePoints(stage, rng, { y: horizon - 26, rise: 52, waves: 3, jagged: true })
   const mid = ridgePoints(stage, rng, { y: horizon + 12, rise: 22, waves: 2 })
   const earth = moonlike ? '#4f93d8' : rng.pick(['#e0b070', '#7fc4c4', '#c78be0'])

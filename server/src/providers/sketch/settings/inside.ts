@@ -346,7 +346,7 @@ const drawTable: DrawSetting = (stage, _horizon) => {
   const w = Math.min(400, width * 0.4)
   const frame: Frame = [width * (right ? 0.53 : 0.08), height * 0.08, w, Math.min(w * 1.2, height * 0.42)]
   const wood = stage.brief.scenery.get('ground') ?? rng.pick(['#b27a47', '#9b6a44', '#c9965f'])
-  const linen = rng.chance(0.35)
+  const linen = rng.chance(0.35) && !stage.says('wooden', 'wooden table')
   const grain = repeat(5, i => {
     const y = edge + (height - edge) * (0.12 + i * 0.19)
     return pen.line(

@@ -149,11 +149,26 @@ const drawMeadow: DrawSetting = (stage, horizon) => {
   }
 }
 
+const crops: readonly (readonly [string, string])[] = [
+  ['lavender', '#9a7fd1'],
+  ['sunflower', '#f0b52e'],
+  ['poppy', '#d9473c'],
+  ['tulip', '#e2607f'],
+  ['corn', '#a8b048'],
+  ['rice', '#9cc04f'],
+  ['wheat', '#e0b450'],
+]
+
+function cropColour(stage: Stage, rng: Rng): string {
+  const asked = stage.brief.scenery.get('ground')
+  const crop = crops.find(([name]) => [...stage.brief.says].some(phrase => phrase.startsWith(name)))
+  if (asked ?? crop) return asked ?? crop?.[1] ?? '#e0b450'
+  return stage.season === 'winter' ? '#eef3f7' : rng.pick(['#e3b94e', '#d9a93f', '#c9c05a'])
+}
+
 const drawField: DrawSetting = (stage, horizon) => {
   const rng = stage.rng.fork('field')
-  const lavender =
-    stage.brief.scenery.get('ground') ??
-    (stage.season === 'winter' ? '#eef3f7' : rng.pick(['#e3b94e', '#d9a93f', '#c9c05a']))
+  const lavender = cropColour(stage, rng)
   const tall = stage.height - horizon
   const vanish: Point = [stage.width * rng.range(0.35, 0.65), horizon - 8]
   const rows = repeat(19, i => {
@@ -279,7 +294,7 @@ const drawForest: DrawSetting = (stage, horizon) => {
       if (clear) return ''
       const spot = {
         at: [spread * stage.width, y + rng.range(-8, 14)] as Point,
-        height: height * rng.range(0.75, 1.15),
+        height: height * rng.range(0.75, 1.1) * (0.5 + Math.min(0.62, Math.abs(spread - 0.5) * 1.5)),
       }
       return conifers
         ? pine(pen, rng, {
