@@ -24,6 +24,12 @@ export const failpoints = [
   'T9.before',
   'T9.after',
   'reconcile.before',
+  'T10.before',
+  'T10.after',
+  'T11.before',
+  'T11.after',
+  'poll.before',
+  'poll.after',
   'answer.before',
 ] as const
 export type Failpoint = (typeof failpoints)[number]
@@ -56,6 +62,8 @@ export async function fp(name: Failpoint): Promise<void> {
   seen.set(name, count)
   const action = actions.find(each => each.name === name && (each.nth === 0 || each.nth === count))
   if (!action) return
+  // Written at once, so that a test can tell that its point was reached, even by a process about to die.
+  process.stdout.write(`failpoint ${name} fired\n`)
   if (action.act === 'kill') process.kill(process.pid, 'SIGKILL')
   if (action.act === 'throw') throw new FailpointError(`failpoint ${name}`)
   await new Promise(resolve => setTimeout(resolve, action.hangMs))

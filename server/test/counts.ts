@@ -43,3 +43,10 @@ export const raceCounts = {
   // G-19: windows used up at full speed.
   rateRounds: countOf(20, 3),
 } as const
+
+/** Repetitions of crashes, faults and mutants. */
+export const crashCounts = {
+  // G-1: rounds over every failpoint, action and kind of call; one pass visits each of them, never fewer.
+  failpointRounds: countOf(5),
+  failpointTimeoutMs: isProof ? 7_200_000 : 400_000,
+} as const

@@ -52,10 +52,17 @@ export type Rig = {
   close(): Promise<void>
 }
 
-export async function createRig(
-  options: { latencyMs?: number; pictureSizeBytes?: number } = {},
-): Promise<Rig> {
-  const database = await createTestDatabase()
+export type RigOptions = {
+  latencyMs?: number
+  pictureSizeBytes?: number
+  /** Another build of the service than dist-test's. */
+  program?: string
+  /** Another database than a fresh one of the run's server; the rig drops it. */
+  database?: TestDatabase
+}
+
+export async function createRig(options: RigOptions = {}): Promise<Rig> {
+  const database = options.database ?? (await createTestDatabase())
   const emulation = {
     latencyMs: options.latencyMs ?? 20,
     ...(options.pictureSizeBytes ? { pictureSizeBytes: options.pictureSizeBytes } : {}),
@@ -89,7 +96,7 @@ export async function createRig(
     google,
     dataDir,
     async startNode(env = {}, role = 'all') {
-      const node = await startProcess({ ...baseEnv, ...env }, role)
+      const node = await startProcess({ ...baseEnv, ...env }, role, options.program ?? program)
       nodes.add(node)
       node.exited.then(() => nodes.delete(node))
       return node
@@ -116,8 +123,8 @@ export async function createRig(
   }
 }
 
-function startProcess(env: Record<string, string>, role: string): Promise<Node> {
-  const child: ChildProcess = spawn(process.execPath, ['--enable-source-maps', program, role], {
+function startProcess(env: Record<string, string>, role: string, file: string): Promise<Node> {
+  const child: ChildProcess = spawn(process.execPath, ['--enable-source-maps', file, role], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -6,7 +6,7 @@ import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
 import { fp } from '../failpoints.ts'
 import { newId } from '../ids.ts'
-import type { Catalog, Offer } from '../models/catalog.ts'
+import type { Catalog, Offer, Route } from '../models/catalog.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Provider } from '../providers/provider.ts'
 import { createKeyOf, partsOf } from './dispatch.ts'
@@ -101,17 +101,39 @@ function refuseWhenFull(needs: CreateNeeds): void {
   }
 }
 
-/** T1, with T2 when this process has room and nobody waits in the queue. Null when the key was used before. */
+/**
+ * T1, with T2 when this process has room and nobody waits in the queue. Null when the key was used before. The
+ * place among the workers or in the queue is taken before the database is asked: a burst of orders that all saw
+ * the same free place would run or wait in any number.
+ */
 async function insert(
   needs: CreateNeeds,
   input: GenerationInput,
   order: { id: string; offer: Offer },
 ): Promise<{ generation: Generation; available: number } | null> {
-  const { id, offer } = order
   const route = needs.catalog
-    .routes(offer.modelId, offer.options)
+    .routes(order.offer.modelId, order.offer.options)
     .find(each => needs.providers.has(each.provider))
-  const claim = route !== undefined && needs.runner.hasRoom() && needs.queue.isEmpty()
+  const leave = route && needs.queue.isEmpty() ? needs.runner.reserve() : null
+  if (!leave) needs.queue.noteQueued()
+  let isTaken = false
+  try {
+    const taken = await hold(needs, input, { ...order, route: leave && route ? route : null })
+    isTaken = taken !== null
+    return taken
+  } finally {
+    leave?.()
+    if (!leave && !isTaken) needs.queue.noteLeft(1)
+  }
+}
+
+async function hold(
+  needs: CreateNeeds,
+  input: GenerationInput,
+  order: { id: string; offer: Offer; route: Route | null },
+): Promise<{ generation: Generation; available: number } | null> {
+  const { id, offer, route } = order
+  const claim = route !== null
   const generation = newGeneration(input, order)
   const slots = [...input.slots].sort((a, b) => (a.scope < b.scope ? -1 : 1))
   if (__FAILPOINTS__) await fp('T1.before')
@@ -143,35 +165,68 @@ async function insert(
     needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
   ]
   const row = await callCreate(needs, id, values)
-  if (__FAILPOINTS__) await fp('T1.after')
-  if (!row?.created) return null
+  if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
+  if (row?.found_id !== id) return null
   const times = { createdAt: row.created_at, deadline: row.deadline }
   const created: Generation = claim
     ? { ...generation, ...times, state: 'dispatching', epoch: 1, attempts: 1, leaseOwner: needs.processName }
     : { ...generation, ...times }
   needs.events.generationCreated(created)
-  if (claim) needs.runner.start({ generation: created, route, n: 1 })
-  else needs.queue.noteQueued()
+  // While the acknowledgement was lost the lease may have run out: then the row is another worker's.
+  const isOurs = row.created || (await isFirstClaim(needs, id))
+  if (claim && isOurs) needs.runner.start({ generation: created, route, n: 1 })
   return { generation: created, available: row.available ?? 0 }
 }
 
-/** After a lost acknowledgement the row itself tells whether T1 was committed; a rollback is never assumed. */
+/**
+ * After a lost acknowledgement neither a commit nor a rollback is assumed: the same call under the same id waits
+ * at the unique index for the lost one, which may still be running, and then either does the work or finds it done.
+ * Throws with the generation's id when the outcome stays unknown, so that nobody sends the order again.
+ */
 async function callCreate(needs: CreateNeeds, id: string, values: unknown[]): Promise<CreateRow | null> {
   try {
     return await findRow<CreateRow>(needs.db, sql.create, values)
   } catch (error) {
     if (!isAmbiguous(error)) throw error
-    const row = await persist(() => findRow<GenerationRow>(needs.db, sql.findAny, [id]))
+  }
+  try {
+    return await persist(() => repeatCreate(needs, id, values))
+  } catch (error) {
+    if (sqlStateOf(error)?.startsWith('DR')) throw error
+    return await namingGeneration(id, () => Promise.reject(error))
+  }
+}
+
+async function repeatCreate(needs: CreateNeeds, id: string, values: unknown[]): Promise<CreateRow | null> {
+  try {
+    return await findRow<CreateRow>(needs.db, sql.create, values)
+  } catch (error) {
+    if (sqlStateOf(error) !== uniqueViolation) throw error
+    const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])
     if (!row) throw error
     const { fingerprint, created_at, deadline } = row
-    return {
-      created: true,
-      found_id: id,
-      found_fingerprint: fingerprint,
-      available: null,
-      created_at,
-      deadline,
+    const found = { found_id: id, found_fingerprint: fingerprint, created_at, deadline }
+    return { created: false, available: null, ...found }
+  }
+}
+
+/** The id is taken: by the lost call, since nobody else knows it. */
+const uniqueViolation = '23505'
+
+async function isFirstClaim(needs: CreateNeeds, id: string): Promise<boolean> {
+  const row = await namingGeneration(id, () => findRow<GenerationRow>(needs.db, sql.findAny, [id]))
+  return row?.state === 'dispatching' && row.epoch === 1
+}
+
+/** Whatever fails once a hold may exist names the generation: callers' libraries then do not repeat the order. */
+export async function namingGeneration<Result>(id: string, run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof AppError)) {
+      throw new AppError('internal', undefined, { generationId: id, cause: error })
     }
+    throw new AppError(error.code, error.message, { generationId: id, ...error.options, cause: error })
   }
 }
 

@@ -25,6 +25,8 @@ export type Delivery = {
   warnings: string[]
   parts: PartOutcome[]
   lossUsdMicro: number
+  /** What the images cost the operator, micro-USD: lost when none of them can be kept. */
+  boughtUsdMicro: number
 }
 
 export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<void> {
@@ -42,8 +44,8 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
   if (!row?.done) return giveUp(needs, generation, n, 'T5')
-  const images = await collectImages(needs, { generation, n }, expected)
-  await storeAndSettle(needs, { ...delivery, images })
+  const collect = () => collectImages(needs, { generation, n }, expected)
+  await storeAndSettle(needs, { ...delivery, collect })
 }
 
 /** The manifest, then T6; storage that fails here costs the customer nothing. Also the reconciler's last step. */
@@ -52,13 +54,15 @@ export async function storeAndSettle(
   work: {
     generation: Generation
     n: number
-    images: StoredImage[]
+    collect(): Promise<StoredImage[]>
     warnings: string[]
     lossUsdMicro: number
+    boughtUsdMicro: number
   },
 ): Promise<void> {
-  const { generation, n, images } = work
+  const { generation, n } = work
   try {
+    const images = await work.collect()
     if (images.length === 0) throw new ImageRejected('no output could be fetched')
     if (__FAILPOINTS__) await fp('manifest.before')
     const manifestSha256 = await writeManifest(needs.storage, {
@@ -67,7 +71,7 @@ export async function storeAndSettle(
       images,
     })
     if (__FAILPOINTS__) await fp('manifest.after')
-    const done = await settleSucceeded(needs, generation, { ...work, manifestSha256 })
+    const done = await settleSucceeded(needs, generation, { ...work, images, manifestSha256 })
     if (!done) await giveUp(needs, generation, n, 'T6')
   } catch (error) {
     if (!(error instanceof StorageError) && !(error instanceof ImageRejected)) throw error
@@ -78,7 +82,7 @@ export async function storeAndSettle(
       attemptState: 'failed',
       failure: null,
       message: error.message,
-      lossUsdMicro: work.lossUsdMicro,
+      lossUsdMicro: work.lossUsdMicro + work.boughtUsdMicro,
       epoch: generation.epoch,
     })
     if (!released) await giveUp(needs, generation, n, 'T7')

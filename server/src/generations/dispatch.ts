@@ -1,5 +1,6 @@
 // One attempt at an upstream: opens the call context, submits every part of the order and adds their outcomes up.
 // No transaction is open while this runs; the attempt's intent has been committed before.
+import { fp } from '../failpoints.ts'
 import type { Catalog, Route } from '../models/catalog.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type {
@@ -106,11 +107,13 @@ export function openContext(
     attemptId,
     createKey: createKeyOf(generation.id, part),
     headers: needs.attemptHeaders(attemptId),
-    receiveImage: bytes => {
+    async receiveImage(bytes) {
       const key = generationObjectKey(generation.id, n, part * 100 + received++)
       const pieces = needs.fresh.collect(generation.id, key)
       const source = pieces ? noting(bytes, pieces.add) : bytes
-      return receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, source)
+      const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, source)
+      if (__FAILPOINTS__) await fp('receive.after')
+      return image
     },
     ...(partials && generation.options.partialImages > 0
       ? { onPartialImage: (bytes: Buffer, index: number) => partials.publish(generation.id, bytes, index) }

@@ -1,5 +1,12 @@
 // An order with its wait: what a synchronous endpoint of any dialect needs. The waiter may leave at any time.
-import { type Accepted, type CreateNeeds, createGeneration, type GenerationInput } from './create.ts'
+import { fp } from '../failpoints.ts'
+import {
+  type Accepted,
+  type CreateNeeds,
+  createGeneration,
+  type GenerationInput,
+  namingGeneration,
+} from './create.ts'
 import { type Generation, isTerminal } from './generation.ts'
 import { waitForOutcome } from './wait.ts'
 
@@ -35,7 +42,12 @@ export async function orderGeneration(
   }
   const leftMs = Math.max(0, generation.deadline.getTime() - needs.now().getTime()) + graceMs
   const timeoutMs = Math.min(wait.waitMs ?? leftMs, leftMs)
-  const outcome = await waitForOutcome(needs.db, accepted, { timeoutMs, signal: wait.signal })
+  const limits = { timeoutMs, signal: wait.signal }
+  const outcome = await namingGeneration(generation.id, async () => {
+    const ended = await waitForOutcome(needs.db, accepted, limits)
+    if (__FAILPOINTS__) await fp('answer.before')
+    return ended
+  })
   if (outcome) return { kind: 'ended', ...outcome, replayed }
   if (wait.signal.aborted) return { kind: 'gone' }
   return wait.waitMs === null ? { kind: 'overdue', generation } : { kind: 'open', generation, replayed }

@@ -1,5 +1,6 @@
 // One poll of an upstream task under a fresh claim. A read that fails is tried again later; only the upstream's
 // own word, or the deadline, ends the generation.
+import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
 import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import { deliver, giveUp } from './deliver.ts'
@@ -28,7 +29,9 @@ export async function pollGeneration(needs: RunNeeds, generation: Generation): P
     signal,
     timeoutMs: pollTimeoutMs,
   })
+  if (__FAILPOINTS__) await fp('poll.before')
   const outcome = await provider.poll(attempt.upstream_task as UpstreamTask, context)
+  if (__FAILPOINTS__) await fp('poll.after')
   await act(needs, { generation, attempt }, outcome)
 }
 
@@ -43,7 +46,8 @@ async function act(
   if (outcome.kind === 'succeeded') {
     const { images, usage, warnings } = outcome
     const parts = [{ part, outcome }]
-    return deliver(needs, { generation, n, images, usage, warnings, parts, lossUsdMicro: 0 })
+    const boughtUsdMicro = usage.costUsdMicro ?? attempt.expected_cost_usd_micro
+    return deliver(needs, { generation, n, images, usage, warnings, parts, lossUsdMicro: 0, boughtUsdMicro })
   }
   const rule = failureRules[outcome.failure]
   if (rule.action === 'retry') {

@@ -7,8 +7,10 @@ import { findRow, sql } from './sql.ts'
 export type QueueSample = {
   isFull(): boolean
   isEmpty(): boolean
-  /** Counts an order queued here since the last sample. */
+  /** Counts an order that goes into the queue here since the last sample. */
   noteQueued(): void
+  /** Counts orders that left it, or did not come after all. */
+  noteLeft(count: number): void
   retryAfterSeconds(): number
   depth(): number
   /** Age of the oldest waiting generation at the last sample, seconds. */
@@ -27,6 +29,9 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
     isEmpty: () => depth === 0,
     noteQueued: () => {
       depth += 1
+    },
+    noteLeft: count => {
+      depth = Math.max(0, depth - count)
     },
     retryAfterSeconds: () => shedRetrySeconds,
     depth: () => depth,

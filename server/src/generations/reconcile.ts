@@ -4,12 +4,23 @@
 import { fp } from '../failpoints.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
 import { findManifest, verifyManifest } from '../storage/manifest.ts'
+import { StorageError } from '../storage/storage.ts'
 import { collectImages, type DeliverNeeds, type ExpectedImage, storeAndSettle } from './deliver.ts'
 import { settleReleased, settleSucceeded } from './finish.ts'
-import type { Generation, StoredImage } from './generation.ts'
+import { backoffMs, type Generation, type StoredImage } from './generation.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 
-export type ReconcileNeeds = DeliverNeeds & { leaseMs: number; wakeAfter(delayMs: number): void }
+export type ReconcileNeeds = DeliverNeeds & {
+  leaseMs: number
+  random: () => number
+  /** Wakes the runner, after a requeue or for a poll. */
+  wakeAfter(delayMs: number): void
+  /** This process goes on with the generation under a new epoch, whose lease it keeps renewing. */
+  claimMoved(generationId: string, epoch: number): void
+}
+
+/** Before a task is polled on whose last read told nothing: an upstream that lost it is not hammered. */
+const pollAgainMs = 2_000
 
 /** T11 found its row in `dispatching` again: the caller must send the same create under the same key. */
 export type SendAgain = { generation: Generation; provider: string; upstreamModel: string }
@@ -19,12 +30,11 @@ export async function reconcile(needs: ReconcileNeeds, generation: Generation): 
   if (__FAILPOINTS__) await fp('reconcile.before')
   const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const last = attempts.filter(attempt => attempt.n === generation.attempts)
-  const lossUsdMicro = last
-    .filter(
-      attempt => attempt.state === 'unknown' || attempt.state === 'intent' || attempt.state === 'accepted',
-    )
-    .reduce((sum, attempt) => sum + attempt.expected_cost_usd_micro, 0)
-  if (await settleFromStorage(needs, generation, lossUsdMicro)) return null
+  const unknownUsdMicro = costOf(last, ['unknown', 'intent', 'accepted'])
+  // Bytes were bought and lost when the attempt is done but nothing readable is in storage.
+  const boughtUsdMicro = costOf(last, ['done'])
+  const fromStorage = await settleFromStorage(needs, generation, { unknownUsdMicro, boughtUsdMicro })
+  if (fromStorage === 'settled') return null
   const attempt = last[0]
   if (attempt && (await pollOn(needs, generation, attempt))) return null
   const again = attempt ? await sendAgain(needs, generation, attempt) : null
@@ -32,41 +42,74 @@ export async function reconcile(needs: ReconcileNeeds, generation: Generation): 
   await settleReleased(needs, generation, {
     from: ['reconciling'],
     state: 'failed',
-    reason: 'unknown_outcome',
+    reason: fromStorage === 'unreachable' ? 'storage_failed' : 'unknown_outcome',
     attemptState: 'unknown',
     failure: 'unknown_outcome',
     message: null,
-    // Bytes were bought and lost when the attempt is done but nothing readable is in storage.
-    lossUsdMicro: lossUsdMicro || last.reduce((sum, each) => sum + each.expected_cost_usd_micro, 0),
+    lossUsdMicro: unknownUsdMicro + boughtUsdMicro,
     epoch: generation.epoch,
   })
   return null
 }
 
-/** T12. */
+function costOf(attempts: AttemptRow[], states: AttemptRow['state'][]): number {
+  const counted = attempts.filter(attempt => states.includes(attempt.state))
+  return counted.reduce((sum, attempt) => sum + attempt.expected_cost_usd_micro, 0)
+}
+
+function isInTime(needs: ReconcileNeeds, generation: Generation): boolean {
+  return generation.deadline.getTime() > needs.now().getTime()
+}
+
+type Costs = { unknownUsdMicro: number; boughtUsdMicro: number }
+
+/** T12. Storage that does not answer is asked again, by whoever claims the row next, until the deadline. */
 async function settleFromStorage(
   needs: ReconcileNeeds,
   generation: Generation,
-  lossUsdMicro: number,
-): Promise<boolean> {
+  costs: Costs,
+): Promise<'settled' | 'nothing' | 'unreachable'> {
+  try {
+    return (await findStored(needs, generation, costs)) ? 'settled' : 'nothing'
+  } catch (error) {
+    if (!(error instanceof StorageError) || isInTime(needs, generation)) throw error
+    return 'unreachable'
+  }
+}
+
+async function findStored(needs: ReconcileNeeds, generation: Generation, costs: Costs): Promise<boolean> {
   const found = await findManifest(needs.storage, generation.id)
   if (found?.kind === 'found') {
     const verified = await verifyManifest(needs.storage, found.manifest, { hashes: true })
     if (verified.ok) {
       const { images } = found.manifest
+      // A complete result leaves nothing unknown, even when the record that it came was lost.
+      const lossUsdMicro = images.length < generation.count ? costs.unknownUsdMicro : 0
       const success = { images, manifestSha256: found.sha256, warnings: generation.warnings, lossUsdMicro }
       await settleSucceeded(needs, generation, success)
       return true
     }
   }
-  const expected = generation.images as ExpectedImage[]
+  // Past the deadline only what is stored counts: a download could outlast every lease.
+  const expected = (generation.images as ExpectedImage[]).filter(
+    image => 'key' in image || isInTime(needs, generation),
+  )
   if (expected.length === 0) return false
   const n = generation.attempts
   const stored = await collectImages(needs, { generation, n }, expected)
   const checks = await Promise.all(stored.map(image => isReadable(needs, generation, image)))
   const images = stored.filter((_, index) => checks[index]).map((image, index) => ({ ...image, index }))
   if (images.length === 0) return false
-  await storeAndSettle(needs, { generation, n, images, warnings: generation.warnings, lossUsdMicro })
+  const { warnings } = generation
+  const collect = async () => images
+  await storeAndSettle(needs, {
+    generation,
+    n,
+    collect,
+    warnings,
+    lossUsdMicro: costs.unknownUsdMicro,
+    boughtUsdMicro: costs.boughtUsdMicro,
+  })
   return true
 }
 
@@ -87,11 +130,12 @@ async function isReadable(
 /** T10. */
 async function pollOn(needs: ReconcileNeeds, generation: Generation, attempt: AttemptRow): Promise<boolean> {
   const task = attempt.upstream_task as UpstreamTask | null
-  const inTime = generation.deadline.getTime() > needs.now().getTime()
-  if (!task || !inTime || !needs.providers.get(attempt.provider)?.poll) return false
-  const values = [generation.id, generation.epoch, attempt.n, attempt.part, null, 0]
+  if (!task || !isInTime(needs, generation) || !needs.providers.get(attempt.provider)?.poll) return false
+  const values = [generation.id, generation.epoch, attempt.n, attempt.part, null, pollAgainMs]
+  if (__FAILPOINTS__) await fp('T10.before')
   const row = await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)
-  needs.wakeAfter(0)
+  if (__FAILPOINTS__) await fp('T10.after')
+  needs.wakeAfter(pollAgainMs)
   return row?.done ?? true
 }
 
@@ -102,9 +146,18 @@ async function sendAgain(
   attempt: AttemptRow,
 ): Promise<SendAgain | null> {
   if (!attempt.upstream_key || !needs.providers.get(attempt.provider)?.idempotentCreates) return null
+  // An upstream that keeps losing its answers is asked ever more slowly.
+  await pause(backoffMs(generation.attempts, needs.random()))
+  if (__FAILPOINTS__) await fp('T11.before')
   const values = [generation.id, generation.epoch, needs.processName, needs.leaseMs]
   const row = await findRow<{ epoch: number | null }>(needs.db, sql.redispatch, values)
+  if (__FAILPOINTS__) await fp('T11.after')
   if (!row?.epoch) return null
+  needs.claimMoved(generation.id, row.epoch)
   const again = { ...generation, state: 'dispatching' as const, epoch: row.epoch }
   return { generation: again, provider: attempt.provider, upstreamModel: attempt.upstream_model }
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, durationMs))
 }

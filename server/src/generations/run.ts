@@ -3,20 +3,17 @@
 import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
 import { StorageError } from '../storage/storage.ts'
-import { attemptStateOf, type DeliverNeeds, deliver, giveUp } from './deliver.ts'
+import { attemptStateOf, deliver, giveUp } from './deliver.ts'
 import { combineParts, createKeyOf, type PartOutcome, partsOf, submitParts } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
 import { backoffMs, failureRules, type Generation, type Reason } from './generation.ts'
-import { reconcile, type SendAgain } from './reconcile.ts'
+import { persist } from './persist.ts'
+import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 
-export type RunNeeds = DeliverNeeds & {
-  leaseMs: number
-  random: () => number
+export type RunNeeds = ReconcileNeeds & {
   retryBudget: RetryBudget
-  /** Wakes the runner after a requeue. */
-  wakeAfter(delayMs: number): void
 }
 
 /** An attempt whose intent is committed. */
@@ -124,7 +121,7 @@ async function submitOrFail(needs: RunNeeds, started: Started): Promise<PartOutc
 }
 
 async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Promise<void> {
-  const { generation, n } = started
+  const { generation, route, n } = started
   const combined = combineParts(parts)
   if (combined.kind === 'delivered') {
     const { images, usage, warnings } = combined
@@ -136,6 +133,7 @@ async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Pro
       warnings,
       parts,
       lossUsdMicro: lossOf(needs, started, parts),
+      boughtUsdMicro: usage.costUsdMicro ?? needs.catalog.expectedCostUsdMicro(route, generation.options),
     })
   }
   if (combined.kind === 'pending') {
@@ -144,7 +142,8 @@ async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Pro
     if (__FAILPOINTS__) await fp('T4.before')
     const { task, pollAfterMs } = combined.outcome
     const values = [generation.id, generation.epoch, n, combined.part, JSON.stringify(task), pollAfterMs]
-    const row = await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)
+    // The handle is the only way to what was bought: it is not lost to a database that is away for a moment.
+    const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))
     if (__FAILPOINTS__) await fp('T4.after')
     if (!row?.done) return giveUp(needs, generation, n, 'T4')
     return needs.wakeAfter(pollAfterMs)
@@ -181,7 +180,7 @@ async function retry(
   if (generation.deadline.getTime() - needs.now().getTime() < delayMs + minTimeLeftMs) return false
   if (__FAILPOINTS__) await fp('T3.before')
   const values = [generation.id, generation.epoch, n, failure.failure, failure.message, delayMs]
-  const row = await findRow<{ done: boolean }>(needs.db, sql.requeue, values)
+  const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.requeue, values))
   if (__FAILPOINTS__) await fp('T3.after')
   if (row?.done) needs.wakeAfter(delayMs)
   else await giveUp(needs, generation, n, 'T3')
@@ -233,6 +232,7 @@ export async function reconcileUnknown(
   const row = await findRow<{ epoch: number | null }>(needs.db, sql.beginReconciling, values)
   if (__FAILPOINTS__) await fp('T9.after')
   if (!row?.epoch) return giveUp(needs, generation, generation.attempts, 'T9')
+  needs.claimMoved(generation.id, row.epoch)
   needs.events.generationReconciling(generation, message)
   await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch })
 }

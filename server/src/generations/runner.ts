@@ -14,6 +14,8 @@ export type Runner = {
   /** Claims polls that are due and leases that ran out. */
   sweep(): Promise<void>
   hasRoom(): boolean
+  /** Keeps a place for work that is about to start; call the answer when it has, or will not. Null = no room. */
+  reserve(): (() => void) | null
   runs(generationId: string): boolean
   running(): number
   draining(): boolean
@@ -27,29 +29,57 @@ export type Runner = {
 const claimBatch = 32
 const firstAccount = '00000000-0000-0000-0000-000000000000'
 
-export function createRunner(needs: Omit<RunNeeds, 'wakeAfter'>, options: { concurrency: number }): Runner {
+export function createRunner(
+  needs: Omit<RunNeeds, 'wakeAfter' | 'claimMoved'>,
+  options: { concurrency: number; onClaimed(count: number): void },
+): Runner {
   const held = new Map<string, { epoch: number; done: Promise<void> }>()
   const timers = new Set<NodeJS.Timeout>()
+  let reserved = 0
   let draining = false
   let filling: Promise<void> | null = null
   let refill = false
+  /** The last fill ended for lack of room, so somebody may be waiting in the queue. */
+  let isShort = false
   // Starts at a random account, so that nodes do not all begin with the same tenant.
   let cursor: string = randomUUID()
 
-  const runNeeds: RunNeeds = { ...needs, wakeAfter }
-  const hasRoom = () => !draining && held.size < options.concurrency
+  const runNeeds: RunNeeds = {
+    ...needs,
+    wakeAfter,
+    claimMoved(generationId, epoch) {
+      const entry = held.get(generationId)
+      if (entry) entry.epoch = epoch
+    },
+  }
+  const room = () => (draining ? 0 : Math.max(0, options.concurrency - held.size - reserved))
+  const hasRoom = () => room() > 0
+
+  function reserve(places: number): () => void {
+    reserved += places
+    let isKept = true
+    return () => {
+      if (!isKept) return
+      isKept = false
+      reserved -= places
+      if (isShort && hasRoom()) fill().catch(error => needs.events.workFailed('claim', error))
+    }
+  }
 
   function track(generation: Generation, work: () => Promise<void>): void {
-    const done = work()
+    const entry = { epoch: generation.epoch, done: Promise.resolve() }
+    held.set(generation.id, entry)
+    entry.done = work()
       .catch(error => needs.events.workFailed(generation.id, error))
       .finally(() => {
-        held.delete(generation.id)
+        // This process may have claimed the same row again after it lost the lease.
+        if (held.get(generation.id) === entry) held.delete(generation.id)
         if (hasRoom()) fill().catch(error => needs.events.workFailed('claim', error))
       })
-    held.set(generation.id, { epoch: generation.epoch, done })
   }
 
   function wakeAfter(delayMs: number): void {
+    if (draining) return
     const timer = setTimeout(() => {
       timers.delete(timer)
       Promise.all([fill(), sweepPolls()]).catch(error => needs.events.workFailed('wake', error))
@@ -58,12 +88,14 @@ export function createRunner(needs: Omit<RunNeeds, 'wakeAfter'>, options: { conc
   }
 
   async function claimOnce(): Promise<number> {
-    const room = Math.min(claimBatch, options.concurrency - held.size)
-    const values = [needs.processName, needs.leaseMs, room, cursor]
-    const rows = await needs.db.query<GenerationRow>(sql.claimQueued, values)
+    const places = Math.min(claimBatch, room())
+    const leave = reserve(places)
+    const values = [needs.processName, needs.leaseMs, places, cursor]
+    const rows = await needs.db.query<GenerationRow>(sql.claimQueued, values).finally(leave)
+    options.onClaimed(rows.length)
     for (const row of rows) {
       const generation = toGeneration(row)
-      cursor = generation.accountId
+      if (generation.accountId > cursor) cursor = generation.accountId
       track(generation, () => runGeneration(runNeeds, { generation }))
     }
     if (rows.length === 0 && cursor !== firstAccount) {
@@ -76,8 +108,10 @@ export function createRunner(needs: Omit<RunNeeds, 'wakeAfter'>, options: { conc
   async function drainQueue(): Promise<void> {
     do {
       refill = false
+      isShort = false
       while (hasRoom()) if ((await claimOnce()) === 0) break
     } while (refill && hasRoom())
+    isShort = !hasRoom()
   }
 
   /** One fill at a time; a wake-up during one makes it look once more. */
@@ -116,13 +150,15 @@ export function createRunner(needs: Omit<RunNeeds, 'wakeAfter'>, options: { conc
     start: started => track(started.generation, () => runGeneration(runNeeds, started)),
     fill,
     hasRoom,
+    reserve: () => (hasRoom() ? reserve(1) : null),
     wakeAfter,
     runs: generationId => held.has(generationId),
     running: () => held.size,
     draining: () => draining,
     async sweep() {
       if (draining) return
-      await sweepPolls()
+      // Polls that cannot be claimed must not keep the rows of dead workers waiting.
+      await sweepPolls().catch(error => needs.events.workFailed('poll', error))
       await sweepLost()
     },
     async renewLeases() {

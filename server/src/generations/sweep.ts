@@ -17,7 +17,7 @@ export async function sweepDeadlines(needs: SweepNeeds): Promise<void> {
     const generation: Generation | null = row ? toGeneration(row) : null
     if (!generation) continue
     const queued = expired.state === 'queued'
-    await settleReleased(needs, generation, {
+    const released = settleReleased(needs, generation, {
       from: [expired.state],
       state: 'failed',
       reason: queued ? 'queue_timeout' : 'deadline_exceeded',
@@ -27,12 +27,15 @@ export async function sweepDeadlines(needs: SweepNeeds): Promise<void> {
       lossUsdMicro: expired.loss,
       epoch: expired.epoch,
     })
+    await released.catch(error => needs.events.workFailed(generation.id, error))
   }
 }
 
+/** Each step runs whatever became of the one before: one row that cannot be settled must not stop all others. */
 export async function sweepOnce(needs: SweepNeeds): Promise<void> {
-  await sweepDeadlines(needs)
-  await needs.runner.sweep()
-  await needs.runner.fill()
-  await needs.settled.poll(needs.db, needs.runner.runs)
+  const { runner, settled, db, events } = needs
+  await sweepDeadlines(needs).catch(error => events.workFailed('deadlines', error))
+  await runner.sweep().catch(error => events.workFailed('sweep', error))
+  await runner.fill().catch(error => events.workFailed('claim', error))
+  await settled.poll(db, runner.runs)
 }

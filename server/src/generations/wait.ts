@@ -4,6 +4,7 @@ import { findWallet } from '../credits/ledger.ts'
 import type { Db } from '../db/db.ts'
 import type { Accepted } from './create.ts'
 import { type Generation, isTerminal } from './generation.ts'
+import { persist } from './persist.ts'
 import type { Settled } from './settled.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -31,9 +32,9 @@ export async function waitForOutcome(
 }
 
 async function readOutcome(db: Db, known: Generation): Promise<Outcome | null> {
-  const row = await findRow<GenerationRow>(db, sql.findById, [known.id, known.accountId])
+  const row = await persist(() => findRow<GenerationRow>(db, sql.findById, [known.id, known.accountId]))
   if (!row || !isTerminal(row.state)) return null
-  const wallet = await findWallet(db, known.accountId)
+  const wallet = await persist(() => findWallet(db, known.accountId))
   return { generation: toGeneration(row), available: wallet?.available ?? 0 }
 }
 

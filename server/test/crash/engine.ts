@@ -1,0 +1,129 @@
+// Adapters of the test engine, which the shipped upstreams do not resemble: `repeatable` deduplicates creates by
+// their key, `tasks` answers with a handle that is polled and can be canceled. Bundled into crash programs only.
+import { readFileSync } from 'node:fs'
+import { armFailpoints } from '../../src/failpoints.ts'
+import { OutboundError, type OutboundResponse } from '../../src/outbound.ts'
+import {
+  type CallContext,
+  noUsage,
+  type Provider,
+  type ProviderOutcome,
+  type ProviderRequest,
+  type UpstreamTask,
+} from '../../src/providers/provider.ts'
+
+const maxAnswerBytes = 16 * 1024 * 1024
+
+// A running process takes new failpoints from this file when it is told to by SIGUSR2.
+const { TEST_FAILPOINT_FILE } = process.env
+if (TEST_FAILPOINT_FILE) {
+  process.on('SIGUSR2', () => {
+    armFailpoints(readFileSync(`${TEST_FAILPOINT_FILE}-${process.pid}`, 'utf8'))
+    process.stdout.write('failpoints armed\n')
+  })
+}
+
+/** Both providers; the address comes with the route's parameters. */
+export function createEngineProviders(): Provider[] {
+  return [createRepeatableProvider(), createTasksProvider()]
+}
+
+function createRepeatableProvider(): Provider {
+  return {
+    name: 'repeatable',
+    idempotentCreates: true,
+    submit: (request, context) =>
+      answerOf(async () => {
+        const answer = await send(context, {
+          method: 'POST',
+          url: `${addressOf(request)}/repeatable`,
+          headers: { 'idempotency-key': context.createKey },
+          body: JSON.stringify({ prompt: request.prompt }),
+        })
+        return readPicture(answer, context)
+      }),
+  }
+}
+
+function createTasksProvider(): Provider {
+  return {
+    name: 'tasks',
+    idempotentCreates: false,
+    submit: (request, context) =>
+      answerOf(async () => {
+        const url = `${addressOf(request)}/tasks`
+        const answer = await send(context, {
+          method: 'POST',
+          url,
+          headers: {},
+          body: JSON.stringify({ prompt: request.prompt }),
+        })
+        if (answer.status !== 202) return unknown(`status ${answer.status}`)
+        const { id } = JSON.parse(await answer.text()) as { id: string }
+        return { kind: 'pending', task: { id, pollUrl: `${url}/${id}` }, pollAfterMs: 50 }
+      }),
+    poll: (task, context) =>
+      answerOf(async () => {
+        const answer = await send(context, { method: 'GET', url: task.pollUrl ?? '', headers: {} })
+        if (answer.status === 404) return unknown('the task is gone')
+        if (answer.status !== 200)
+          return { kind: 'failed', failure: 'unavailable', message: `${answer.status}` }
+        return readTask(task, JSON.parse(await answer.text()) as TaskAnswer)
+      }),
+    async cancel(task, context) {
+      const answer = await send(context, { method: 'DELETE', url: task.pollUrl ?? '', headers: {} })
+      await answer.discard()
+      if (answer.status === 204) return { kind: 'canceled' }
+      return { kind: 'not_canceled', message: `status ${answer.status}` }
+    },
+  }
+}
+
+type TaskAnswer = { status: 'running' | 'done' | 'failed'; url?: string }
+
+function readTask(task: UpstreamTask, { status, url }: TaskAnswer): ProviderOutcome {
+  if (status === 'running') return { kind: 'pending', task, pollAfterMs: 50 }
+  if (status === 'failed') return { kind: 'failed', failure: 'upstream_failed', message: 'it said so' }
+  const images = [{ kind: 'url' as const, url: url ?? '', mediaType: 'image/png' }]
+  return { kind: 'succeeded', images, usage: noUsage, warnings: [] }
+}
+
+function addressOf({ parameters }: ProviderRequest): string {
+  return String(parameters.address)
+}
+
+type Call = { method: 'GET' | 'POST' | 'DELETE'; url: string; headers: Record<string, string>; body?: string }
+
+function send(context: CallContext, call: Call): Promise<OutboundResponse> {
+  return context.http.request({
+    ...call,
+    headers: { ...call.headers, ...context.headers },
+    trust: 'configured',
+    timeoutMs: context.timeoutMs,
+    maxBodyBytes: maxAnswerBytes,
+    signal: context.signal,
+  })
+}
+
+async function readPicture(answer: OutboundResponse, context: CallContext): Promise<ProviderOutcome> {
+  if (answer.status !== 200) {
+    await answer.discard()
+    return unknown(`status ${answer.status}`)
+  }
+  const image = await context.receiveImage(answer.body)
+  return { kind: 'succeeded', images: [{ kind: 'received', image }], usage: noUsage, warnings: [] }
+}
+
+async function answerOf(run: () => Promise<ProviderOutcome>): Promise<ProviderOutcome> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error
+    if (error.sent) return unknown(error.message)
+    return { kind: 'failed', failure: 'unavailable', message: error.message }
+  }
+}
+
+function unknown(message: string): ProviderOutcome {
+  return { kind: 'failed', failure: 'unknown_outcome', message }
+}
