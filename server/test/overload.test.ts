@@ -1,0 +1,197 @@
+// Ten times more orders than the service can do: it refuses the rest early, cheaply and without a hold, and does
+// what it took at full speed; and one tenant's long queue does not make the others wait.
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isProof, raceCounts } from './counts.ts'
+import { eventually } from './harness.ts'
+import { ask } from './money.ts'
+import {
+  type Answer,
+  type Cluster,
+  countBooks,
+  countOpen,
+  postGeneration,
+  postImage,
+  startCluster,
+  times,
+} from './races/cluster.ts'
+
+const patienceMs = 900_000
+const concurrency = 10
+const workMs = 500
+const queueBound = 20
+const capacityPerSecond = concurrency / (workMs / 1_000)
+const load = 10
+/** Time between two bursts of arrivals. */
+const burstEveryMs = 50
+
+type Timed = Answer & { ms: number; atMs: number }
+
+describe('under ten times its capacity', () => {
+  let cluster: Cluster
+  let answers: Timed[]
+  let account: { accountId: string; apiKey: string }
+  let rss: { before: number; after: number }
+  const credits = 1_000_000
+
+  beforeAll(async () => {
+    const env = { WORKER_CONCURRENCY: String(concurrency), QUEUE_BOUND: String(queueBound) }
+    cluster = await startCluster({ nodes: 1, latencyMs: workMs, env })
+    account = await cluster.account({ credits })
+    await times(concurrency, () =>
+      postImage(cluster.node(0), account.apiKey, { prompt: cluster.prompt(), headers: {} }),
+    )
+    const pid = cluster.node(0).pid
+    const before = readRssBytes(pid)
+    answers = await flood()
+    rss = { before, after: readRssBytes(pid) }
+    await eventually('every order ended', async () => (await countOpen(cluster, account.accountId)) === 0)
+  }, patienceMs)
+  afterAll(() => cluster.close())
+
+  /** Arrivals at a fixed rate whatever the answers are, as from many callers who know nothing of each other. */
+  async function flood(): Promise<Timed[]> {
+    const sent: Promise<Timed>[] = []
+    const beganAt = performance.now()
+    const perBurst = (capacityPerSecond * load * burstEveryMs) / 1_000
+    await new Promise<void>(resolve => {
+      const timer = setInterval(() => {
+        if (performance.now() - beganAt > raceCounts.overloadSeconds * 1_000) {
+          clearInterval(timer)
+          resolve()
+        } else {
+          for (let index = 0; index < perBurst; index += 1) sent.push(timed(beganAt))
+        }
+      }, burstEveryMs)
+    })
+    return Promise.all(sent)
+  }
+
+  async function timed(beganAt: number): Promise<Timed> {
+    const sentAt = performance.now()
+    const answer = await postImage(cluster.node(0), account.apiKey, { prompt: cluster.prompt() })
+    const now = performance.now()
+    return { ...answer, ms: now - sentAt, atMs: now - beganAt }
+  }
+
+  const taken = () => answers.filter(answer => answer.status === 200)
+  const shed = () => answers.filter(answer => answer.status === 503)
+
+  test('every order is either done or refused with 503 and a time to come back', () => {
+    expect(answers.length).toBeGreaterThan(raceCounts.overloadSeconds * capacityPerSecond * load * 0.7)
+    expect(taken().length + shed().length).toBe(answers.length)
+    expect(shed().length).toBeGreaterThan(answers.length / 2)
+    for (const { headers } of shed()) expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+  })
+
+  test('refused orders leave no trace: no row, no hold, no upstream call', async () => {
+    const count = taken().length + concurrency
+    expect(await countBooks(cluster, account.accountId)).toEqual({
+      generations: count,
+      holds: count,
+      resolutions: count,
+    })
+    expect(cluster.openai.total.requests).toBe(count)
+    expect(await cluster.balance(account.accountId)).toBe(credits - 3 * count)
+    expect(await cluster.violations()).toEqual([])
+  })
+
+  test('no more run at once than configured', () => {
+    expect(cluster.openai.total.maxInFlight).toBe(concurrency)
+  })
+
+  test('what it takes, it does at nearly full speed', () => {
+    const during = taken().filter(answer => answer.atMs < raceCounts.overloadSeconds * 1_000)
+    const share = during.length / (raceCounts.overloadSeconds * capacityPerSecond)
+    expect(share).toBeGreaterThan(isProof ? 0.9 : 0.6)
+  })
+
+  test('refusals are quick, and nobody taken waits longer than the queue', () => {
+    expect(percentile(shed(), 0.5)).toBeLessThan(isProof ? 50 : 500)
+    const longestMs = (queueBound / capacityPerSecond) * 1_000 + 2 * workMs
+    expect(percentile(taken(), 0.99)).toBeLessThan(isProof ? longestMs : 3 * longestMs)
+  })
+
+  test('memory stays flat', () => {
+    expect(rss.after - rss.before).toBeLessThan(200 * 1024 * 1024)
+  })
+})
+
+test(
+  'a burst fills the workers and the queue to their bounds and no further',
+  async () => {
+    const env = { WORKER_CONCURRENCY: String(concurrency), QUEUE_BOUND: String(queueBound) }
+    const cluster = await startCluster({ nodes: 1, latencyMs: 3_000, env })
+    try {
+      const { accountId, apiKey } = await cluster.account({ credits: 10_000 })
+      const answers = await times(200, () =>
+        postGeneration(cluster.node(0), apiKey, { prompt: cluster.prompt() }),
+      )
+      expect(answers.filter(answer => answer.status === 202)).toHaveLength(concurrency + queueBound)
+      expect(answers.filter(answer => answer.status === 503)).toHaveLength(200 - concurrency - queueBound)
+      await eventually('every order ended', async () => (await countOpen(cluster, accountId)) === 0)
+      expect(cluster.openai.total.maxInFlight).toBe(concurrency)
+      const count = concurrency + queueBound
+      expect(await countBooks(cluster, accountId)).toEqual({
+        generations: count,
+        holds: count,
+        resolutions: count,
+      })
+      expect(await cluster.violations()).toEqual([])
+    } finally {
+      await cluster.close()
+    }
+  },
+  patienceMs,
+)
+
+function percentile(answers: readonly Timed[], share: number): number {
+  const sorted = answers.map(answer => answer.ms).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length * share)] ?? Number.POSITIVE_INFINITY
+}
+
+function readRssBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
+
+describe('a tenant with a long queue', () => {
+  let cluster: Cluster
+  const workers = 4
+  beforeAll(async () => {
+    cluster = await startCluster({ nodes: 2, latencyMs: 200, env: { WORKER_CONCURRENCY: String(workers) } })
+  })
+  afterAll(() => cluster.close())
+
+  test(
+    'does not make another one wait for it',
+    async () => {
+      const greedy = await cluster.account({ credits: 100_000 })
+      const modest = await cluster.account({ credits: 1_000 })
+      await times(raceCounts.queuedByOne, index =>
+        postGeneration(cluster.node(index), greedy.apiKey, { prompt: cluster.prompt() }),
+      )
+      let orders = 0
+      // As long as the greedy one's queue is long enough to matter.
+      while ((await countOpen(cluster, greedy.accountId)) > 4 * workers) {
+        const answer = await postImage(cluster.node(orders), modest.apiKey, { prompt: cluster.prompt() })
+        expect(answer.status).toBe(200)
+        orders += 1
+      }
+      expect(orders).toBeGreaterThan(3)
+      const overtaken = await ask<{ before: number; wait_s: number }>(
+        cluster.database.db,
+        `SELECT extract(epoch FROM mine.started_at - g.created_at)::float8 AS wait_s,
+            (SELECT count(*)::int FROM attempt a JOIN generation other ON other.id = a.generation_id
+              WHERE other.account_id = $2 AND a.started_at > g.created_at AND a.started_at < mine.started_at) AS before
+          FROM generation g JOIN attempt mine ON mine.generation_id = g.id WHERE g.account_id = $1`,
+        [modest.accountId, greedy.accountId],
+      )
+      expect(overtaken).toHaveLength(orders)
+      // The next free worker of either process takes it, or the one after: not the greedy one's whole queue.
+      for (const { before } of overtaken) expect(before).toBeLessThanOrEqual(2 * workers)
+      await eventually('every order ended', async () => (await countOpen(cluster, greedy.accountId)) === 0)
+      expect(await cluster.violations()).toEqual([])
+    },
+    patienceMs,
+  )
+})
