@@ -175,10 +175,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
       // Production sends nothing; builds for tests label each call so that an emulator can count by attempt.
       attemptHeaders: attemptId => (__FAILPOINTS__ ? { 'x-darkroom-attempt': attemptId } : {}),
     },
-    {
-      concurrency: tuning.runsGenerations ? config.workerConcurrency : 0,
-      onClaimed: queue.noteLeft,
-    },
+    { concurrency: tuning.runsGenerations ? config.workerConcurrency : 0, onClaimed: queue.noteLeft },
   )
   const lastUsed = startLastUsed({ db, log, elapsedMs: () => performance.now() })
   const answered = createAnsweredMarks(db)
