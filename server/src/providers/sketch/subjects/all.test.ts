@@ -76,6 +76,18 @@ describe('the drawings', () => {
   })
 })
 
+describe('line styles', () => {
+  const cat = allSubjects.find(subject => subject.name === 'cat')
+
+  it.each(['line', 'chalk', 'blueprint', 'neon'] as const)('keep the eyes of a cat in %s', ink => {
+    expect(cat && drawOnce(cat, { seed: 'eyes', ink })).toContain('fill="#332a3a"')
+  })
+
+  it('leave painted eyes to the colours', () => {
+    expect(cat && drawOnce(cat, { seed: 'eyes', ink: 'fill' })).not.toContain('fill="#332a3a"')
+  })
+})
+
 describe.each(allSubjects.map(subject => [subject.name, subject] as const))('%s', (_name, subject) => {
   it('is drawn with finite numbers in every light, trait and ink', () => {
     const inks = ['fill', 'line', 'neon', 'cut'] as const

@@ -15,6 +15,7 @@ import { keepsakes } from './keepsakes.ts'
 import { land } from './land.ts'
 import { landmarks } from './landmarks.ts'
 import { legends } from './legends.ts'
+import { withLineDetails } from './line-details.ts'
 import { machines } from './machines.ts'
 import { people } from './people.ts'
 import { roadVehicles } from './road-vehicles.ts'
@@ -25,8 +26,7 @@ import { tableware } from './tableware.ts'
 import { trees } from './trees.ts'
 import { wear } from './wear.ts'
 
-/** Every drawing there is. */
-export const allSubjects: readonly Subject[] = [
+const drawings: readonly Subject[] = [
   ...sittingAnimals,
   ...standingAnimals,
   ...birds,
@@ -52,3 +52,9 @@ export const allSubjects: readonly Subject[] = [
   ...wear,
   ...keepsakes,
 ]
+
+/** Every drawing there is. */
+export const allSubjects: readonly Subject[] = drawings.map(subject => ({
+  ...subject,
+  draw: (pen, look) => subject.draw(withLineDetails(pen), look),
+}))

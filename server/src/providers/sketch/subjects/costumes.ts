@@ -176,7 +176,7 @@ const santa: Costume = {
   arms: 'wave',
   beard: '#fdfbf5',
   hairColour: '#f4f0e8',
-  bottom: '#b82c34',
+  bottom: '',
   shoe: '#2f2a33',
   behind: pen => pen.solid(soft('-24,-20 -40,-40 -48,-24 -50,-8 -38,-1 -22,-3'), '#b5793f'),
   overBody: pen =>

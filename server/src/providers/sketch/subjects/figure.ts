@@ -165,6 +165,11 @@ export function drawFigure(pen: Pen, look: Look, costume: Costume): string {
   const worn = costume.body === 'dress' || costume.body === 'gown' ? 'dress' : 'shirt'
   const top = look.part(worn, look.part('coat', costume.top ?? look.main))
   const style = costume.hair
+  const beard = costume.beard
+    ? look.part('beard', costume.beard)
+    : look.has('beard')
+      ? look.part('beard', hair)
+      : ''
   return (
     (costume.behind?.(pen, look) ?? '') +
     drawBackHair(pen, style, hair) +
@@ -172,11 +177,7 @@ export function drawFigure(pen: Pen, look: Look, costume: Costume): string {
     drawLower(pen, costume, { top, skin, shoe: look.part('boot', costume.shoe ?? '#4a3238') }) +
     drawArms(pen, costume.arms, [top, skin]) +
     (costume.overBody?.(pen, look) ?? '') +
-    drawFace(pen, look, {
-      skin,
-      brow: costume.beard ?? darken(hair, 0.2),
-      ...(costume.beard ? { beard: costume.beard } : {}),
-    }) +
+    drawFace(pen, look, { skin, brow: beard || darken(hair, 0.2), ...(beard ? { beard } : {}) }) +
     drawFringe(pen, style, hair) +
     accessories(pen, look, [0, -62, 13, -79]) +
     (costume.front?.(pen, look) ?? '')

@@ -56,7 +56,7 @@ function bush(pen: Pen, [x, y]: Point, r: number): string {
 }
 
 function drawHouse(pen: Pen, look: Look): string {
-  const wall = look.main
+  const wall = look.part('wall', look.main)
   const roof = look.part('roof', look.rng.pick(['#c1543f', '#7a5548', '#5b6a86']))
   const door = look.part('door', look.rng.pick(['#3f7f86', '#8a4f34', '#c9913a']))
   const tiles = repeat(
@@ -84,7 +84,7 @@ function drawHouse(pen: Pen, look: Look): string {
 }
 
 function drawCottage(pen: Pen, look: Look): string {
-  const wall = look.main
+  const wall = look.part('wall', look.main)
   const roof = look.part('roof', look.rng.pick(['#b98f4f', '#8f6a4a', '#a8563f']))
   return (
     smoke(pen, [-24, -98]) +

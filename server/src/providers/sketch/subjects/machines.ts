@@ -8,7 +8,7 @@ import { cheeks, eyes } from './face.ts'
 import { pickLooks } from './figure.ts'
 
 function drawAstronaut(pen: Pen, look: Look): string {
-  const c = look.main
+  const c = look.part('suit', look.main)
   const trim = look.part('stripe', look.accent)
   const { skin } = pickLooks(look)
   return (
@@ -28,9 +28,9 @@ function drawAstronaut(pen: Pen, look: Look): string {
     pen.emit(disc(0, -49.6, 1.8), '#ffd75c') +
     pen.emit(disc(4.6, -49.6, 1.8), '#6fe09a') +
     pen.line('M-6 -44.6h12', '#aeb9c6', 1.5) +
-    pen.solid(disc(0, -79, 21), c) +
+    pen.solid(disc(0, -79, 21), look.part('helmet', c)) +
     pen.solid(box([-24, -84, 6, 12], 2.4) + box([18, -84, 6, 12], 2.4), trim) +
-    pen.solid(oval([0, -79, 16.4, 15]), pen.gradient(['#37507f', '#1f2f5a'])) +
+    pen.solid(oval([0, -79, 16.4, 15]), pen.gradient([look.part('visor', '#37507f'), '#1f2f5a'])) +
     pen.solid(oval([0, -77.6, 11.4, 11]), skin, plain) +
     eyes(pen, [0, -78, 10, 2.1], { sleeping: look.has('sleeping') }) +
     cheeks(pen, [0, -73.6, 15, 2.4]) +

@@ -152,8 +152,9 @@ function drawMarks(pen: Pen, coat: Coat, colour: string): string {
   }
 }
 
-function drawBody(pen: Pen, coat: Coat, colour: string): string {
-  const belly = coat.belly ?? lighten(colour, 0.45)
+function drawBody(pen: Pen, coat: Coat, look: Look): string {
+  const colour = look.main
+  const belly = look.part('belly', coat.belly ?? lighten(colour, 0.45))
   const legs = coat.marks === 'patches' ? '#2c2a33' : colour
   const shadow = darken(legs, 0.16)
   return (
@@ -198,7 +199,8 @@ function drawHead(pen: Pen, coat: Coat, look: Look): string {
   const whiskers = coat.whiskers
     ? pen.line('M-14 -62l-15 -3M-14 -59l-15 2M14 -62l15 -3M14 -59l15 2', lighten(colour, 0.65), 0.7)
     : ''
-  const inner = coat.marks === 'patches' ? '#2c2a33' : (coat.ear ?? mix(colour, '#f3a6a6', 0.6))
+  const inner =
+    coat.marks === 'patches' ? '#2c2a33' : look.part('ear', coat.ear ?? mix(colour, '#f3a6a6', 0.6))
   const shell = coat.marks === 'patches' ? '#2c2a33' : colour
   return (
     mane +
@@ -223,7 +225,7 @@ function roundPoints(count: number, [x, y]: Point, [outer, inner]: Point): Point
 
 /** One sitting animal in its coat. */
 export const drawSitting = (pen: Pen, coat: Coat, look: Look): string =>
-  drawTail(pen, coat, look.main) +
-  drawBody(pen, coat, look.main) +
+  drawTail(pen, coat, look.part('tail', look.main)) +
+  drawBody(pen, coat, look) +
   drawHead(pen, coat, look) +
   accessories(pen, look, [0, -50, 15, -72])

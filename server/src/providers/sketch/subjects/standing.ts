@@ -193,7 +193,7 @@ function drawSheep(pen: Pen, look: Look): string {
     leg(pen, [-20, -30, 4], { colour: face, hoof: dark }) +
     leg(pen, [12, -30, 4], { colour: face, hoof: dark }) +
     wool +
-    pen.solid(oval([-4, -50, 33, 23]), c, plain) +
+    pen.solid(oval([-4, -50, 33, 23]), c, { plain: true, opacity: 1 }) +
     pen.line('M-22 -52q6 -8 12 0M-6 -44q6 -8 12 0M-12 -62q6 -8 12 0M8 -58q5 -7 10 0', darken(c, 0.18), 1.6) +
     pen.solid(limb('28,-72,3 18,-68,4 15,-64,1'), face) +
     pen.solid(limb('42,-72,3 52,-68,4 55,-64,1'), face) +
