@@ -188,6 +188,9 @@ function placeAcross(stage: Stage, backdrop: Backdrop, actors: readonly Actor[])
   placeRow(stage, flying, grounded.length === 1 && flying.length === 1 ? 1.02 - aside : focus)
 }
 
+/** Where a rider sits; things without a seat of their own carry him on top. */
+const seatOf = (subject: Subject): readonly [number, number] => subject.seat ?? [0, -96]
+
 /** «A on B» makes the earlier wish the rider of the later one. */
 function seatRiders(stage: Stage, backdrop: Backdrop, actors: readonly Actor[]): void {
   for (const host of actors) {
@@ -198,7 +201,7 @@ function seatRiders(stage: Stage, backdrop: Backdrop, actors: readonly Actor[]):
     const rider = riders[0]
     if (!rider) continue
     const natural = relativeHeight(rider.wish.subject) / relativeHeight(host.wish.subject)
-    const seatHigh = -(host.wish.subject.seat?.[1] ?? -88) / 100
+    const seatHigh = -seatOf(host.wish.subject)[1] / 100
     const room = Math.min(stage.height * 0.8, backdrop.stand - stage.height * 0.05)
     const share = clamp(natural, 0.3, 1.15)
     const widest = (stage.width * 0.86) / (host.wish.subject.width / 100)
@@ -212,7 +215,7 @@ function settleRiders(actors: readonly Actor[]): void {
   for (const host of actors) {
     const riders = actors.filter(actor => actor.host === host)
     riders.forEach((rider, i) => {
-      const [sx, sy] = host.wish.subject.seat ?? [0, -88]
+      const [sx, sy] = seatOf(host.wish.subject)
       const k = host.height / 100
       const shift = (i - (riders.length - 1) / 2) * halfWidth(rider) * 1.3
       rider.x = host.x + sx * k * (host.flip ? -1 : 1) + shift

@@ -1,9 +1,9 @@
 // Owns what a prompt leaves open: place, hour, season and weather are chosen here so that they suit the subjects.
 import type { Season, Time, Weather } from './lexicon.ts'
 import type { Brief } from './prompt.ts'
-import { hashText, type Rng } from './random.ts'
+import type { Rng } from './random.ts'
 import type { Mood } from './stage.ts'
-import { type Habitat, type SettingName, settingNames } from './subject.ts'
+import type { Habitat, SettingName } from './subject.ts'
 
 const homes: Readonly<Record<Habitat, readonly SettingName[]>> = {
   ground: ['meadow', 'forest', 'meadow', 'field', 'mountains'],

@@ -2,15 +2,17 @@
 
 import { chooseMood, chooseSetting, isAbstract } from './choose.ts'
 import { drawFigures } from './figures.ts'
+import { n } from './geometry.ts'
 import type { DrawJob } from './job.ts'
 import type { Feature } from './lexicon.ts'
 import { createPen } from './pen.ts'
 import { type Brief, readPrompt } from './prompt.ts'
 import { createRng, type Rng } from './random.ts'
 import { allSettings } from './settings/all.ts'
+import type { Backdrop } from './settings/backdrop.ts'
 import { chooseOrb } from './sky.ts'
 import { choosePalette, type Stage } from './stage.ts'
-import { chooseStyle, type Style } from './styles.ts'
+import { chooseStyle, drawMount, type Style } from './styles.ts'
 import type { SettingName } from './subject.ts'
 import { allSubjects } from './subjects/all.ts'
 import { drawSymbol } from './symbol.ts'
@@ -71,6 +73,60 @@ function setStage(
   return { stage, style, horizon }
 }
 
+/** Words that ask for something new in a reference picture. */
+const ADDING = [
+  'add',
+  'put',
+  'place',
+  'insert',
+  'include',
+  'give',
+  'draw',
+  'with',
+  'wearing',
+  'next to',
+  'beside',
+]
+
+/**
+ * What is drawn over a reference: subjects only where the prompt asks to add some, weather, and a fine border that
+ * marks the picture as worked on.
+ */
+export function composeOverlay(job: DrawJob): Composition {
+  const brief = readPrompt(job.prompt, { negativePrompt: job.negativePrompt, subjects: allSubjects })
+  brief.framing.delete('portrait')
+  brief.framing.add('wide')
+  const setting: SettingName = 'meadow'
+  const { stage, style } = setStage(job, brief, setting)
+  const { width, height } = stage
+  const air = drawWeather(stage, setting)
+  const floor: Backdrop = {
+    back: '',
+    front: '',
+    stand: height * 0.94,
+    far: height * 0.84,
+    water: null,
+    air: [height * 0.06, height * 0.5],
+    floor: 'land',
+    shadow: '#1c1a33',
+  }
+  const adding = ADDING.some(word => brief.says.has(word))
+  const figures = adding ? drawFigures(stage, floor, setting) : ''
+  const line = brief.palette[0] ?? brief.wishes[0]?.colours[0] ?? '#fdf8ec'
+  const frame = stage.pen.emit(
+    `M14 14H${n(width - 14)}V${n(height - 14)}H14ZM20 20V${n(height - 20)}H${n(width - 20)}V20Z`,
+    line,
+    0.85,
+  )
+  return {
+    body: `<defs>${stage.pen.defs()}</defs>${air.back}${figures}${air.front}${frame}`,
+    width,
+    height,
+    style,
+    brief,
+  }
+}
+
 /** Composes one picture. The same job always gives the same text. */
 export function composePicture(job: DrawJob): Composition {
   const brief = readPrompt(job.prompt, { negativePrompt: job.negativePrompt, subjects: allSubjects })
@@ -92,5 +148,7 @@ function drawScene(
   const figures = drawFigures(stage, backdrop, setting)
   if (alone && stage.brief.wishes.length > 0) return figures
   const air = drawWeather(stage, setting)
-  return backdrop.back + air.back + figures + backdrop.front + air.front
+  const close = stage.brief.framing.has('portrait')
+  const mounted = drawMount(stage)
+  return backdrop.back + air.back + figures + (close ? '' : backdrop.front) + air.front + mounted
 }

@@ -3,7 +3,7 @@ import { Resvg } from '@resvg/resvg-js'
 import sharp from 'sharp'
 import type { ImageFormat } from '../provider.ts'
 
-/** Straight RGBA, row by row. */
+/** RGBA, row by row; straight alpha unless a function says otherwise. */
 export type Raster = { data: Buffer; width: number; height: number }
 
 // Pictures come from strangers: only the three formats the service knows may be decoded, and nothing by name.
@@ -17,11 +17,38 @@ sharp.concurrency(1)
 
 export type RenderOptions = { width: number; height: number; unitsWide: number; unitsHigh: number }
 
-/** Renders what stands inside an `<svg>` element to exactly `width` x `height` pixels. */
+/**
+ * Renders what stands inside an `<svg>` element to exactly `width` x `height` pixels. Its alpha is premultiplied,
+ * which only matters where the picture is not opaque.
+ */
 export function renderSvg(body: string, { width, height, unitsWide, unitsHigh }: RenderOptions): Raster {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${unitsWide} ${unitsHigh}" preserveAspectRatio="none">${body}</svg>`
   const image = new Resvg(svg, { font: { loadSystemFonts: false }, logLevel: 'off' }).render()
   return { data: image.pixels, width: image.width, height: image.height }
+}
+
+/** Turns premultiplied alpha into straight alpha, in place. */
+export function toStraightAlpha(raster: Raster): Raster {
+  const { data } = raster
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = data[i + 3] ?? 255
+    if (alpha === 255 || alpha === 0) continue
+    for (let c = 0; c < 3; c++) data[i + c] = Math.min(255, Math.round(((data[i + c] ?? 0) * 255) / alpha))
+  }
+  return raster
+}
+
+/** The same picture with more pixels, softly. */
+export async function enlargeRaster(
+  raster: Raster,
+  { width, height }: { width: number; height: number },
+): Promise<Raster> {
+  const raw = { width: raster.width, height: raster.height, channels: 4 as const }
+  const data = await sharp(raster.data, { raw, limitInputPixels: false })
+    .resize(width, height, { fit: 'fill', kernel: 'cubic' })
+    .raw()
+    .toBuffer()
+  return { data, width, height }
 }
 
 // Level 6 takes three times as long at 4K and saves little on flat colour.

@@ -93,6 +93,9 @@ function clouds(stage: Stage, horizon: number): string {
   const rng = stage.rng.fork('clouds')
   const { weather, width } = stage
   if (weather === 'fog') return ''
+  const open =
+    stage.wants('aurora') || stage.wants('stars') || stage.wants('comet') || stage.wants('fireworks')
+  if (open && !stage.wants('clouds')) return ''
   const heavy = weather === 'cloudy' || weather === 'rain' || weather === 'storm' || weather === 'snow'
   const wanted = stage.wants('clouds')
   const count = heavy ? 9 : wanted ? 6 : stage.night ? 2 : 4
@@ -139,7 +142,7 @@ function aurora(stage: Stage, horizon: number): string {
         [mix(stage.sky[1] ?? colour, colour, 0.02), mix(stage.sky[1] ?? colour, colour, 0.5), colour],
         { raw: true },
       )
-      return pen.solid(d, paint, { opacity: 0.36, plain: true })
+      return pen.solid(d, paint, { opacity: 0.6, plain: true })
     })
     .join('')
 }

@@ -118,7 +118,8 @@ function chooseSky(brief: Brief, mood: Mood, rng: Rng): string[] {
   const [veil, amount] = veils[mood.weather]
   const shade = mix(veil, '#0b1230', dim(mood.time))
   const painted = asked ? askedSky(asked, mood) : base
-  const veiled = painted.map(colour => mix(colour, shade, asked ? amount * 0.5 : amount))
+  const open = ['aurora', 'stars', 'comet', 'fireworks'].some(name => brief.features.has(name as Feature))
+  const veiled = painted.map(colour => mix(colour, shade, amount * (open ? 0.25 : asked ? 0.5 : 1)))
   const gloomy = brief.moods.has('dark') && mood.time !== 'night'
   return veiled.map(colour =>
     saturate(gloomy ? darken(colour, 0.28) : colour, brief.moods.has('faded') ? 0.6 : 1),

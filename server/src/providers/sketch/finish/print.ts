@@ -4,7 +4,7 @@ import type { Raster } from '../render.ts'
 import { unitOf } from './paint.ts'
 import { getTile, sampleTile } from './texture.ts'
 
-const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value)
+const clamp = (value: number): number => Math.max(0, Math.min(255, value))
 
 /** Changes one pixel: reads and writes `rgb`. `u` and `v` are units, `light` is 0 to 255. */
 export type PixelRule = (

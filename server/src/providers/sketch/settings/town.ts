@@ -1,6 +1,6 @@
 // Owns the places people built: the skyline of a city and a street between its houses.
 import { darken, lighten, mix } from '../colour.ts'
-import { box, disc, n, oval, type Point, poly } from '../geometry.ts'
+import { box, disc, n, oval, type Point, place, poly } from '../geometry.ts'
 import type { Rng } from '../random.ts'
 import { drawSky } from '../sky.ts'
 import type { Stage } from '../stage.ts'
@@ -114,15 +114,52 @@ function neonSigns(
   })
 }
 
+/** Passers-by under umbrellas, where the prompt names nobody. */
+function walkers(stage: Stage, rng: Rng, spots: readonly (readonly [number, number, number])[]): string {
+  if (stage.brief.wishes.length > 0 || !stage.allows('people')) return ''
+  const hues = stage.wants('neonlights') ? neon : ['#d9433f', '#f2b134', '#3a7ca5', '#7a9e7e', '#b56576']
+  const wet = stage.weather === 'rain' || stage.weather === 'storm' || stage.weather === 'snow'
+  return spots
+    .map(([x, y, height], i) => {
+      const pen = stage.pen.at({ scale: height / 100 })
+      const coat = stage.wants('neonlights')
+        ? '#1b1438'
+        : rng.pick(['#3a3f58', '#5a4a5f', '#7a4b3f', '#2f4a4f'])
+      const hue = hues[i % hues.length] ?? '#d9433f'
+      const step = rng.range(2, 5)
+      const legs = pen.solid(
+        `M-5 -26L${n(-5 - step)} 0H${n(-1 - step)}L0 -26ZM1 -26L${n(2 + step)} 0H${n(6 + step)}L6 -26Z`,
+        darken(coat, 0.4),
+      )
+      const body =
+        pen.solid('M-9 -64Q0 -70 9 -64L13 -22Q0 -16 -13 -22Z', coat) + pen.solid(disc(0, -73, 7.4), '#e8b48f')
+      const hair = pen.solid('M-7.6 -73A7.6 7.6 0 0 1 7.6 -73Q0 -78 -7.6 -73Z', '#3a2a30')
+      const shield = 'M-30 -82A30 27 0 0 1 30 -82Q22 -88 15 -82Q7 -88 0 -82Q-7 -88 -15 -82Q-22 -88 -30 -82Z'
+      const umbrella = wet
+        ? pen.line('M8 -46L2 -108', '#2a2233', 1.8) +
+          pen.solid(shield, hue) +
+          pen.shade('M-30 -82A30 27 0 0 1 -4 -108Q-14 -98 -15 -82Q-22 -88 -30 -82Z', '#ffffff', 0.22)
+        : ''
+      const shadow =
+        stage.pen.shade(oval([0, 0, 20, 3.4]), '#120e24', 0.5) +
+        (wet ? stage.pen.emit(oval([0, 9, 15, 7]), hue, 0.28) : '')
+      return place(shadow + legs + body + hair + umbrella, [x, y], {
+        scale: height / 100,
+        flip: rng.chance(0.5),
+      })
+    })
+    .join('')
+}
+
 /** Coloured light lying on wet ground. */
 function wetGround(stage: Stage, rng: Rng, top: number): string {
   const wet = stage.weather === 'rain' || stage.weather === 'storm' || stage.wants('neonlights')
   if (!wet) return ''
   const hues = stage.wants('neonlights') ? neon : ['#ffd98a', '#cfe2f5', '#ffe7b8']
-  return repeat(22, i => {
+  return repeat(46, i => {
     const t = rng.next()
     const y = top + (stage.height - top) * t
-    const [x, w, h] = [rng.next() * stage.width, rng.range(20, 90) * (0.4 + t), rng.range(2, 6) * (0.6 + t)]
+    const [x, w, h] = [rng.next() * stage.width, rng.range(20, 90) * (0.4 + t), rng.range(2, 7) * (0.6 + t)]
     return stage.pen.emit(oval([x, y, w, h]), hues[i % hues.length] ?? '#ffd98a', 0.26)
   })
 }
@@ -355,6 +392,11 @@ const drawStreet: DrawSetting = (stage, horizonAsked) => {
       pen.line(stones, darken(road, 0.2), 1.8) +
       wetGround(stage, rng, end[1] + 20) +
       houses.map(house => drawFacade(stage, rng, house, project)).join('') +
+      walkers(stage, rng, [
+        [width * 0.57, height * 0.7, height * 0.17],
+        [width * 0.33, height * 0.78, height * 0.26],
+        [width * 0.62, height * 0.9, height * 0.4],
+      ]) +
       (neonly
         ? neonSigns(stage, rng, { top: height * 0.08, bottom: height * 0.46, count: 12 })
         : stringLights(stage, horizon)) +
