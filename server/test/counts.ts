@@ -49,4 +49,9 @@ export const crashCounts = {
   // G-1: rounds over every failpoint, action and kind of call; one pass visits each of them, never fewer.
   failpointRounds: countOf(5),
   failpointTimeoutMs: isProof ? 7_200_000 : 400_000,
+  // 5.5 and 5.10: kills over all seeds, 1,000 of them in a proof run; 300 are what a few minutes have room for.
+  killSeeds: isProof ? 10 : 3,
+  killsPerSeed: 100,
+  killsPerDatabaseCrash: isProof ? 45 : 60,
+  killLoopTimeoutMs: 400_000,
 } as const

@@ -1,0 +1,81 @@
+// The controller of a kill loop: keeps nodes running, kills one of them every 60 to 300 ms and starts another in
+// its place, while load runs. It knows nothing of what the nodes do, so that it judges any design alike.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Node } from '../harness.ts'
+
+export type KillLoop = {
+  seed: number
+  nodes: number
+  kills: number
+  /** A kill in so many is followed by a crash of the database; 0 = never. */
+  databaseCrashEvery: number
+  start(): Promise<Node>
+  crashDatabase(): Promise<void>
+  /** Looked at after every kill. */
+  sample(): Promise<void>
+  /** One caller: takes one order to its end. Called again and again by each of the callers. */
+  call(target: () => string, random: () => number): Promise<void>
+  callers: number
+}
+
+export type KillLoopResult = { kills: number; databaseCrashes: number; calls: number; samples: number }
+
+const shortestPauseMs = 60
+const longestPauseMs = 300
+
+/** Runs until so many nodes were killed and the callers have ended their last orders; leaves one node per place. */
+export async function runKillLoop(loop: KillLoop): Promise<KillLoopResult & { ready: Node[] }> {
+  const random = createRandom(loop.seed)
+  const places: { node: Node | null }[] = Array.from({ length: loop.nodes }, () => ({ node: null }))
+  const result: KillLoopResult = { kills: 0, databaseCrashes: 0, calls: 0, samples: 0 }
+  const ready = () => places.flatMap(({ node }) => (node ? [node] : []))
+  let isOver = false
+
+  async function fill(place: { node: Node | null }): Promise<void> {
+    // A node may fail to start because the database is away; as its supervisor would, try again.
+    while (!place.node) place.node = await loop.start().catch(() => null)
+  }
+  async function keepCalling(seed: number): Promise<void> {
+    const own = createRandom(seed)
+    const target = () => ready()[Math.floor(own() * ready().length)]?.url ?? 'http://127.0.0.1:1'
+    for (; !isOver; result.calls += 1) await loop.call(target, own)
+  }
+
+  await Promise.all(places.map(fill))
+  const callers = Array.from({ length: loop.callers }, (_, at) => keepCalling(loop.seed * 1_000 + at))
+  const starting = new Set<Promise<void>>()
+  while (result.kills < loop.kills) {
+    await delay(shortestPauseMs + random() * (longestPauseMs - shortestPauseMs))
+    const alive = places.filter(place => place.node)
+    const place = alive[Math.floor(random() * alive.length)]
+    // The last one is left, or the callers would only wait for a start.
+    if (!place?.node || alive.length < 2) continue
+    const victim = place.node
+    place.node = null
+    await victim.kill()
+    result.kills += 1
+    const restart = fill(place).finally(() => starting.delete(restart))
+    starting.add(restart)
+    if (loop.databaseCrashEvery > 0 && result.kills % loop.databaseCrashEvery === 0) {
+      await loop.crashDatabase()
+      result.databaseCrashes += 1
+    }
+    await loop.sample()
+    result.samples += 1
+  }
+  await Promise.all(starting)
+  isOver = true
+  await Promise.all(callers)
+  return { ...result, ready: ready() }
+}
+
+/** A small generator with a seed, so that a failing run can be played again as far as time allows. */
+export function createRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

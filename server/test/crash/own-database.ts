@@ -1,0 +1,54 @@
+// A database server of a suite's own, which may be crashed without disturbing others: immediate shutdown, as after a
+// power cut, and started again on the same port by its supervisor.
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connectDatabase } from '../../src/db/connect.ts'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { silentLog, type TestDatabase } from '../database.ts'
+import { eventually } from '../harness.ts'
+
+export type OwnDatabase = TestDatabase & {
+  port: number
+  /** Ends the server at once, losing what no disk has; resolves when another one accepts statements. */
+  crash(): Promise<void>
+}
+
+export async function createOwnDatabase(): Promise<OwnDatabase> {
+  // The name lets a later run remove what a killed one left behind.
+  const folder = mkdtempSync(join(tmpdir(), `darkroom-test-${process.pid}-own-`))
+  chmodSync(folder, 0o755)
+  const embedded = await startEmbeddedPostgres({
+    dataDir: folder,
+    log: silentLog,
+    settings: { max_connections: '300' },
+  })
+  const { appUrl, ownerUrl, adminUrl, port } = embedded
+  await migrate({ ownerUrl, appRole: 'darkroom_app', log: silentLog })
+  const options = { statementTimeoutMs: 30_000, prepare: true, log: silentLog }
+  const [db, ownerDb] = await Promise.all([
+    connectDatabase({ ...options, url: appUrl, maxConnections: 10 }),
+    connectDatabase({ ...options, url: ownerUrl, maxConnections: 2 }),
+  ])
+  return {
+    db,
+    ownerDb,
+    appUrl,
+    ownerUrl,
+    adminUrl,
+    port,
+    async crash() {
+      const { pid } = embedded
+      process.kill(pid, 'SIGQUIT')
+      await eventually('the server is another one', () => embedded.pid !== pid, 60_000)
+      const answers = () => db.query({ name: 'test_ping', text: 'SELECT 1' }).then(() => true)
+      await eventually('the server answers', () => answers().catch(() => false), 60_000)
+    },
+    async drop() {
+      await Promise.all([db.close(), ownerDb.close()])
+      await embedded.stop()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
