@@ -161,12 +161,11 @@ function startProcess(env: Record<string, string>, role: string, file: string): 
   })
 }
 
-/** One generation through Get Images' endpoint. */
+/** One generation through Get Images' endpoint; `headers` are sent as such, everything else is the body. */
 export async function generateImage(
   target: { url: string },
   apiKey: string,
-  body: Record<string, unknown>,
-  headers: Record<string, string> = {},
+  { headers = {}, ...body }: { headers?: Record<string, string>; [field: string]: unknown },
 ): Promise<{ status: number; headers: Headers; body: GenerateAnswer }> {
   const answer = await fetch(`${target.url}/api/v1/images/generate`, {
     method: 'POST',

@@ -224,7 +224,10 @@ describe('a graceful stop', () => {
     })
     expect(performance.now() - from).toBeLessThan(1_000)
     expect(await ready.json()).toMatchObject({ status: 'not ready', checks: { jobs: { ok: false } } })
-    const late = await generateImage(node, apiKey, { prompt: 'too late' }, { 'idempotency-key': 'late' })
+    const late = await generateImage(node, apiKey, {
+      prompt: 'too late',
+      headers: { 'idempotency-key': 'late' },
+    })
     expect(late.status).toBe(503)
     expect(late.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
     expect(late.headers.get('connection')).toBe('close')
@@ -237,7 +240,10 @@ describe('a graceful stop', () => {
     expect(performance.now() - from).toBeLessThan(15_000)
     expect(await rig.balance(accountId)).toBe(1_000 - 20 * 5)
     const next = await rig.startNode()
-    const again = await generateImage(next, apiKey, { prompt: 'too late' }, { 'idempotency-key': 'late' })
+    const again = await generateImage(next, apiKey, {
+      prompt: 'too late',
+      headers: { 'idempotency-key': 'late' },
+    })
     expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, null])
   })
 
@@ -247,7 +253,7 @@ describe('a graceful stop', () => {
     const prefer = { prefer: 'respond-async' }
     const orders = await Promise.all(
       Array.from({ length: 4 }, (_, index) =>
-        generateImage(node, apiKey, { prompt: `queued ${index} [[emulate: slow=600]]` }, prefer),
+        generateImage(node, apiKey, { prompt: `queued ${index} [[emulate: slow=600]]`, headers: prefer }),
       ),
     )
     expect(orders.map(order => order.status)).toEqual([202, 202, 202, 202])
@@ -316,7 +322,10 @@ describe('a customer who hangs up', () => {
     )
     for (const index of moments.keys()) {
       const body = { prompt: `hang up ${index} [[emulate: slow=300]]` }
-      const again = await generateImage(node, apiKey, body, { 'idempotency-key': `gone-${index}` })
+      const again = await generateImage(node, apiKey, {
+        ...body,
+        headers: { 'idempotency-key': `gone-${index}` },
+      })
       expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true'])
       const kept = await read(node, apiKey, `/api/v1/images/${again.body.image?.id}`)
       expect(kept.body).toEqual({ image: again.body.image })
@@ -329,7 +338,10 @@ describe('a customer who hangs up', () => {
     const node = await rig.startNode()
     const { apiKey, accountId } = await rig.account({ credits: 100 })
     await cut(node, apiKey, { prompt: 'half', key: 'half', at: 'body' })
-    const whole = await generateImage(node, apiKey, { prompt: 'half' }, { 'idempotency-key': 'half' })
+    const whole = await generateImage(node, apiKey, {
+      prompt: 'half',
+      headers: { 'idempotency-key': 'half' },
+    })
     expect([whole.status, whole.headers.get('idempotent-replayed')]).toEqual([200, null])
     expect(await rig.balance(accountId)).toBe(95)
   })

@@ -43,7 +43,7 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
   ]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
-  if (!row?.done) return giveUp(needs, generation, n, 'T5')
+  if (!row?.done) return giveUp(needs, generation, { n, step: 'T5' })
   const collect = () => collectImages(needs, { generation, n }, expected)
   await storeAndSettle(needs, { ...delivery, collect })
 }
@@ -72,7 +72,7 @@ export async function storeAndSettle(
     })
     if (__FAILPOINTS__) await fp('manifest.after')
     const done = await settleSucceeded(needs, generation, { ...work, images, manifestSha256 })
-    if (!done) await giveUp(needs, generation, n, 'T6')
+    if (!done) await giveUp(needs, generation, { n, step: 'T6' })
   } catch (error) {
     if (!(error instanceof StorageError) && !(error instanceof ImageRejected)) throw error
     const released = await settleReleased(needs, generation, {
@@ -85,7 +85,7 @@ export async function storeAndSettle(
       lossUsdMicro: work.lossUsdMicro + work.boughtUsdMicro,
       epoch: generation.epoch,
     })
-    if (!released) await giveUp(needs, generation, n, 'T7')
+    if (!released) await giveUp(needs, generation, { n, step: 'T7' })
   }
 }
 
@@ -93,8 +93,7 @@ export async function storeAndSettle(
 export async function giveUp(
   needs: DeliverNeeds,
   generation: Generation,
-  n: number,
-  step: string,
+  { n, step }: { n: number; step: string },
 ): Promise<void> {
   needs.events.raceLost(generation, step)
   await needs.db.query(sql.markLate, [generation.id, n])

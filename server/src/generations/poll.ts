@@ -71,7 +71,7 @@ async function act(
     lossUsdMicro: outcome.usage?.costUsdMicro ?? (rule.mayBeBilled ? attempt.expected_cost_usd_micro : 0),
     epoch: generation.epoch,
   })
-  if (!done) await giveUp(needs, generation, n, 'T7')
+  if (!done) await giveUp(needs, generation, { n, step: 'T7' })
 }
 
 async function waitOn(

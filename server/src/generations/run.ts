@@ -145,7 +145,7 @@ async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Pro
     // The handle is the only way to what was bought: it is not lost to a database that is away for a moment.
     const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))
     if (__FAILPOINTS__) await fp('T4.after')
-    if (!row?.done) return giveUp(needs, generation, n, 'T4')
+    if (!row?.done) return giveUp(needs, generation, { n, step: 'T4' })
     return needs.wakeAfter(pollAfterMs)
   }
   const { failure } = combined
@@ -154,7 +154,11 @@ async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Pro
   const anyMayHaveRun = parts.some(
     ({ outcome }) => outcome.kind === 'failed' && attemptStateOf(outcome.failure) !== 'not_run',
   )
-  if (!anyMayHaveRun && rule.action !== 'release' && (await retry(needs, started, failure, rule.action)))
+  if (
+    !anyMayHaveRun &&
+    rule.action !== 'release' &&
+    (await retry(needs, started, { ...failure, action: rule.action }))
+  )
     return
   const message = failure.message
   await release(needs, started, {
@@ -169,12 +173,17 @@ async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Pro
 async function retry(
   needs: RunNeeds,
   { generation, n }: Started,
-  failure: { failure: string; message: string; retryAfterMs?: number; overloaded?: boolean },
-  action: 'retry' | 'retry_elsewhere' | 'reconcile',
+  failure: {
+    failure: string
+    message: string
+    retryAfterMs?: number
+    overloaded?: boolean
+    action: 'retry' | 'retry_elsewhere' | 'reconcile'
+  },
 ): Promise<boolean> {
   const routes = needs.catalog.routes(generation.model, generation.options)
   const elsewhere = routes.filter(route => needs.providers.has(route.provider)).length > n
-  if (n >= maxAttempts || (action === 'retry_elsewhere' && !elsewhere)) return false
+  if (n >= maxAttempts || (failure.action === 'retry_elsewhere' && !elsewhere)) return false
   if (failure.overloaded && !needs.retryBudget.take()) return false
   const delayMs = elsewhere ? 0 : (failure.retryAfterMs ?? backoffMs(n, needs.random()))
   if (generation.deadline.getTime() - needs.now().getTime() < delayMs + minTimeLeftMs) return false
@@ -183,7 +192,7 @@ async function retry(
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.requeue, values))
   if (__FAILPOINTS__) await fp('T3.after')
   if (row?.done) needs.wakeAfter(delayMs)
-  else await giveUp(needs, generation, n, 'T3')
+  else await giveUp(needs, generation, { n, step: 'T3' })
   return true
 }
 
@@ -211,7 +220,7 @@ async function release(
     lossUsdMicro: end.usage ?? expected,
     epoch: generation.epoch,
   })
-  if (!done) await giveUp(needs, generation, n, 'T7')
+  if (!done) await giveUp(needs, generation, { n, step: 'T7' })
 }
 
 /** T9, and at once the reconciler: what may have run is never sent again. */
@@ -231,7 +240,7 @@ export async function reconcileUnknown(
   ]
   const row = await findRow<{ epoch: number | null }>(needs.db, sql.beginReconciling, values)
   if (__FAILPOINTS__) await fp('T9.after')
-  if (!row?.epoch) return giveUp(needs, generation, generation.attempts, 'T9')
+  if (!row?.epoch) return giveUp(needs, generation, { n: generation.attempts, step: 'T9' })
   needs.claimMoved(generation.id, row.epoch)
   needs.events.generationReconciling(generation, message)
   await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch })

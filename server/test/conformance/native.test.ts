@@ -395,7 +395,7 @@ test('an idempotency key names one order of the account, whichever surface it ca
   expect([replay.status, replay.body]).toEqual([200, ended])
   const mismatch = await call(apiKey, generations, { body: { ...body, n: 2 }, headers })
   expect([mismatch.status, mismatch.body.code]).toEqual([422, 'idempotency_key_reused'])
-  const elsewhere = await generateImage(node, apiKey, { prompt: 'once' }, headers)
+  const elsewhere = await generateImage(node, apiKey, { prompt: 'once', headers })
   expect(elsewhere.status).toBe(400)
   expect(await rig.balance(accountId)).toBe(100 - ended.costCredits)
 })
