@@ -113,7 +113,7 @@ describe('what the documents name exists', () => {
   })
 
   test('commands of the server and their options', async () => {
-    const called = findAll(/npm run (?:--silent )?darkroom -- ([a-z][^`\n>]*)/g, documents)
+    const called = findAll(/npm run (?:--silent )?darkroom -- ([a-z].*?)(?=`| > |$)/gm)
     expect(called.length).toBeGreaterThan(15)
     for (const { path, groups } of called) {
       const line = groups[1] ?? ''
