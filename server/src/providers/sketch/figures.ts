@@ -162,7 +162,7 @@ function islet(stage: Stage, actor: Actor): string {
     pen.solid(rock, pen.gradient([lighten(stone, 0.15), stone, darken(stone, 0.45)])) +
     boulder(pen, rng, { at: [x - w * 0.7, y + h * 0.95], width: w * 0.4, colour: stone }) +
     boulder(pen, rng, { at: [x + w * 0.74, y + h * 0.95], width: w * 0.34, colour: darken(stone, 0.1) }) +
-    pen.solid(turf, stage.grass[1] ?? '#6fb04c') +
+    (actor.wish.subject.name === 'lighthouse' ? '' : pen.solid(turf, stage.grass[1] ?? '#6fb04c')) +
     pen.shade(oval([x, y + h * 1.02, w * 1.12, h * 0.16]), '#ffffff', 0.55)
   )
 }

@@ -76,8 +76,9 @@ export function cloudShape(rng: Rng, [x, y, w]: readonly [number, number, number
   const last = tops[count] ?? [x, y]
   const first = tops[0] ?? [x, y]
   const cut = arcs.slice(0, arcs.lastIndexOf('A'))
-  const r = w * 0.05
-  return `${cut}A${n(r * 1.6)} ${n(r * 1.5)} 0 0 1 ${n(last[0])} ${n(y)}L${n(first[0])} ${n(y)}A${n(r * 1.6)} ${n(r * 1.5)} 0 0 1 ${n(first[0])} ${n(first[1])}Z`
+  const sag = w * 0.045
+  const foot = (t: number): string => n(last[0] + (first[0] - last[0]) * t)
+  return `${cut}Q${foot(0)} ${n(y)} ${foot(0.12)} ${n(y + sag * 0.4)}Q${foot(0.3)} ${n(y + sag)} ${foot(0.5)} ${n(y + sag * 0.5)}Q${foot(0.72)} ${n(y + sag * 1.1)} ${foot(0.9)} ${n(y + sag * 0.3)}Q${foot(1)} ${n(y)} ${n(first[0])} ${n(first[1])}Z`
 }
 
 /** Cloud from edge to edge, down to the bottom of the picture. */
@@ -96,7 +97,11 @@ export function cloud(stage: Stage, rng: Rng, [x, y, w]: readonly [number, numbe
   const [top, bottom] = stage.cloud
   const pen = stage.pen
   const body = cloudShape(rng, [x, y, w])
-  const paint = pen.gradient([top, mix(top, bottom, 0.35), bottom], { raw: true })
+  const filled = pen.ink.kind === 'fill'
+  const paint = pen.gradient([top, mix(top, bottom, 0.25), mix(top, bottom, 0.7), bottom], {
+    raw: true,
+    fade: filled,
+  })
   return pen.solid(body, paint, { opacity: 0.93, plain: pen.ink.kind === 'fill' })
 }
 

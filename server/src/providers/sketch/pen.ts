@@ -42,8 +42,8 @@ export type Pen = {
   emit(d: string, colour: string, opacity?: number): string
   /** A soft round glow: x, y, radius. */
   glow(spot: readonly [number, number, number], colour: string, opacity: number): string
-  /** From top to bottom, or from left to right with `across`. */
-  gradient(stops: readonly string[], options?: { across?: boolean; raw?: boolean }): Paint
+  /** From top to bottom, or from left to right with `across`; `fade` lets the last colour vanish. */
+  gradient(stops: readonly string[], options?: { across?: boolean; raw?: boolean; fade?: boolean }): Paint
   /** What a natural colour looks like in this light. */
   tone(colour: string): string
   /** A pen for something at a distance (0 near, 1 far), at a scale and in another light. */
@@ -71,6 +71,16 @@ function define(shared: Shared, body: (id: string) => string): string {
 function stopsOf(colours: readonly string[]): string {
   const last = Math.max(1, colours.length - 1)
   return colours.map((c, i) => `<stop offset="${n(i / last)}" stop-color="${c}"/>`).join('')
+}
+
+function fadingStopsOf(colours: readonly string[]): string {
+  const last = colours.length - 1
+  return colours
+    .map(
+      (c, i) =>
+        `<stop offset="${n(i / Math.max(1, last))}" stop-color="${c}"${i === last ? ' stop-opacity="0"' : ''}/>`,
+    )
+    .join('')
 }
 
 /** Line styles replace a fill; `raw` is the natural colour, `toned` the lit one. */
@@ -173,7 +183,7 @@ function createPenAt(shared: Shared, scale: number, depth: number): Pen {
       const mapped = lit.map((c, i) => fillOf(shared, stops[i] ?? c, c))
       const axis = options.across ? 'x1="0" y1="0" x2="1" y2="0"' : 'x1="0" y1="0" x2="0" y2="1"'
       const body = (id: string): string =>
-        `<linearGradient id="${id}" ${axis}>${stopsOf(mapped)}</linearGradient>`
+        `<linearGradient id="${id}" ${axis}>${options.fade ? fadingStopsOf(mapped) : stopsOf(mapped)}</linearGradient>`
       return { paint: `url(#${define(shared, body)})`, flat }
     },
     at: change => {

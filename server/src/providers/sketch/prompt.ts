@@ -1,18 +1,8 @@
 // Owns the reading of a prompt: words in, wishes out. It never fails; what it does not know it lists as unknown,
 // so that the composer can still make something of it. It decides nothing by chance.
 import { darken, lighten, saturate } from './colour.ts'
-import {
-  costumeNames,
-  type Feature,
-  type Framing,
-  ignoredWords,
-  type Mood,
-  type Relation,
-  type Season,
-  type StyleName,
-  type Time,
-  type Weather,
-} from './lexicon.ts'
+import type { Feature, Framing, Mood, Season, StyleName, Time, Weather } from './lexicon.ts'
+import { costumeNames, ignoredWords, type Relation } from './lexicon-subjects.ts'
 import type { SettingName, Subject } from './subject.ts'
 import { getDictionary, type Meaning, readTokens, type Token } from './words.ts'
 
@@ -272,6 +262,8 @@ function takeToken(reading: Reading, token: Token): void {
     brief.unknown.push(token.text)
   }
   if (token.meanings.length > 0) reading.banned = false
+  const above = reading.pending.relation === 'above' && has(token, 'setting')
+  if (above) brief.wishes.at(-1)?.traits.add('flying')
   const setting = has(token, 'setting') && !subject
   if (setting) reading.pending = { ...nothingPending(), colours: reading.pending.colours }
 }

@@ -69,7 +69,9 @@ function drawOrb(stage: Stage): string {
 }
 
 function stars(stage: Stage, horizon: number): string {
-  if (!stage.allows('stars')) return ''
+  const veiled =
+    stage.weather !== 'clear' && stage.weather !== 'wind' && !stage.wants('stars') && !stage.wants('aurora')
+  if (!stage.allows('stars') || veiled) return ''
   const { pen, width } = stage
   const rng = stage.rng.fork('stars')
   const faint = stage.night ? 1 : 0.45

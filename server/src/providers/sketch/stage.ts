@@ -153,10 +153,23 @@ export function choosePalette(brief: Brief, mood: Mood, rng: Rng): Palette {
     flowers: rng.pick(blossoms),
     water: water
       ? [lighten(water, 0.3), water, darken(water, 0.35)]
-      : [mix(horizon, '#5fb2c4', 0.35), mix(middle, '#1f7f9e', 0.55), mix(zenith, '#0d3f63', 0.6)],
+      : chooseWater(mood, { horizon, middle, zenith }),
     cloud: chooseClouds(mood, { horizon, middle }),
     light: { tint: mix(tint, mix(zenith, '#20304c', 0.5), dull * 3), amount: amount + dull, haze },
   }
+}
+
+/** Water is the sky once more, deeper; by day it has a colour of its own. */
+function chooseWater(
+  { time }: Mood,
+  { horizon, middle, zenith }: { horizon: string; middle: string; zenith: string },
+): readonly string[] {
+  if (time === 'sunset' || time === 'dawn') {
+    return [mix(horizon, middle, 0.45), mix(middle, '#3a4f8f', 0.5), mix(zenith, '#182a5e', 0.55)]
+  }
+  if (time === 'dusk')
+    return [mix(horizon, middle, 0.5), mix(middle, '#2c3f7a', 0.5), mix(zenith, '#101b45', 0.5)]
+  return [mix(horizon, '#5fb2c4', 0.4), mix(middle, '#1f7f9e', 0.6), mix(zenith, '#0d3f63', 0.6)]
 }
 
 function chooseClouds(
@@ -164,7 +177,7 @@ function chooseClouds(
   { horizon, middle }: { horizon: string; middle: string },
 ): [string, string] {
   if (mood.night) return [mix(middle, '#8ea6dc', 0.35), mix(middle, '#0b1230', 0.1)]
-  if (mood.time === 'sunset') return ['#ffd9b0', mix(middle, '#c2587a', 0.4)]
+  if (mood.time === 'sunset') return ['#ffdcb4', mix(middle, '#d8627a', 0.35)]
   if (mood.time === 'dusk') return [mix('#e5a3ae', middle, 0.3), mix(middle, '#2a2c66', 0.35)]
   if (mood.weather === 'storm' || mood.weather === 'rain')
     return [mix('#cfd8e2', middle, 0.6), mix('#3b475c', middle, 0.4)]

@@ -1,30 +1,32 @@
 // Owns the cutting of a prompt into phrases of the lexicon: plurals, numbers, the longest phrase first.
 import { namedColours } from './colour.ts'
 import {
-  accessoryWords,
-  countWords,
   type Feature,
   type Framing,
   featureWords,
   framingWords,
   type Mood,
   moodWords,
-  partWords,
-  type Relation,
-  relationWords,
   type Season,
   type StyleName,
-  sceneryWords,
   seasonWords,
   settingWords,
-  sizeWords,
   styleWords,
   type Time,
   timeWords,
-  traitWords,
   type Weather,
   weatherWords,
 } from './lexicon.ts'
+import {
+  accessoryWords,
+  countWords,
+  partWords,
+  type Relation,
+  relationWords,
+  sceneryWords,
+  sizeWords,
+  traitWords,
+} from './lexicon-subjects.ts'
 import type { SettingName, Subject } from './subject.ts'
 
 /** What a phrase can mean; many phrases mean several things. */

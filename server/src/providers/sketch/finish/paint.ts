@@ -137,8 +137,8 @@ export function paintOil(raster: Raster, rng: Rng, detail: number): Raster {
   const k = unitOf(raster)
   const fine = detail === 0 ? 13 : detail === 1 ? 9.5 : 8
   const strokes =
-    strokeLayer(raster, rng, { step: 22, length: 78, width: 30, onlyDetail: false }) +
-    strokeLayer(raster, rng, { step: 13, length: 42, width: 15, onlyDetail: false }) +
+    strokeLayer(raster, rng, { step: 26, length: 84, width: 36, onlyDetail: false }) +
+    strokeLayer(raster, rng, { step: 16, length: 46, width: 19, onlyDetail: false }) +
     strokeLayer(raster, rng, { step: fine, length: 22, width: 7.5, onlyDetail: true })
   const over = renderSvg(strokes, {
     width: raster.width,

@@ -23,31 +23,32 @@ function waterBody(stage: Stage, top: number, bottom: number): string {
   )
 }
 
-/** A rolling wave across the picture with a rim of foam. */
+/** A rolling wave across the picture; rough ones break into foam. */
 function swell(
   stage: Stage,
-  { y, rise, depth, salt }: { y: number; rise: number; depth: number; salt: string },
+  { y, rise, salt, rough }: { y: number; rise: number; salt: string; rough: boolean },
 ): string {
   const rng = stage.rng.fork(`swell${salt}`)
-  const [near = '#5fb2c4', mid = '#1f7f9e', deep = '#0d3f63'] = stage.water
-  const count = Math.max(3, Math.round(stage.width / 230))
-  const points: Point[] = []
-  for (let i = -1; i <= count * 2 + 1; i++)
-    points.push([(i / (count * 2)) * stage.width, y + (i % 2 === 0 ? -1 : 1) * rise * rng.range(0.5, 1)])
-  const foam = `${curve(points)}L${[...points]
+  const [, mid = '#1f7f9e', deep = '#0d3f63'] = stage.water
+  const points = ridgePoints(stage, rng, { y, rise, waves: rough ? 5 : 3.2 })
+  const colour = mix(mid, deep, 0.45)
+  const thick = rough ? 11 : 3
+  const back = points
+    .map(([x, py], i): Point => [x, py + 1 + thick * Math.abs(Math.sin(i * 1.7 + y))])
     .reverse()
-    .map(([x, py], i) => `${n(x)} ${n(py + 5 + (i % 3) * 3)}`)
-    .join('L')}Z`
-  const colour = mix(mid, i2(near, deep, depth), 0.6)
+  const foam = `${curve(points)}L${curve(back).slice(1)}Z`
+  let specks = ''
+  for (let i = 0; i < (rough ? 60 : 14); i++)
+    specks += oval([rng.next() * stage.width, y + rng.range(8, 46), rng.range(4, 22), rng.range(1, 2.6)])
   return (
     stage.pen.solid(
       landUnder(stage, points),
-      stage.pen.gradient([lighten(colour, 0.2), colour, deep], { raw: true }),
-    ) + stage.pen.shade(foam, '#ffffff', 0.62)
+      stage.pen.gradient([lighten(colour, 0.16), colour, deep], { raw: true }),
+    ) +
+    stage.pen.shade(foam, lighten(stage.water[0] ?? '#ffffff', 0.5), rough ? 0.85 : 0.5) +
+    stage.pen.shade(specks, lighten(stage.water[0] ?? '#ffffff', 0.4), 0.35)
   )
 }
-
-const i2 = (a: string, b: string, amount: number): string => mix(a, b, amount)
 
 const drawSea: DrawSetting = (stage, horizon) => {
   const rough = stage.wants('waves') || stage.weather === 'storm' || stage.weather === 'wind'
@@ -59,17 +60,17 @@ const drawSea: DrawSetting = (stage, horizon) => {
         .solid(landIsle(stage, horizon, rng.range(0.05, 0.85)), '#5c7a8c', { plain: true })
     : ''
   const birds = stage.allows('birds') && !stage.night ? gulls(stage, horizon) : ''
-  const rise = rough ? 34 : 9
+  const rise = rough ? 30 : 7
   return {
     back:
       drawSky(stage, horizon) +
       birds +
       isles +
       waterBody(stage, horizon, stage.height) +
-      (rough ? swell(stage, { y: horizon + tall * 0.28, rise: rise * 0.6, depth: 0.3, salt: 'a' }) : ''),
+      (rough ? swell(stage, { y: horizon + tall * 0.28, rise: rise * 0.6, salt: 'a', rough }) : ''),
     front:
-      swell(stage, { y: horizon + tall * 0.74, rise: rise * 0.8, depth: 0.6, salt: 'b' }) +
-      swell(stage, { y: horizon + tall * 0.92, rise, depth: 1, salt: 'c' }),
+      swell(stage, { y: horizon + tall * 0.77, rise: rise * 0.8, salt: 'b', rough }) +
+      swell(stage, { y: horizon + tall * 0.92, rise, salt: 'c', rough }),
     stand: horizon + tall * 0.66,
     far: horizon + tall * 0.16,
     water: horizon + tall * 0.68,
