@@ -109,25 +109,20 @@ export function openContext(
     headers: needs.attemptHeaders(attemptId),
     async receiveImage(bytes) {
       const key = generationObjectKey(generation.id, n, part * 100 + received++)
-      const pieces = needs.fresh.collect(generation.id, key)
-      const source = pieces ? noting(bytes, pieces.add) : bytes
-      const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, source)
-      if (__FAILPOINTS__) await fp('receive.after')
-      return image
+      const text = bytes.listenToText ? needs.fresh.collect(generation, key) : null
+      if (text) bytes.listenToText?.(text.add)
+      try {
+        const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, bytes)
+        if (__FAILPOINTS__) await fp('receive.after')
+        return image
+      } catch (error) {
+        text?.drop()
+        throw error
+      }
     },
     ...(partials && generation.options.partialImages > 0
       ? { onPartialImage: (bytes: Buffer, index: number) => partials.publish(generation.id, bytes, index) }
       : {}),
-  }
-}
-
-async function* noting(
-  bytes: AsyncIterable<Uint8Array>,
-  add: (piece: Buffer) => void,
-): AsyncIterable<Uint8Array> {
-  for await (const piece of bytes) {
-    add(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
-    yield piece
   }
 }
 

@@ -1,52 +1,113 @@
-// Pictures on their way from the upstream to a caller who waits in this process: the pieces that were just written
-// to storage are handed on instead of being read back. Bounded; without room the answer is read from storage.
+// Pictures on their way from the upstream to a caller who waits in this process and is answered in base64: the
+// upstream's own text is handed on instead of being read back and encoded again. Bounded; without room the answer
+// is made from storage. Memory is pooled, so whoever takes a text must release it exactly when it was sent.
+import type { Dialect } from '../models/options.ts'
 
-export type FreshImages = {
-  /** A place to note the pieces of one picture, or null when nobody waits or there is no room. */
-  collect(generationId: string, key: string): { add(piece: Buffer): void } | null
-  /** The pieces, once: whoever takes them owns them. Null when they are not here. */
-  take(key: string, sizeBytes: number): Buffer[] | null
+export type FreshText = {
+  /** The base64 of the whole picture, in order. */
+  parts: Buffer[]
+  /** Gives the memory back; the parts must not be read any more. */
+  release(): void
 }
 
-/** All pictures held at once. A dozen of 4K, or forty of 1.5 MB. */
+export type FreshImages = {
+  /** A place to note the text of one picture, or null when nobody waits for it or there is no room. */
+  collect(generation: { id: string; dialect: Dialect }, key: string): FreshCollector | null
+  /** The text, once: whoever takes it owns it. Null when it is not here whole. */
+  take(key: string, sizeBytes: number): FreshText | null
+}
+
+export type FreshCollector = {
+  /** Copies the text. */
+  add(text: Buffer): void
+  /** Forgets it all: the picture is none. */
+  drop(): void
+}
+
+/** Dialects that answer a waiting caller with the picture itself. */
+const inlineDialects: ReadonlySet<Dialect> = new Set<Dialect>(['getimages'])
+/** All text held at once, and all memory kept for it: a dozen pictures of 4K, or thirty of 1.5 MB. */
 const budgetBytes = 64 * 1024 * 1024
+/** One write to the socket each; small enough that little of the last one stays empty. */
+const slabBytes = 256 * 1024
 /** From the first byte to the answer a picture is stored and settled: seconds, or the caller has gone. */
 const keepMs = 10_000
 
-export function createFreshImages(isWaitedFor: (generationId: string) => boolean): FreshImages {
-  const held = new Map<string, { pieces: Buffer[]; sizeBytes: number; timer: NodeJS.Timeout }>()
-  let heldBytes = 0
+type Held = { slabs: Buffer[]; length: number; timer: NodeJS.Timeout }
 
-  function drop(key: string): void {
-    const entry = held.get(key)
-    if (!entry) return
+export function createFreshImages(isWaitedFor: (generationId: string) => boolean): FreshImages {
+  const held = new Map<string, Held>()
+  // Kept for ever: fresh memory for every picture presses the collector into full collections.
+  const idle: Buffer[] = []
+  let slabCount = 0
+
+  function takeSlab(): Buffer | null {
+    const slab = idle.pop()
+    if (slab) return slab
+    if ((slabCount + 1) * slabBytes > budgetBytes) return null
+    slabCount += 1
+    return Buffer.allocUnsafeSlow(slabBytes)
+  }
+
+  function drop(key: string, entry: Held): void {
+    if (held.get(key) !== entry) return
     held.delete(key)
-    heldBytes -= entry.sizeBytes
     clearTimeout(entry.timer)
+    idle.push(...entry.slabs)
+  }
+
+  function add(entry: Held, text: Buffer): boolean {
+    for (let from = 0; from < text.length; ) {
+      const at = entry.length % slabBytes
+      if (at === 0) {
+        const slab = takeSlab()
+        if (!slab) return false
+        entry.slabs.push(slab)
+      }
+      const taken = Math.min(text.length - from, slabBytes - at)
+      entry.slabs.at(-1)?.set(text.subarray(from, from + taken), at)
+      entry.length += taken
+      from += taken
+    }
+    return true
   }
 
   return {
-    collect(generationId, key) {
-      if (heldBytes >= budgetBytes || !isWaitedFor(generationId)) return null
-      drop(key)
-      const timer = setTimeout(() => drop(key), keepMs)
-      timer.unref()
-      const entry = { pieces: [] as Buffer[], sizeBytes: 0, timer }
+    collect(generation, key) {
+      const hasRoom = idle.length > 0 || (slabCount + 1) * slabBytes <= budgetBytes
+      if (!hasRoom || !inlineDialects.has(generation.dialect) || !isWaitedFor(generation.id)) return null
+      const entry: Held = { slabs: [], length: 0, timer: setTimeout(() => drop(key, entry), keepMs) }
+      entry.timer.unref()
+      const earlier = held.get(key)
+      if (earlier) drop(key, earlier)
       held.set(key, entry)
       return {
-        add(piece) {
-          if (held.get(key) !== entry) return
-          entry.pieces.push(piece)
-          entry.sizeBytes += piece.length
-          heldBytes += piece.length
-          if (heldBytes > budgetBytes) drop(key)
+        add(text) {
+          if (held.get(key) === entry && !add(entry, text)) drop(key, entry)
         },
+        drop: () => drop(key, entry),
       }
     },
     take(key, sizeBytes) {
       const entry = held.get(key)
-      drop(key)
-      return entry?.sizeBytes === sizeBytes ? entry.pieces : null
+      if (!entry) return null
+      if (entry.length !== Math.ceil(sizeBytes / 3) * 4) {
+        drop(key, entry)
+        return null
+      }
+      held.delete(key)
+      clearTimeout(entry.timer)
+      const { slabs, length } = entry
+      const last = length - (slabs.length - 1) * slabBytes
+      const parts = slabs.map((slab, index) => (index === slabs.length - 1 ? slab.subarray(0, last) : slab))
+      let released = false
+      return {
+        parts,
+        release() {
+          if (!released) idle.push(...slabs)
+          released = true
+        },
+      }
     },
   }
 }

@@ -2,7 +2,7 @@
 import type { Db } from '../db/db.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { FreshImages } from './fresh.ts'
+import type { FreshImages, FreshText } from './fresh.ts'
 import type { Generation, StoredImage } from './generation.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -31,24 +31,26 @@ export async function listSucceeded(
   return { generations: rows.map(toGeneration), total: total?.succeeded ?? 0 }
 }
 
-/**
- * The bytes of one image, or null when they are gone: handed on from the work just done in this process, else read
- * from storage.
- */
+/** The base64 of one image when it has just passed through this process, else null. The taker releases it. */
+export function takeFreshText(fresh: FreshImages, generation: Generation, index: number): FreshText | null {
+  const image = findImage(generation, index)
+  return image ? fresh.take(image.key, image.sizeBytes) : null
+}
+
+function findImage(generation: Generation, index: number): StoredImage | null {
+  if (generation.state !== 'succeeded' || generation.deletedAt) return null
+  return generation.images[index] ?? null
+}
+
+/** The bytes of one image from storage, or null when they are gone. */
 export async function openImage(
-  needs: { storage: Storage; fresh: FreshImages },
+  needs: { storage: Storage },
   generation: Generation,
   index: number,
-): Promise<{
-  stream: Iterable<Buffer> | AsyncIterable<Buffer>
-  sizeBytes: number
-  image: StoredImage
-} | null> {
-  const image: StoredImage | undefined = generation.images[index]
-  if (generation.state !== 'succeeded' || generation.deletedAt || !image) return null
+): Promise<{ stream: AsyncIterable<Buffer>; sizeBytes: number; image: StoredImage } | null> {
+  const image = findImage(generation, index)
+  if (!image) return null
   const { sizeBytes } = image
-  const pieces = needs.fresh.take(image.key, sizeBytes)
-  if (pieces) return { stream: pieces, sizeBytes, image }
   const found = await needs.storage.read(image.key)
   return found?.sizeBytes === sizeBytes ? { stream: found.stream, sizeBytes, image } : null
 }

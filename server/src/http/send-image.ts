@@ -4,13 +4,48 @@ import { once } from 'node:events'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { HttpContext } from './context.ts'
 
-export type ImageBytes = { stream: Iterable<Buffer> | AsyncIterable<Buffer>; sizeBytes: number }
+export type ImageBytes = { stream: AsyncIterable<Buffer>; sizeBytes: number }
+
+/** A picture that is base64 already, in memory that `release` gives back. */
+export type ImageText = { parts: Buffer[]; release(): void }
 
 export type RawAnswer = {
   status: number
   headers: Record<string, string>
   /** Called once when the last byte was handed to the socket. */
   onSent?(): void
+}
+
+/**
+ * Text that is in memory already, between two pieces of JSON text: one write, which the socket takes as it can, and
+ * the memory is given back when the answer has ended in whichever way.
+ */
+export function sendJsonWithText(
+  context: HttpContext,
+  answer: RawAnswer & { before: string; text: ImageText; after: string },
+): Response {
+  const { outgoing } = context.env
+  const { parts, release } = answer.text
+  outgoing.once('close', release)
+  if (answer.onSent) outgoing.once('finish', answer.onSent)
+  if (outgoing.destroyed) {
+    release()
+    return RESPONSE_ALREADY_SENT
+  }
+  const before = Buffer.from(answer.before)
+  const after = Buffer.from(answer.after)
+  const length = parts.reduce((sum, part) => sum + part.length, before.length + after.length)
+  outgoing.writeHead(answer.status, {
+    ...context.get('answerHeaders'),
+    ...answer.headers,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': `${length}`,
+  })
+  outgoing.cork()
+  outgoing.write(before)
+  for (const part of parts) outgoing.write(part)
+  outgoing.end(after)
+  return RESPONSE_ALREADY_SENT
 }
 
 /** The base64 of the picture between two pieces of JSON text. */

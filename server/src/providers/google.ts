@@ -8,6 +8,7 @@ import { JsonImagesError, type JsonPath, readJsonWithImages } from './json-image
 import {
   type CallContext,
   ImageRejected,
+  type ImageSource,
   type Provider,
   type ProviderFailure,
   type ProviderOutcome,
@@ -145,7 +146,7 @@ function isPictureData(path: JsonPath): boolean {
 /** A draft may be broken without harm, so a picture that is none ends only the answer that needs it. */
 function createReceiver(context: CallContext) {
   let count = 0
-  return async (bytes: AsyncIterable<Uint8Array>, path: JsonPath): Promise<AnswerPicture> => {
+  return async (bytes: ImageSource, path: JsonPath): Promise<AnswerPicture> => {
     // Only the first candidate was asked for; what others hold is read past.
     if (path[1] !== 0) return { kind: 'rejected', message: 'The picture belongs to another candidate.' }
     count += 1

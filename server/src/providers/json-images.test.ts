@@ -14,7 +14,7 @@ const isImage = (path: JsonPath) => path.at(-1) === 'b64_json'
 
 async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = []
-  for await (const part of bytes) parts.push(part)
+  for await (const part of bytes) parts.push(Buffer.from(part))
   return Buffer.concat(parts)
 }
 
@@ -124,7 +124,7 @@ test('gives large pictures unchanged in pieces of at least 128 KiB, whatever the
             const parts: Uint8Array[] = []
             for await (const part of pictureBytes) {
               pieces.push(part.length)
-              parts.push(part)
+              parts.push(Buffer.from(part))
             }
             return Buffer.concat(parts)
           },

@@ -1,16 +1,10 @@
 // The hot path: reads an upstream's JSON while its base64 pictures stream past as bytes. Picture text is never
 // parsed as JSON nor held whole; everything else is small, bounded, and parsed by JSON.parse in the end.
 
-export class JsonImagesError extends Error {
-  override name = 'JsonImagesError'
-  /** `truncated`: the source ended cleanly inside the document. A source that throws keeps its own error. */
-  constructor(
-    readonly code: 'invalid_json' | 'invalid_base64' | 'too_large' | 'truncated',
-    message: string,
-  ) {
-    super(message)
-  }
-}
+import { createImageDecoder, type Source, type TextListener } from './json-image-decoder.ts'
+import { JsonImagesError } from './json-images-error.ts'
+
+export { JsonImagesError } from './json-images-error.ts'
 
 export type JsonPath = readonly (string | number)[]
 
@@ -20,12 +14,23 @@ export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 export type JsonImagesOptions<Received> = {
   /** Asked at every string value: is it a picture? Do not keep the path: it changes as reading goes on. */
   isImage(path: JsonPath): boolean
-  /** Takes one picture's bytes as they arrive, in document order, one picture at a time. */
-  receive(bytes: AsyncIterable<Uint8Array>, path: JsonPath): Promise<Received>
+  /**
+   * Takes one picture's bytes as they arrive, in document order, one picture at a time. A piece stays as it is
+   * only until the next one is asked for: its memory is used again.
+   */
+  receive(bytes: PictureBytes, path: JsonPath): Promise<Received>
   /** Limit for all that is not picture text; 1 MiB by default. */
   maxJsonBytes?: number
   /** Limit for nested objects and lists; 64 by default. */
   maxDepth?: number
+}
+
+export type PictureBytes = AsyncIterable<Uint8Array> & {
+  /**
+   * Also hands on the picture's base64 text, without escapes and checked, as it is read. The memory of a part is
+   * used again once the listener has returned.
+   */
+  listenToText(listener: TextListener): void
 }
 
 export type JsonWithImages<Received> = {
@@ -38,25 +43,15 @@ export type JsonWithImages<Received> = {
 const DEFAULT_MAX_JSON_BYTES = 1024 * 1024
 // The deepest answer known nests eight levels; JSON.parse itself recurses, so depth must end somewhere.
 const DEFAULT_MAX_DEPTH = 64
-// Strings beyond 64 KiB leave V8's cheap heap and cost four times as much to make; a multiple of 4.
-const UNIT_TEXT_BYTES = 48 * 1024
-const UNIT_BYTES = (UNIT_TEXT_BYTES / 4) * 3
-// The last group is held back until the closing quote is seen, because only the last may be padded.
-const GROUP_BYTES = 4
-// Six units make pieces of 216 KiB, so that the disk sees few writes.
-const PIECE_BYTES = 6 * UNIT_BYTES + 3
 const FIRST_SKELETON_BYTES = 4096
 
 const QUOTE = 0x22
-const PLUS_URL = 0x2d
 const COMMA = 0x2c
 const OPEN_LIST = 0x5b
 const BACKSLASH = 0x5c
 const CLOSE_LIST = 0x5d
-const SLASH_URL = 0x5f
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
-const PADDING = 0x3d
 
 /**
  * Reads one JSON document whose pictures are base64 strings (standard alphabet, padded, no line breaks).
@@ -81,16 +76,6 @@ export async function readJsonWithImages<Received>(
     source.abandon()
     throw error
   }
-}
-
-type Source = {
-  chunk: Buffer
-  /** The next unread byte of `chunk`. */
-  position: number
-  /** Replaces an exhausted chunk by the next one that is not empty; false at the end. */
-  pull(): Promise<boolean>
-  /** Tells the source that nobody reads on, without waiting for it. */
-  abandon(): void
 }
 
 function openSource(body: ByteSource): Source {
@@ -269,21 +254,22 @@ async function receiveImage<Received>(
   path: JsonPath,
   receive: JsonImagesOptions<Received>['receive'],
 ): Promise<Received> {
-  const nextPiece = createImageDecoder(source)
+  const decoder = createImageDecoder(source)
   let failure: { error: unknown } | undefined
   let turn: Promise<unknown> = Promise.resolve()
   // One piece at a time, even for a receiver that asks twice; the first failure answers all later asks.
   function next(): Promise<Buffer | null> {
     const piece = turn.then(() => {
       if (failure) throw failure.error
-      return nextPiece()
+      return decoder.nextPiece()
     })
     turn = piece.catch((error: unknown) => {
       failure ??= { error }
     })
     return piece
   }
-  const bytes: AsyncIterable<Uint8Array> = {
+  const bytes: PictureBytes = {
+    listenToText: decoder.listenToText,
     [Symbol.asyncIterator]: () => ({
       async next() {
         const value = await next()
@@ -296,99 +282,11 @@ async function receiveImage<Received>(
   try {
     const received = await receive(bytes, path)
     while ((await next()) !== null);
+    // Only now does nobody read a piece any more; after a failure a receiver may still do so.
+    decoder.release()
     return received
   } catch (error) {
     // A receiver may wrap what its input threw; the cause is what tells a cut source from a bad picture.
     throw failure ? failure.error : error
   }
-}
-
-/** Returns a function that gives the decoded bytes up to the closing quote piece by piece, then null. */
-function createImageDecoder(source: Source): () => Promise<Buffer | null> {
-  const text = Buffer.allocUnsafeSlow(UNIT_TEXT_BYTES + GROUP_BYTES)
-  let textLength = 0
-  let pendingEscape = ''
-  let closed = false
-  let finished = false
-
-  /** Moves picture text from the chunk into `text`, up to the closing quote or until either is used up. */
-  function fill(): void {
-    let part = source.chunk.subarray(source.position, source.position + text.length - textLength)
-    const end = part.indexOf(QUOTE)
-    closed = end !== -1
-    if (closed) part = part.subarray(0, end)
-    source.position += part.length + (closed ? 1 : 0)
-    if (pendingEscape === '' && part.indexOf(BACKSLASH) === -1) {
-      text.set(part, textLength)
-      textLength += part.length
-    } else takeEscaped(part)
-    // What follows a backslash here is the quote, which is no base64.
-    if (closed && pendingEscape !== '') throw invalidBase64()
-  }
-  function takeEscaped(part: Buffer): void {
-    // PHP escapes every slash; string replacement undoes that twice as fast as a loop over bytes.
-    const unescaped = part.toString('latin1').replaceAll('\\/', '/')
-    if (pendingEscape === '' && !unescaped.includes('\\')) {
-      textLength += text.write(unescaped, textLength, 'latin1')
-      return
-    }
-    for (const byte of part) {
-      if (pendingEscape === '' && byte !== BACKSLASH) {
-        text[textLength++] = byte
-        continue
-      }
-      pendingEscape += String.fromCharCode(byte)
-      const decoded = decodeEscape(pendingEscape)
-      if (decoded === null) continue
-      pendingEscape = ''
-      text[textLength++] = decoded
-    }
-  }
-
-  return async function nextPiece() {
-    if (finished) return null
-    const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
-    let length = 0
-    while (length + UNIT_BYTES + 3 <= PIECE_BYTES && !finished) {
-      while (textLength < text.length && !closed) {
-        if (source.position === source.chunk.length && !(await source.pull()))
-          throw new JsonImagesError('truncated', 'The answer ended inside a picture')
-        fill()
-      }
-      const taken = closed ? textLength : UNIT_TEXT_BYTES
-      length += decodeUnit(text.subarray(0, taken), piece.subarray(length), closed)
-      text.copyWithin(0, taken, textLength)
-      textLength -= taken
-      finished = closed
-    }
-    return piece.subarray(0, length)
-  }
-}
-
-/** The byte that an escape inside picture text stands for; null while it is incomplete. */
-function decodeEscape(text: string): number | null {
-  if (text === '\\/') return 0x2f
-  if (text === '\\' || /^\\u[0-9a-fA-F]{0,3}$/.test(text)) return null
-  const code = /^\\u00[0-7][0-9a-fA-F]$/.test(text) ? Number.parseInt(text.slice(2), 16) : 0
-  if (code === 0) throw invalidBase64()
-  return code
-}
-
-/**
- * Decodes whole groups into `target` and returns the count of bytes. Native decoding skips what is no base64,
- * so anything foreign shows as a short count; only the URL alphabet, which it takes for base64, needs a look.
- */
-function decodeUnit(text: Buffer, target: Buffer, isLast: boolean): number {
-  const length = text.length
-  let padding = 0
-  if (isLast && text[length - 1] === PADDING) padding = text[length - 2] === PADDING ? 2 : 1
-  const expected = (length / 4) * 3 - padding
-  if (length === 0 || length % 4 !== 0 || text.indexOf(PLUS_URL) !== -1 || text.indexOf(SLASH_URL) !== -1)
-    throw invalidBase64()
-  if (target.write(text.toString('latin1'), 'base64') !== expected) throw invalidBase64()
-  return expected
-}
-
-function invalidBase64(): JsonImagesError {
-  return new JsonImagesError('invalid_base64', 'A picture is not valid base64')
 }

@@ -126,6 +126,14 @@ export type ProviderOutcome =
 
 export type CancelOutcome = { kind: 'canceled' } | { kind: 'not_canceled'; message: string }
 
+/**
+ * A picture as it arrives. Where the upstream sends it as base64, `listenToText` also hands on that text, which
+ * spares a caller who is answered in base64 the encoding. Text is only lent for the length of the call.
+ */
+export type ImageSource = AsyncIterable<Uint8Array> & {
+  listenToText?(listener: (text: Buffer) => void): void
+}
+
 /** What the core lends a provider for one call. */
 export type CallContext = {
   http: OutboundClient
@@ -135,10 +143,10 @@ export type CallContext = {
   timeoutMs: number
   /**
    * Streams one picture to storage as its bytes arrive. Rejects with ImageRejected when the bytes are no
-   * png, jpeg or webp, are cut, or exceed the limits; the adapter turns that into malformed_response. The chunks
-   * may be handed on to a waiting caller: their memory must not be used again.
+   * png, jpeg or webp, are cut, or exceed the limits; the adapter turns that into malformed_response. A chunk's
+   * memory may be used again once the next one is asked for.
    */
-  receiveImage(bytes: AsyncIterable<Uint8Array>): Promise<ReceivedImage>
+  receiveImage(bytes: ImageSource): Promise<ReceivedImage>
   /** Hands on a partial picture; absent when nobody listens. */
   onPartialImage?(bytes: Buffer, index: number): void
   /** Names this attempt ("<generation id>/<attempt>/<part>"), for logs. */

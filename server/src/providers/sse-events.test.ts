@@ -95,7 +95,7 @@ test('hands a picture of 12 MB inside an event to readJsonWithImages', async () 
       isImage: path => path.at(-1) === 'b64_json',
       async receive(pieces) {
         const parts: Uint8Array[] = []
-        for await (const piece of pieces) parts.push(piece)
+        for await (const piece of pieces) parts.push(Buffer.from(piece))
         return Buffer.concat(parts)
       },
     })

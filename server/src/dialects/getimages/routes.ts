@@ -11,7 +11,7 @@ import { fingerprintOf } from '../../generations/fingerprint.ts'
 import type { FreshImages } from '../../generations/fresh.ts'
 import type { Generation } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
-import { findGeneration, listSucceeded, openImage } from '../../generations/read.ts'
+import { findGeneration, listSucceeded, openImage, takeFreshText } from '../../generations/read.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
@@ -20,7 +20,7 @@ import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
-import { sendJsonWithImage } from '../../http/send-image.ts'
+import { sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
 import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -183,18 +183,20 @@ async function sendBytes(
   context: HttpContext,
   { generation, rest }: { generation: Generation; rest: Record<string, unknown> },
 ): Promise<Response> {
-  const image = await openImage(needs, generation, 0)
-  if (!image) throw new AppError('not_found', 'Image not found.')
+  const text = takeFreshText(needs.fresh, generation, 0)
+  const image = text ? null : await openImage(needs, generation, 0)
   const metadata = JSON.stringify(metadataOf(generation))
   const tail = JSON.stringify(rest)
-  return sendJsonWithImage(context, {
+  const answer = {
     status: 200,
     headers: {},
     before: `{"image":${metadata.slice(0, -1)},"b64_json":"`,
-    image,
     after: tail === '{}' ? '"}}' : `"},${tail.slice(1)}`,
     onSent: () => needs.answered.mark(generation.id),
-  })
+  }
+  if (text) return sendJsonWithText(context, { ...answer, text })
+  if (!image) throw new AppError('not_found', 'Image not found.')
+  return sendJsonWithImage(context, { ...answer, image })
 }
 
 function metadataOf(generation: Generation) {

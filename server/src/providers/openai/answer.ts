@@ -4,6 +4,7 @@ import { JsonImagesError, readJsonWithImages } from '../json-images.ts'
 import {
   type CallContext,
   ImageRejected,
+  type ImageSource,
   noUsage,
   type ProviderFailure,
   type ProviderOutcome,
@@ -109,7 +110,7 @@ async function takeEvent(data: Buffer, step: Step): Promise<ProviderFailure | nu
 
 /** A picture that is none is noted and does not end the answer: the others may be good. */
 async function receiveOrReject(
-  bytes: AsyncIterable<Uint8Array>,
+  bytes: ImageSource,
   context: Listener,
   rejections: string[],
 ): Promise<ReceivedImage | null> {
@@ -177,7 +178,8 @@ function count(value: unknown): number | null {
 
 async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = []
-  for await (const part of bytes) parts.push(part)
+  // Its memory is used again for the next part.
+  for await (const part of bytes) parts.push(Buffer.from(part))
   return Buffer.concat(parts)
 }
 
