@@ -1,4 +1,5 @@
 // Owns where subjects stand and how large they are. The first wish is the hero; others give way to it.
+import { costumeNames } from './lexicon-subjects.ts'
 import type { Wish } from './prompt.ts'
 import type { Rng } from './random.ts'
 import type { Backdrop } from './settings/backdrop.ts'
@@ -22,6 +23,8 @@ export type Actor = {
   floats: boolean
   /** Sits on this one. */
   host: Actor | null
+  /** Sits with its legs behind the host, who is drawn over them. */
+  astride: boolean
 }
 
 // More than this and the picture becomes a carpet.
@@ -50,14 +53,6 @@ function heroHeight(stage: Stage, wish: Wish): number {
   const share = brief.framing.has('wide') ? 0.27 : brief.framing.has('minimal') ? 0.42 : 0.53 * vary
   const natural = wish.subject.scale >= 2.2 ? 1.2 : wish.subject.scale < 0.3 ? 0.88 : 1
   return Math.min(height * share * natural, (width * 0.74) / narrow) * clamp(wish.size, 0.7, 1.35)
-}
-
-/** Places for a row of figures, 0 to 1 across the picture. */
-function spread(count: number, focus: number): number[] {
-  if (count === 1) return [focus]
-  const span = Math.min(0.78, 0.3 + count * 0.1)
-  const middle = clamp(focus, span / 2 + 0.08, 1 - span / 2 - 0.08)
-  return Array.from({ length: count }, (_, i) => middle - span / 2 + (span * i) / (count - 1))
 }
 
 /** Away from the sun or the moon, and off the middle where the picture is wide. */
@@ -115,11 +110,15 @@ function createCopies(
       flip: rng.chance(0.5),
       floats: false,
       host: null,
+      astride: false,
     }
     actor.height *= copy === 0 ? 1 : rng.range(0.84, 1.04)
     if (isFlying(wish) || weightless || wish.subject.habitat === 'under') {
       flyInAir(stage, backdrop, { actor, rng })
       if (weightless) actor.turn = rng.range(-14, 14)
+    } else if (wish.subject.habitat === 'water' && backdrop.water !== null) {
+      actor.y = backdrop.water + (copy % 2) * stage.height * -0.03
+      if (backdrop.floor !== 'water') actor.height *= 0.6
     } else {
       const row = count > 3 ? (copy % 3) * 0.36 : copy % 2 === 1 ? 0.16 : 0
       standOnGround(stage, backdrop, { actor, rear: scenic ? 0.62 : row })
@@ -140,14 +139,33 @@ function sizeFor(stage: Stage, wish: Wish, { order, hero }: { order: number; her
 }
 
 function placeRow(stage: Stage, row: readonly Actor[], focus: number): void {
-  const places = spread(row.length, focus)
   const [a, b] = row
-  if (row.length === 2 && a && b && stage.width > 0) {
+  if (row.length === 2 && a && b) {
     placePair(stage, [a, b])
     return
   }
+  if (row.length > 2) {
+    placeByWidth(stage, row)
+    return
+  }
+  if (a) a.x = focus * stage.width
+}
+
+/** Many share the width by their own widths; those farther back may be half hidden. */
+function placeByWidth(stage: Stage, row: readonly Actor[]): void {
+  const shares = row.map(actor => halfWidth(actor) * 2 * (actor.depth > 0 || actor.floats ? 0.74 : 0.92))
+  const need = shares.reduce((sum, share) => sum + share, 0)
+  const room = stage.width * 0.94
+  const shrink = Math.min(1, Math.max(0.55, room / need))
+  const gap = Math.max(0, Math.min(stage.width * 0.05, (room - need * shrink) / row.length))
+  const total = need * shrink + gap * (row.length - 1)
+  let left = (stage.width - Math.min(total, room)) / 2
+  const squeeze = Math.min(1, room / total)
   row.forEach((actor, i) => {
-    actor.x = (places[i] ?? 0.5) * stage.width
+    const share = (shares[i] ?? 0) * shrink * squeeze
+    actor.height *= shrink
+    actor.x = left + share / 2
+    left += share + gap * squeeze
   })
 }
 
@@ -189,7 +207,8 @@ function placeAcross(stage: Stage, backdrop: Backdrop, actors: readonly Actor[])
 }
 
 /** Where a rider sits; things without a seat of their own carry him on top. */
-const seatOf = (subject: Subject): readonly [number, number] => subject.seat ?? [0, -96]
+const seatOf = (subject: Subject): readonly [number, number] =>
+  subject.seat ?? (subject.name === 'bridge' ? [0, -33] : [0, -96])
 
 /** «A on B» makes the earlier wish the rider of the later one. */
 function seatRiders(stage: Stage, backdrop: Backdrop, actors: readonly Actor[]): void {
@@ -211,6 +230,23 @@ function seatRiders(stage: Stage, backdrop: Backdrop, actors: readonly Actor[]):
   }
 }
 
+/** People on animals sit; animals on animals and everybody on things stand. */
+const isAstride = (rider: Actor, host: Actor): boolean =>
+  isUpright(rider.wish.subject) && host.wish.subject.seat !== undefined && MOUNTS.has(host.wish.subject.name)
+
+const MOUNTS: ReadonlySet<string> = new Set(
+  'horse,unicorn,zebra,deer,elephant,giraffe,cow,sheep,dragon,dinosaur,bear,camel,ostrich,whale,motorbike,bicycle'.split(
+    ',',
+  ),
+)
+
+const PEOPLE: ReadonlySet<string> = new Set([
+  ...costumeNames,
+  ...'person,man,woman,girl,boy,ballerina,alien,robot,samurai,skeleton'.split(','),
+])
+
+const isUpright = ({ name }: Subject): boolean => PEOPLE.has(name)
+
 function settleRiders(actors: readonly Actor[]): void {
   for (const host of actors) {
     const riders = actors.filter(actor => actor.host === host)
@@ -219,7 +255,8 @@ function settleRiders(actors: readonly Actor[]): void {
       const k = host.height / 100
       const shift = (i - (riders.length - 1) / 2) * halfWidth(rider) * 1.3
       rider.x = host.x + sx * k * (host.flip ? -1 : 1) + shift
-      rider.y = host.y + sy * k + rider.height * 0.05
+      rider.astride = isAstride(rider, host)
+      rider.y = host.y + sy * k + rider.height * (rider.astride ? 0.34 : 0.05)
       rider.floats = false
       rider.turn = 0
       rider.depth = host.depth
@@ -260,7 +297,9 @@ export function castSubjects(stage: Stage, backdrop: Backdrop, setting: SettingN
   for (const actor of actors) if (!actor.host) keepInside(stage, actor)
   settleRiders(actors)
   if (stage.brief.framing.has('portrait') && setting !== 'underwater') framePortrait(stage, actors)
+  const order = (actor: Actor): number => (actor.astride ? -1 : actor.host ? 1 : 0)
   return actors.sort(
-    (a, b) => Number(a.host !== null) - Number(b.host !== null) || b.depth - a.depth || a.y - b.y,
+    (a, b) =>
+      order(a) - order(b) || b.depth - a.depth || (a.floats && b.floats ? b.height - a.height : a.y - b.y),
   )
 }

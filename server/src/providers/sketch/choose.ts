@@ -30,13 +30,13 @@ const tellingFirst: readonly SettingName[] = [
   'planet',
   'space',
   'library',
+  'lake',
   'beach',
   'table',
   'room',
   'street',
   'desert',
   'snow',
-  'lake',
   'garden',
   'forest',
   'field',
@@ -50,9 +50,12 @@ const tellingFirst: readonly SettingName[] = [
 
 export function chooseSetting(brief: Brief, rng: Rng): SettingName {
   const named = tellingFirst.find(name => brief.settings.includes(name))
-  if (named) return named
   const hero = brief.wishes[0]?.subject
+  const indoors = brief.wishes.find(({ subject }) => subject.home === 'room')
+  if (named === 'room' && hero?.habitat === 'surface') return 'table'
+  if (named) return named
   if (brief.framing.has('emblem')) return 'studio'
+  if (indoors && hero?.habitat !== 'water') return 'room'
   if (hero?.home) return hero.home
   if (brief.weather === 'snow' && hero?.habitat !== 'surface') return 'snow'
   const hosts = brief.wishes.filter(wish => wish.relation === null || wish.relation.kind === 'on')

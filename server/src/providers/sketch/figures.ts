@@ -90,8 +90,9 @@ function underFeet(stage: Stage, backdrop: Backdrop, actor: Actor): string {
   const { x, y } = actor
   const wet = actor.wish.subject.habitat === 'water'
   if (stage.says('branch', 'on a branch') && actor.wish === stage.brief.wishes[0]) return branch(stage, actor)
+  const afloat = wet && backdrop.water !== null
   if (backdrop.floor === 'water' && !wet) return islet(stage, actor)
-  if (backdrop.floor === 'water') return pen.shade(oval([x, y, half * 1.1, half * 0.1]), '#ffffff', 0.4)
+  if (afloat) return pen.shade(oval([x, y, half * 1.1, half * 0.1]), '#ffffff', 0.4)
   if (backdrop.floor === 'cloud') return pad(stage, actor)
   if (wet) return pond(stage, actor)
   const lean = stage.orb ? (stage.orb.x > x ? -0.24 : 0.24) * half : 0
@@ -189,7 +190,7 @@ function globe(stage: Stage, actor: Actor): string {
 }
 
 function reflection(stage: Stage, backdrop: Backdrop, actor: Actor): string {
-  if (backdrop.floor !== 'water' || actor.wish.subject.habitat !== 'water' || stage.pen.ink.kind !== 'fill')
+  if (backdrop.water === null || actor.wish.subject.habitat !== 'water' || stage.pen.ink.kind !== 'fill')
     return ''
   const scale = actor.height / 100
   const mid = stage.water[1] ?? '#1f7f9e'

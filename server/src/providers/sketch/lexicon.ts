@@ -170,7 +170,7 @@ export const styleWords: Words<StyleName> = {
 }
 
 export const moodWords: Words<Mood> = {
-  pastel: 'pastel,soft color,soft colour,pastel color,pastel colour,delicate,gentle,cute,kawaii',
+  pastel: 'pastel,soft color,soft colour,pastel color,pastel colour,delicate,kawaii',
   vivid:
     'vivid,vibrant,colorful,colourful,bold,bright color,bright colour,saturated,psychedelic,rainbow color,joyful,festive',
   dark: 'dark,moody,ominous,dramatic,spooky,gothic,sinister,horror,haunted,creepy,mysterious',

@@ -122,6 +122,8 @@ function addWish(reading: Reading, subject: Subject, token: Token): void {
     return
   }
   const last = brief.wishes.at(-1)
+  // A castle is not worn: «in a castle» only says where.
+  const relation = pending.relation === 'wears' && subject.scale > 0.4 ? 'beside' : pending.relation
   const counted = pending.count !== null && (pending.count > 1 || !token.plural)
   const known = brief.wishes.find(wish => wish.subject === subject)
   const repeated = known !== undefined && pending.colours.length === 0 && !counted
@@ -136,7 +138,7 @@ function addWish(reading: Reading, subject: Subject, token: Token): void {
       parts: new Map(),
       traits: new Set(pending.traits),
       size: pending.size,
-      relation: last && pending.relation ? { kind: pending.relation, to: last } : null,
+      relation: last && relation ? { kind: relation, to: last } : null,
     })
   }
   reading.pending = nothingPending()
@@ -263,7 +265,8 @@ function takeToken(reading: Reading, token: Token): void {
   }
   if (token.meanings.length > 0) reading.banned = false
   const above = reading.pending.relation === 'above' && has(token, 'setting')
-  if (above) brief.wishes.at(-1)?.traits.add('flying')
+  const over = brief.wishes.at(-1)
+  if (above && over && over.subject.name !== 'bridge') over.traits.add('flying')
   const setting = has(token, 'setting') && !subject
   if (setting) reading.pending = { ...nothingPending(), colours: reading.pending.colours }
 }

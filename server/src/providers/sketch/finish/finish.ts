@@ -29,7 +29,7 @@ const plainGrade: Grade = { saturation: 1, contrast: 1, lift: 0, tint: '#ffffff'
 
 function findGrade({ moods }: Brief): Grade | null {
   if (moods.has('pastel'))
-    return { ...plainGrade, saturation: 0.85, contrast: 0.78, lift: 26, tint: '#fff2f0', tintAmount: 0.14 }
+    return { ...plainGrade, saturation: 0.85, contrast: 0.86, lift: 17, tint: '#fff2f0', tintAmount: 0.08 }
   if (moods.has('vivid')) return { ...plainGrade, saturation: 1.4, contrast: 1.06 }
   if (moods.has('dark'))
     return { ...plainGrade, saturation: 0.85, contrast: 1.1, lift: -14, tint: '#141032', tintAmount: 0.1 }

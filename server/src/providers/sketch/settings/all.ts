@@ -7,6 +7,7 @@ import { landSettings } from './land.ts'
 import { streetSettings } from './street.ts'
 import { tabletopSettings } from './tabletop.ts'
 import { townSettings } from './town.ts'
+import { underwaterSettings } from './underwater.ts'
 import { waterSettings } from './waters.ts'
 import { wildSettings } from './wilds.ts'
 
@@ -14,6 +15,7 @@ export const allSettings: Readonly<Record<SettingName, DrawSetting>> = {
   ...landSettings,
   ...wildSettings,
   ...waterSettings,
+  ...underwaterSettings,
   ...townSettings,
   ...streetSettings,
   ...insideSettings,
