@@ -53,5 +53,12 @@ export const crashCounts = {
   killSeeds: isProof ? 10 : 3,
   killsPerSeed: 100,
   killsPerDatabaseCrash: isProof ? 45 : 60,
+  naiveKills: countOf(200, 25),
   killLoopTimeoutMs: 400_000,
+  // I-11: kills during a create that may be repeated.
+  repeatedCreates: countOf(100),
+  // G-7: results after the deadline.
+  lateResults: countOf(100),
+  // G-8: cancels around a success.
+  cancelRaces: countOf(500),
 } as const
