@@ -1,7 +1,9 @@
 // Runs generations in this process: claims queued ones while there is room, renews the leases of all it holds in
 // one statement, and stops without abandoning work. Leases and epochs decide; a lost wake-up only costs time.
 import { randomUUID } from 'node:crypto'
+import type { Statement } from '../db/db.ts'
 import type { Generation } from './generation.ts'
+import { createPlaces, type Places } from './places.ts'
 import { pollGeneration } from './poll.ts'
 import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
 import { type GenerationRow, sql, toGeneration } from './sql.ts'
@@ -29,74 +31,105 @@ export type Runner = {
 const claimBatch = 32
 const firstAccount = '00000000-0000-0000-0000-000000000000'
 
+type RunnerNeeds = Omit<RunNeeds, 'wakeAfter' | 'claimMoved'>
+
 export function createRunner(
-  needs: Omit<RunNeeds, 'wakeAfter' | 'claimMoved'>,
+  needs: RunnerNeeds,
   options: { concurrency: number; onClaimed(count: number): void },
 ): Runner {
-  const held = new Map<string, { epoch: number; done: Promise<void> }>()
-  const timers = new Set<NodeJS.Timeout>()
-  let reserved = 0
-  let draining = false
+  const report = (what: string) => (error: unknown) => needs.events.workFailed(what, error)
+  const places = createPlaces(options.concurrency, () => queue.onFree())
+  const timers = createTimers(places)
+  const runNeeds: RunNeeds = {
+    ...needs,
+    wakeAfter: delayMs =>
+      timers.after(delayMs, () => Promise.all([queue.fill(), sweepPolls()]).catch(report('wake'))),
+    claimMoved: places.moveEpoch,
+  }
+  function track(generation: Generation, work: () => Promise<void>): void {
+    places.hold(generation, () => work().catch(report(generation.id)))
+  }
+  const queue = createQueueClaims(places, {
+    claim: (count, cursor) =>
+      needs.db.query<GenerationRow>(sql.claimQueued, [needs.processName, needs.leaseMs, count, cursor]),
+    onClaimed: options.onClaimed,
+    run: generation => track(generation, () => runGeneration(runNeeds, { generation })),
+    onFailure: report('claim'),
+  })
+
+  async function claimAll(text: Statement, run: (generation: Generation) => Promise<void>): Promise<void> {
+    const rows = await needs.db.query<GenerationRow>(text, [needs.processName, needs.leaseMs, claimBatch])
+    for (const row of rows) {
+      const generation = toGeneration(row)
+      track(generation, () => run(generation))
+    }
+  }
+  async function sweepPolls(): Promise<void> {
+    if (places.room() > 0) await claimAll(sql.claimPolls, each => pollGeneration(runNeeds, each))
+  }
+
+  return {
+    start: started => track(started.generation, () => runGeneration(runNeeds, started)),
+    fill: queue.fill,
+    hasRoom: () => places.room() > 0,
+    reserve: () => (places.room() > 0 ? places.reserve(1) : null),
+    wakeAfter: runNeeds.wakeAfter,
+    runs: places.holds,
+    running: places.held,
+    draining: places.isDraining,
+    async sweep() {
+      if (places.isDraining()) return
+      // Polls that cannot be claimed must not keep the rows of dead workers waiting.
+      await sweepPolls().catch(report('poll'))
+      await claimAll(sql.claimReconciling, generation => {
+        needs.events.generationReconciling(generation, 'lease expired')
+        return reconcileGeneration(runNeeds, generation)
+      })
+    },
+    async renewLeases() {
+      const { ids, epochs } = places.leases()
+      if (ids.length > 0) await needs.db.query(sql.renewLeases, [ids, epochs, needs.leaseMs])
+    },
+    async stop(graceMs) {
+      const drained = places.drain()
+      timers.clear()
+      await atMost(graceMs, drained)
+    },
+  }
+}
+
+type QueueClaims = {
+  /** One at a time; a wake-up during one makes it look once more. */
+  fill(): Promise<void>
+  onFree(): void
+}
+
+/** Claims queued rows while there is room, account by account, so that no tenant waits behind another's queue. */
+function createQueueClaims(
+  places: Places,
+  needs: {
+    claim(count: number, cursor: string): Promise<GenerationRow[]>
+    onClaimed(count: number): void
+    run(generation: Generation): void
+    onFailure(error: unknown): void
+  },
+): QueueClaims {
   let filling: Promise<void> | null = null
   let refill = false
-  /** The last fill ended for lack of room, so somebody may be waiting in the queue. */
+  // The last fill ended for lack of room, so somebody may be waiting in the queue.
   let isShort = false
   // Starts at a random account, so that nodes do not all begin with the same tenant.
   let cursor: string = randomUUID()
 
-  const runNeeds: RunNeeds = {
-    ...needs,
-    wakeAfter,
-    claimMoved(generationId, epoch) {
-      const entry = held.get(generationId)
-      if (entry) entry.epoch = epoch
-    },
-  }
-  const room = () => (draining ? 0 : Math.max(0, options.concurrency - held.size - reserved))
-  const hasRoom = () => room() > 0
-
-  function reserve(places: number): () => void {
-    reserved += places
-    let isKept = true
-    return () => {
-      if (!isKept) return
-      isKept = false
-      reserved -= places
-      if (isShort && hasRoom()) fill().catch(error => needs.events.workFailed('claim', error))
-    }
-  }
-
-  function track(generation: Generation, work: () => Promise<void>): void {
-    const entry = { epoch: generation.epoch, done: Promise.resolve() }
-    held.set(generation.id, entry)
-    entry.done = work()
-      .catch(error => needs.events.workFailed(generation.id, error))
-      .finally(() => {
-        // This process may have claimed the same row again after it lost the lease.
-        if (held.get(generation.id) === entry) held.delete(generation.id)
-        if (hasRoom()) fill().catch(error => needs.events.workFailed('claim', error))
-      })
-  }
-
-  function wakeAfter(delayMs: number): void {
-    if (draining) return
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      Promise.all([fill(), sweepPolls()]).catch(error => needs.events.workFailed('wake', error))
-    }, delayMs)
-    timers.add(timer)
-  }
-
   async function claimOnce(): Promise<number> {
-    const places = Math.min(claimBatch, room())
-    const leave = reserve(places)
-    const values = [needs.processName, needs.leaseMs, places, cursor]
-    const rows = await needs.db.query<GenerationRow>(sql.claimQueued, values).finally(leave)
-    options.onClaimed(rows.length)
+    const count = Math.min(claimBatch, places.room())
+    const leave = places.reserve(count)
+    const rows = await needs.claim(count, cursor).finally(leave)
+    needs.onClaimed(rows.length)
     for (const row of rows) {
       const generation = toGeneration(row)
       if (generation.accountId > cursor) cursor = generation.accountId
-      track(generation, () => runGeneration(runNeeds, { generation }))
+      needs.run(generation)
     }
     if (rows.length === 0 && cursor !== firstAccount) {
       cursor = firstAccount
@@ -109,12 +142,11 @@ export function createRunner(
     do {
       refill = false
       isShort = false
-      while (hasRoom()) if ((await claimOnce()) === 0) break
-    } while (refill && hasRoom())
-    isShort = !hasRoom()
+      while (places.room() > 0) if ((await claimOnce()) === 0) break
+    } while (refill && places.room() > 0)
+    isShort = places.room() === 0
   }
 
-  /** One fill at a time; a wake-up during one makes it look once more. */
   function fill(): Promise<void> {
     refill = true
     filling ??= drainQueue().finally(() => {
@@ -123,61 +155,37 @@ export function createRunner(
     return filling
   }
 
-  async function sweepPolls(): Promise<void> {
-    if (!hasRoom()) return
-    const rows = await needs.db.query<GenerationRow>(sql.claimPolls, [
-      needs.processName,
-      needs.leaseMs,
-      claimBatch,
-    ])
-    for (const row of rows) {
-      const generation = toGeneration(row)
-      track(generation, () => pollGeneration(runNeeds, generation))
-    }
-  }
-
-  async function sweepLost(): Promise<void> {
-    const values = [needs.processName, needs.leaseMs, claimBatch]
-    const rows = await needs.db.query<GenerationRow>(sql.claimReconciling, values)
-    for (const row of rows) {
-      const generation = toGeneration(row)
-      needs.events.generationReconciling(generation, 'lease expired')
-      track(generation, () => reconcileGeneration(runNeeds, generation))
-    }
-  }
-
   return {
-    start: started => track(started.generation, () => runGeneration(runNeeds, started)),
     fill,
-    hasRoom,
-    reserve: () => (hasRoom() ? reserve(1) : null),
-    wakeAfter,
-    runs: generationId => held.has(generationId),
-    running: () => held.size,
-    draining: () => draining,
-    async sweep() {
-      if (draining) return
-      // Polls that cannot be claimed must not keep the rows of dead workers waiting.
-      await sweepPolls().catch(error => needs.events.workFailed('poll', error))
-      await sweepLost()
-    },
-    async renewLeases() {
-      if (held.size === 0) return
-      const ids = [...held.keys()]
-      const epochs = ids.map(id => held.get(id)?.epoch ?? -1)
-      await needs.db.query(sql.renewLeases, [ids, epochs, needs.leaseMs])
-    },
-    async stop(graceMs) {
-      draining = true
-      for (const timer of timers) clearTimeout(timer)
-      const grace = new AbortController()
-      const timeUp = new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, graceMs)
-        grace.signal.addEventListener('abort', () => clearTimeout(timer))
-      })
-      const allDone = Promise.allSettled([...held.values()].map(each => each.done)).then(() => undefined)
-      await Promise.race([allDone, timeUp])
-      grace.abort()
+    onFree() {
+      if (isShort && places.room() > 0) fill().catch(needs.onFailure)
     },
   }
+}
+
+function createTimers(places: Places) {
+  const timers = new Set<NodeJS.Timeout>()
+  return {
+    after(delayMs: number, run: () => void): void {
+      if (places.isDraining()) return
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        run()
+      }, delayMs)
+      timers.add(timer)
+    },
+    clear(): void {
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
+}
+
+/** Resolves when the work has ended or the time is up. */
+async function atMost(graceMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeUp = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, graceMs)
+  })
+  await Promise.race([work, timeUp])
+  clearTimeout(timer)
 }

@@ -1,0 +1,65 @@
+// The places for work in one process: what is held under which epoch, what is kept free for a claim under way, and
+// whether somebody may be waiting for a place.
+import type { Generation } from './generation.ts'
+
+export type Places = {
+  /** Free places; 0 while draining. */
+  room(): number
+  /** Keeps places for work that is about to start; call the answer when it has, or will not. */
+  reserve(count: number): () => void
+  /** Holds the generation until its work has ended. Never rejects: the work reports its own failure. */
+  hold(generation: Generation, work: () => Promise<void>): void
+  /** The same work goes on under a new epoch. */
+  moveEpoch(generationId: string, epoch: number): void
+  holds(generationId: string): boolean
+  held(): number
+  /** Ids and epochs of all that is held, in one order. */
+  leases(): { ids: string[]; epochs: number[] }
+  /** No room from now on; resolves when nothing is held any more. */
+  drain(): Promise<void>
+  isDraining(): boolean
+}
+
+/** `onFree` is called whenever a place may have become free. */
+export function createPlaces(concurrency: number, onFree: () => void): Places {
+  const held = new Map<string, { epoch: number; done: Promise<void> }>()
+  let reserved = 0
+  let draining = false
+  return {
+    room: () => (draining ? 0 : Math.max(0, concurrency - held.size - reserved)),
+    reserve(count) {
+      reserved += count
+      let isKept = true
+      return () => {
+        if (!isKept) return
+        isKept = false
+        reserved -= count
+        onFree()
+      }
+    },
+    hold(generation, work) {
+      const entry = { epoch: generation.epoch, done: Promise.resolve() }
+      held.set(generation.id, entry)
+      entry.done = work().finally(() => {
+        // This process may have claimed the same row again after it lost the lease.
+        if (held.get(generation.id) === entry) held.delete(generation.id)
+        onFree()
+      })
+    },
+    moveEpoch(generationId, epoch) {
+      const entry = held.get(generationId)
+      if (entry) entry.epoch = epoch
+    },
+    holds: generationId => held.has(generationId),
+    held: () => held.size,
+    leases() {
+      const ids = [...held.keys()]
+      return { ids, epochs: ids.map(id => held.get(id)?.epoch ?? -1) }
+    },
+    async drain() {
+      draining = true
+      await Promise.allSettled([...held.values()].map(each => each.done))
+    },
+    isDraining: () => draining,
+  }
+}
