@@ -41,21 +41,34 @@ async function runRole(role: Role): Promise<void> {
   const leaseMs = test?.leaseMs ?? defaultLeaseMs
   const stopSignal = nextStopSignal()
   const services = await openServices(config, log, { leaseMs, runsGenerations })
-  const work = await startWork(services, {
-    runsGenerations,
-    sweepEveryMs: test?.sweepEveryMs ?? sweepEveryMs,
-  })
+  // Whatever fails, also a port that is taken: the database that was started for us is not left running.
+  try {
+    const work = await startWork(services, {
+      runsGenerations,
+      sweepEveryMs: test?.sweepEveryMs ?? sweepEveryMs,
+    })
+    try {
+      await serveUntil(stopSignal, role, services)
+    } finally {
+      await work.stop()
+    }
+  } finally {
+    await services.close()
+  }
+}
+
+/** Takes callers, except in the role of a worker, until told to stop; then finishes what was begun. */
+async function serveUntil(stopSignal: Promise<void>, role: Role, services: Services): Promise<void> {
+  const { shutdownGraceMs } = services.config
   const listening = role === 'work' ? null : await startServing(services)
   if (listening) await welcome(services, listening)
   else console.log('Darkroom is working: generations are run, no port is open.')
   await stopSignal
   console.log('Stopping: no new work is taken; what runs is finished. Ctrl-C again to leave at once.')
-  const graceEndsAt = performance.now() + config.shutdownGraceMs
+  const graceEndsAt = performance.now() + shutdownGraceMs
   listening?.drain()
-  await services.runner.stop(config.shutdownGraceMs)
+  await services.runner.stop(shutdownGraceMs)
   await listening?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
-  await work.stop()
-  await services.close()
 }
 
 /** Answers that are being written get this long even when the grace time is over. */
@@ -63,7 +76,7 @@ const minAnswerGraceMs = 2_000
 
 function startServing(services: Services): Promise<Listening> {
   const { config } = services
-  return listen({ host: config.host, port: config.port }, async port => {
+  return listen({ host: config.host, port: config.port, log: services.log }, async port => {
     const publicUrl = () => publicOrigin(config, port)
     return createApp({ ...services, publicUrl, sessions: await services.openSessions(port) })
   })

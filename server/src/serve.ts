@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { HttpEnv } from './http/context.ts'
+import type { Log } from './log.ts'
 
 export type Listening = {
   port: number
@@ -19,7 +20,7 @@ const keepAliveTimeoutMs = 75_000
 const requestTimeoutMs = 120_000
 
 export async function listen(
-  options: { host: string; port: number },
+  options: { host: string; port: number; log: Pick<Log, 'error'> },
   makeApp: (port: number) => Promise<Hono<HttpEnv>>,
 ): Promise<Listening> {
   let handle: ((...args: Parameters<ReturnType<typeof getRequestListener>>) => unknown) | null = null
@@ -31,15 +32,22 @@ export async function listen(
       open.add(response)
       response.once('close', () => open.delete(response))
       if (stopping) response.setHeader('connection', 'close')
-      handle?.(request, response)
+      if (handle) handle(request, response)
+      else response.writeHead(503, { 'retry-after': '1' }).end()
     },
   )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)
   })
+  // A connection that could not be accepted, for want of descriptors, must not end the process.
+  server.on('error', error => options.log.error({ event: 'accept.failed', err: error }, 'accepting failed'))
   const { port } = server.address() as AddressInfo
-  const app = await makeApp(port)
+  // The port is known only now, and what is built needs it; whoever calls this early is told to come again.
+  const app = await makeApp(port).catch(async (error: unknown) => {
+    await closeServer(server, open, 0)
+    throw error
+  })
   handle = getRequestListener((request, env) => app.fetch(request, env))
   return {
     port,

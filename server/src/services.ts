@@ -211,7 +211,8 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     },
     async close() {
       await lastUsed.stop()
-      await answered.flush()
+      // A mark that is lost does no harm; what is closed after it would.
+      await answered.flush().catch(error => log.warn({ err: error }, 'answers were not marked'))
       await authPool?.end()
       await outside.close()
       await database.close()

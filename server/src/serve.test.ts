@@ -1,0 +1,45 @@
+// The listening socket before, while and after there is a service behind it.
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { Hono } from 'hono'
+import { afterEach, expect, test } from 'vitest'
+import type { HttpEnv } from './http/context.ts'
+import { type Listening, listen } from './serve.ts'
+
+const options = { host: '127.0.0.1', port: 0, log: { error: () => undefined } }
+const opened: Listening[] = []
+afterEach(async () => {
+  for (const listening of opened.splice(0)) await listening.stop(0)
+})
+
+test('who calls before the service is built is told to come again, not left waiting', async () => {
+  let early: Response | null = null
+  const listening = await listen(options, async port => {
+    early = await fetch(`http://127.0.0.1:${port}/`)
+    return new Hono<HttpEnv>().get('/', context => context.text('here'))
+  })
+  opened.push(listening)
+  expect(early).toMatchObject({ status: 503 })
+  expect((early as unknown as Response).headers.get('retry-after')).toBe('1')
+  expect(await (await fetch(`http://127.0.0.1:${listening.port}/`)).text()).toBe('here')
+})
+
+test('a service that cannot be built leaves no open port behind', async () => {
+  let port = 0
+  const failing = listen(options, async given => {
+    port = given
+    throw new Error('no secret')
+  })
+  await expect(failing).rejects.toThrow('no secret')
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
+})
+
+test('a port that is taken is told at once', async () => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const address = holder.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const taken = listen({ ...options, port }, async () => new Hono<HttpEnv>())
+  await expect(taken).rejects.toThrow('EADDRINUSE')
+  holder.close()
+})

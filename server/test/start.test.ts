@@ -1,0 +1,35 @@
+// A start that fails: what was opened on the way is closed again.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { makeFolder } from './embedded-process.ts'
+
+const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist-test', 'main.js')
+
+test('a start whose port is taken fails and leaves no database running', { timeout: 120_000 }, async () => {
+  const dataDir = await makeFolder()
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const address = holder.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const env = { PATH: process.env.PATH ?? '', DARKROOM_DATA: dataDir, PORT: String(port), LOG_LEVEL: 'info' }
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      said += chunk
+    })
+  }
+  const [code] = await once(child, 'close')
+  expect(said).toContain('EADDRINUSE')
+  expect(code).toBe(1)
+  const pid = Number(/"pid":(\d+)[^\n]*embedded PostgreSQL is ready/.exec(said)?.[1])
+  expect(pid).toBeGreaterThan(0)
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  holder.close()
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+})
