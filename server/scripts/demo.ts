@@ -11,7 +11,7 @@ const program = join(dirname(fileURLToPath(import.meta.url)), 'main.js')
 const dataDir = join('data', 'demo')
 const imageDir = 'demo'
 const modelId = 'google:gemini-2.5-flash-image'
-const defaultPrompt = 'a lighthouse on a cliff at dusk, with a small red sailboat'
+const defaultPrompt = 'a red lighthouse by the sea at sunset'
 const startingCredits = 100
 /** Making the first database takes seconds; on a slow machine, many. */
 const startPatienceMs = 120_000

@@ -104,6 +104,7 @@ function watchQueue(registers: Registers) {
     invariantViolations: new Gauge({
       name: 'darkroom_invariant_violations',
       help: 'Rows of the invariant check; anything but 0 is an incident.',
+      labelNames: ['scope'] as const,
       registers,
     }),
   }
