@@ -15,16 +15,21 @@ export type Places = {
   held(): number
   /** Ids and epochs of all that is held, in one order. */
   leases(): { ids: string[]; epochs: number[] }
-  /** No room from now on; resolves when nothing is held any more. */
+  /** No room from now on; resolves when nothing is held any more and no claim is under way that could bring work. */
   drain(): Promise<void>
   isDraining(): boolean
 }
 
 /** `onFree` is called whenever a place may have become free. */
 export function createPlaces(concurrency: number, onFree: () => void): Places {
-  const held = new Map<string, { epoch: number; done: Promise<void> }>()
+  const held = new Map<string, { epoch: number }>()
   let reserved = 0
   let draining = false
+  let onDrained: (() => void) | null = null
+  function noteFree(): void {
+    if (held.size === 0 && reserved === 0) onDrained?.()
+    onFree()
+  }
   return {
     room: () => (draining ? 0 : Math.max(0, concurrency - held.size - reserved)),
     reserve(count) {
@@ -34,16 +39,16 @@ export function createPlaces(concurrency: number, onFree: () => void): Places {
         if (!isKept) return
         isKept = false
         reserved -= count
-        onFree()
+        noteFree()
       }
     },
     hold(generation, work) {
-      const entry = { epoch: generation.epoch, done: Promise.resolve() }
+      const entry = { epoch: generation.epoch }
       held.set(generation.id, entry)
-      entry.done = work().finally(() => {
+      void work().finally(() => {
         // This process may have claimed the same row again after it lost the lease.
         if (held.get(generation.id) === entry) held.delete(generation.id)
-        onFree()
+        noteFree()
       })
     },
     moveEpoch(generationId, epoch) {
@@ -56,9 +61,12 @@ export function createPlaces(concurrency: number, onFree: () => void): Places {
       const ids = [...held.keys()]
       return { ids, epochs: ids.map(id => held.get(id)?.epoch ?? -1) }
     },
-    async drain() {
+    drain() {
       draining = true
-      await Promise.allSettled([...held.values()].map(each => each.done))
+      return new Promise(resolve => {
+        onDrained = resolve
+        if (held.size === 0 && reserved === 0) resolve()
+      })
     },
     isDraining: () => draining,
   }

@@ -22,7 +22,7 @@ export type Runner = {
   running(): number
   draining(): boolean
   renewLeases(): Promise<void>
-  /** Claims nothing more; resolves when the last one ended or the time is up. */
+  /** Claims nothing more; resolves when the last one ended, also one whose claim was under way, or the time is up. */
   stop(graceMs: number): Promise<void>
   wakeAfter(delayMs: number): void
 }
@@ -57,12 +57,15 @@ export function createRunner(
     onFailure: report('claim'),
   })
 
-  async function claimAll(text: Statement, run: (generation: Generation) => Promise<void>): Promise<void> {
-    const rows = await needs.db.query<GenerationRow>(text, [needs.processName, needs.leaseMs, claimBatch])
-    for (const row of rows) {
-      const generation = toGeneration(row)
-      track(generation, () => run(generation))
-    }
+  /** Also beyond the places there are: rows of dead workers must not wait for them. */
+  function claimAll(text: Statement, run: (generation: Generation) => Promise<void>): Promise<void> {
+    return withPlaces(places, 1, async () => {
+      const rows = await needs.db.query<GenerationRow>(text, [needs.processName, needs.leaseMs, claimBatch])
+      for (const row of rows) {
+        const generation = toGeneration(row)
+        track(generation, () => run(generation))
+      }
+    })
   }
   async function sweepPolls(): Promise<void> {
     if (places.room() > 0) await claimAll(sql.claimPolls, each => pollGeneration(runNeeds, each))
@@ -98,6 +101,20 @@ export function createRunner(
   }
 }
 
+/** Keeps places until what was claimed is held, so that a stop never overlooks a claim under way. */
+async function withPlaces<Result>(
+  places: Places,
+  count: number,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const leave = places.reserve(count)
+  try {
+    return await run()
+  } finally {
+    leave()
+  }
+}
+
 type QueueClaims = {
   /** One at a time; a wake-up during one makes it look once more. */
   fill(): Promise<void>
@@ -123,14 +140,16 @@ function createQueueClaims(
 
   async function claimOnce(): Promise<number> {
     const count = Math.min(claimBatch, places.room())
-    const leave = places.reserve(count)
-    const rows = await needs.claim(count, cursor).finally(leave)
-    needs.onClaimed(rows.length)
-    for (const row of rows) {
-      const generation = toGeneration(row)
-      if (generation.accountId > cursor) cursor = generation.accountId
-      needs.run(generation)
-    }
+    const rows = await withPlaces(places, count, async () => {
+      const claimed = await needs.claim(count, cursor)
+      needs.onClaimed(claimed.length)
+      for (const row of claimed) {
+        const generation = toGeneration(row)
+        if (generation.accountId > cursor) cursor = generation.accountId
+        needs.run(generation)
+      }
+      return claimed
+    })
     if (rows.length === 0 && cursor !== firstAccount) {
       cursor = firstAccount
       return -1
