@@ -115,7 +115,7 @@ async function insert(
     .routes(order.offer.modelId, order.offer.options)
     .find(each => needs.providers.has(each.provider))
   const leave = route && needs.queue.isEmpty() ? needs.runner.reserve() : null
-  if (!leave) needs.queue.noteQueued()
+  const arrived = leave ? null : needs.queue.arrive()
   let isTaken = false
   try {
     const taken = await hold(needs, input, { ...order, route: leave && route ? route : null })
@@ -123,7 +123,7 @@ async function insert(
     return taken
   } finally {
     leave?.()
-    if (!leave && !isTaken) needs.queue.noteLeft(1)
+    arrived?.(isTaken)
   }
 }
 

@@ -7,9 +7,9 @@ import { findRow, sql } from './sql.ts'
 export type QueueSample = {
   isFull(): boolean
   isEmpty(): boolean
-  /** Counts an order that goes into the queue here since the last sample. */
-  noteQueued(): void
-  /** Counts orders that left it, or did not come after all. */
+  /** Counts an order that is about to enter the queue; call the answer with whether it did. */
+  arrive(): (isTaken: boolean) => void
+  /** Counts orders that were claimed here since the last sample. */
   noteLeft(count: number): void
   retryAfterSeconds(): number
   depth(): number
@@ -23,12 +23,18 @@ const shedRetrySeconds = 5
 
 export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: number): QueueSample {
   let depth = 0
+  // Asked of the database but not yet there: a sample taken meanwhile does not show them.
+  let arriving = 0
   let ageSeconds = 0
   return {
-    isFull: () => depth >= bound,
-    isEmpty: () => depth === 0,
-    noteQueued: () => {
-      depth += 1
+    isFull: () => depth + arriving >= bound,
+    isEmpty: () => depth + arriving === 0,
+    arrive() {
+      arriving += 1
+      return isTaken => {
+        arriving -= 1
+        if (isTaken) depth += 1
+      }
     },
     noteLeft: count => {
       depth = Math.max(0, depth - count)

@@ -161,10 +161,16 @@ function worker(name: string, leaseMs: number) {
           height: 1,
         }
         const success = { images: [image], manifestSha256: 'ab', warnings: [], lossUsdMicro: 0 }
-        await settleSucceeded(needs, toGeneration(row), success)
+        if (await settleSucceeded(needs, toGeneration(row), success)) await expectOwn(db, row)
       }
     }
   }
+}
+
+/** Whoever settled was the last to claim: a worker that was taken for dead must have lost. */
+async function expectOwn(db: Db, claimed: GenerationRow): Promise<void> {
+  const [row] = await ask<{ epoch: number }>(db, 'SELECT epoch FROM generation WHERE id = $1', [claimed.id])
+  expect(row?.epoch).toBe(claimed.epoch)
 }
 
 /** Takes over from workers it holds for dead, and gives the hold back. */
@@ -173,7 +179,7 @@ function reaper(name: string) {
     const needs = needsOf(db, name)
     for (let look = 0; look < looks; look += 1) {
       for (const row of await db.query<GenerationRow>(sql.claimReconciling, [name, 0, 5])) {
-        await settleReleased(needs, toGeneration(row), {
+        const isEnded = await settleReleased(needs, toGeneration(row), {
           from: ['reconciling'],
           state: 'failed',
           reason: 'unknown_outcome',
@@ -183,6 +189,7 @@ function reaper(name: string) {
           lossUsdMicro: 40_000,
           epoch: row.epoch,
         })
+        if (isEnded) await expectOwn(db, row)
       }
     }
   }

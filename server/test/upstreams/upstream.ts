@@ -1,7 +1,7 @@
 // The ground every upstream emulator stands on: one plain HTTP server that reads requests, counts them and the
 // work they would be billed for, and finds out which behaviour was asked for. It imports nothing of the product,
 // so that it stays an independent judge of it.
-import { EventEmitter } from 'node:events'
+import { EventEmitter, setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -139,6 +139,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const events = new EventEmitter().setMaxListeners(0)
   const sockets = new Set<Socket>()
   const closing = new AbortController()
+  setMaxListeners(0, closing.signal)
   const server = createServer(
     (request, response) => void serve(state, options.handle, { incoming: request, response }),
   )
