@@ -55,6 +55,16 @@ export const crashCounts = {
   killsPerDatabaseCrash: isProof ? 45 : 60,
   naiveKills: countOf(200, 25),
   killLoopTimeoutMs: 400_000,
+  // G-2, G-22: rounds of every fault at once.
+  upstreamFaults: countOf(20),
+  // L-14: lost acknowledgements, half of them committed.
+  lostCommits: countOf(200, 12),
+  // G-21: crashes of the database under load.
+  databaseCrashes: countOf(10, 2),
+  databaseTimeoutMs: isProof ? 900_000 : 180_000,
+  // G-5: orders while workers stall; G-9: orders that run while all nodes are stopped.
+  staleGenerations: countOf(500, 60),
+  gracefulGenerations: countOf(50, 15),
   // I-11: kills during a create that may be repeated.
   repeatedCreates: countOf(100),
   // G-7: results after the deadline.

@@ -1,0 +1,100 @@
+// G-5, G-9: workers that sleep past their lease and come back, and nodes that are stopped while they work.
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { crashCounts } from '../counts.ts'
+import { type CrashRig, crashLeaseMs, createCrashRig, eventually, idOf, isEnded, order } from './crash-rig.ts'
+import { createRandom } from './kill-loop.ts'
+import { type BuiltProgram, buildProgram } from './program.ts'
+
+const model = 'openai:gpt-image-2'
+let program: BuiltProgram
+let rig: CrashRig
+
+beforeAll(async () => {
+  program = await buildProgram()
+  rig = await createCrashRig({ program: program.file })
+})
+afterAll(async () => {
+  await rig?.close()
+  program?.remove()
+})
+
+test(
+  'a worker that slept past its lease settles nothing, and nothing is settled twice',
+  async () => {
+    const nodes = await Promise.all([1, 2, 3].map(() => rig.start()))
+    const { accountId, apiKey } = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
+    const random = createRandom(5)
+    let placed = 0
+    const call = async () => {
+      while (placed < crashCounts.staleGenerations) {
+        const key = `stale-${placed}`
+        placed += 1
+        const node = nodes[placed % 3] ?? nodes[0]
+        if (!node) return
+        const prompt = `${key} [[emulate: slow=${Math.round(random() * crashLeaseMs)}]]`
+        // A node that sleeps takes the order when it wakes; a refused one is placed again.
+        while (!idOf(await order(node, { apiKey, model, key, prompt, native: true, prefer: 'wait=1' })));
+      }
+    }
+    const callers = Array.from({ length: 12 }, call)
+    const allPlaced = Promise.all(callers).then(() => true)
+    let stalls = 0
+    while (!(await Promise.race([allPlaced, delay(crashLeaseMs / 5, false)]))) {
+      const node = nodes[Math.floor(random() * 3)]
+      if (!node) continue
+      process.kill(node.pid, 'SIGSTOP')
+      await delay(crashLeaseMs * (1.3 + random()))
+      process.kill(node.pid, 'SIGCONT')
+      stalls += 1
+    }
+    const keys = Array.from({ length: placed }, (_, at) => `stale-${at}`)
+    let late = 0
+    for (const key of keys) {
+      const read = async () => (await rig.fates(accountId, key))[0]
+      await eventually(`${key} ends`, async () => isEnded(await read()), 20_000)
+      const fate = await read()
+      expect(fate?.billed, key).toBeLessThanOrEqual(1)
+      late += fate?.attempts.filter(attempt => attempt.late).length ?? 0
+    }
+    expect(stalls).toBeGreaterThan(0)
+    // Some worker came back with a result that was no longer its to settle.
+    expect(late).toBeGreaterThan(0)
+    expect(await rig.violations()).toEqual([])
+    await Promise.all(nodes.map(node => node.kill()))
+  },
+  crashCounts.databaseTimeoutMs,
+)
+
+test('a rolling stop loses nothing: what runs is finished and answered, new orders go elsewhere', async () => {
+  const nodes = await Promise.all([1, 2, 3].map(() => rig.start()))
+  const { accountId, apiKey } = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
+  const keys = Array.from({ length: crashCounts.gracefulGenerations }, (_, at) => `roll-${at}`)
+  const slow = '[[emulate: slow=2500]]'
+  const answers = keys.map((key, at) =>
+    order(nodes[at % 3] ?? { url: '' }, { apiKey, model, key, prompt: `${key} ${slow}`, native: false }),
+  )
+  await rig.openai.waitUntil(() => rig.openai.total.inFlight === keys.length)
+  const codes: (number | null)[] = []
+  for (const node of nodes) {
+    const stopped = node.stop()
+    const refused = async () => {
+      const answer = await order(node, {
+        apiKey,
+        model,
+        key: `new-${node.pid}`,
+        prompt: 'new',
+        native: false,
+      })
+      if (answer) expect([answer.status, answer.headers.get('retry-after') !== null]).toEqual([503, true])
+    }
+    await eventually('it hears the signal', () => node.output.some(line => line.startsWith('Stopping')))
+    await refused()
+    codes.push(await stopped)
+  }
+  expect((await Promise.all(answers)).map(answer => answer?.status)).toEqual(keys.map(() => 200))
+  expect(codes).toEqual([0, 0, 0])
+  for (const key of keys)
+    expect((await rig.fates(accountId, key))[0]).toMatchObject({ state: 'succeeded', billed: 1 })
+  expect(await rig.violations()).toEqual([])
+}, 60_000)
