@@ -1,7 +1,6 @@
-// Draws the contact sheet: two dozen different prompts in one PNG, to be looked at after every change to the
-// illustrator. Run it from the server's folder:
-//   npx esbuild scripts/contact-sheet.ts --bundle --platform=node --format=esm --packages=external --outfile=node_modules/.cache/contact-sheet.mjs && node node_modules/.cache/contact-sheet.mjs sheet.png
-// Options: --cell 420 (pixels of one picture), --seed 1, --prompt "one picture of its own" (repeatable), --size 1024x1024.
+// Draws the contact sheet of the illustrator: two dozen prompts in one PNG, to be looked at after every change.
+// npx esbuild scripts/contact-sheet.ts --bundle --platform=node --format=esm --packages=external --outfile=node_modules/.cache/sheet.mjs
+// node node_modules/.cache/sheet.mjs sheet.png [--cell 420] [--seed 1] [--size 1024x1024] [--prompt "…" (repeatable)]
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import sharp from 'sharp'

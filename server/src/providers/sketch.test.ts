@@ -65,6 +65,17 @@ function distance(a: Buffer, b: Buffer): number {
 
 const meanOf = (pixels: Buffer): number => pixels.reduce((sum, value) => sum + value, 0) / pixels.length
 
+/** How alike two lists rise and fall: 1 is the same shape, 0 none in common. */
+function correlation(a: number[], b: number[]): number {
+  const centred = (list: number[]) => {
+    const mean = list.reduce((sum, value) => sum + value, 0) / list.length
+    return list.map(value => value - mean)
+  }
+  const [x, y] = [centred(a), centred(b)]
+  const dot = (p: number[], q: number[]) => p.reduce((sum, value, i) => sum + value * (q[i] ?? 0), 0)
+  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y))
+}
+
 /** Share of pixels whose channels satisfy a rule. */
 function shareOf(pixels: Buffer, rule: (r: number, g: number, b: number) => boolean): number {
   let count = 0
@@ -228,15 +239,6 @@ test('a reference is restyled and stays recognisable', async () => {
       { length: pixels.length / 3 },
       (_, i) => (pixels[i * 3] ?? 0) + (pixels[i * 3 + 1] ?? 0) + (pixels[i * 3 + 2] ?? 0),
     )
-  const correlation = (a: number[], b: number[]): number => {
-    const [ma, mb] = [a, b].map(list => list.reduce((sum, value) => sum + value, 0) / list.length) as [
-      number,
-      number,
-    ]
-    const dot = (p: number[], q: number[], mp: number, mq: number) =>
-      p.reduce((sum, value, i) => sum + (value - mp) * ((q[i] ?? 0) - mq), 0)
-    return dot(a, b, ma, mb) / Math.sqrt(dot(a, a, ma, ma) * dot(b, b, mb, mb))
-  }
   const other = await pixelsOf(await drawOne({ prompt: 'a cat in a room', seed: 2 }))
   for (const prompt of ['make it an oil painting', 'at night', 'in purple tones', 'watercolor']) {
     const after = await pixelsOf(await drawOne({ prompt, references: [toReference(reference)] }))

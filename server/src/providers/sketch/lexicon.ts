@@ -95,7 +95,7 @@ export const timeWords: Words<Time> = {
   dawn: 'dawn,sunrise,morning,early morning,daybreak,first light,misty morning',
   day: 'day,daytime,noon,midday,sunny,daylight,afternoon,bright day,sunny day,blue sky,sunshine,sunlight,bright sun,sunlit,under the sun',
   sunset:
-    'sunset,golden hour,evening sun,setting sun,golden light,sundown,evening light,late afternoon,warm evening light,orange sky',
+    'sunset,golden hour,evening sun,setting sun,golden light,sundown,evening light,late afternoon,warm evening light',
   dusk: 'dusk,twilight,evening,blue hour,nightfall,gloaming',
   night:
     'night,midnight,nighttime,moonlight,moonlit,starry,starlight,nocturnal,night sky,at night,starry night,dark sky,night time,full moon,starry sky,moonlit night,in the dark',

@@ -75,118 +75,163 @@ async function findWorkerStarter(): Promise<WorkerStarter> {
   return async () => new Worker(code, { eval: true })
 }
 
-/** `startWorker` is for tests that need a thread which fails. */
-export function createDrawingPool(
-  options: { maxWorkers?: number; maxWaiting?: number; startWorker?: WorkerStarter } = {},
-): DrawingPool {
-  const maxWorkers = options.maxWorkers ?? Math.min(MAX_WORKERS, availableParallelism())
-  const maxWaiting = options.maxWaiting ?? MAX_WAITING_JOBS
-  const seats = new Set<Seat>()
-  const waiting: Task[] = []
-  let nextId = 1
-  let starting = 0
-  let starter: Promise<WorkerStarter> | null = null
+type PoolState = {
+  maxWorkers: number
+  maxWaiting: number
+  seats: Set<Seat>
+  waiting: Task[]
+  /** Threads that are about to be seated. */
+  starting: number
+  nextId: number
+  closed: boolean
+  getStarter: () => Promise<WorkerStarter>
+}
 
-  const settle = (seat: Seat, finish: (task: Task) => void): void => {
-    const { task } = seat
-    seat.task = null
-    seat.worker.unref()
-    if (task) finish(task)
-    pump()
+function settle(pool: PoolState, seat: Seat, finish: (task: Task) => void): void {
+  const { task } = seat
+  seat.task = null
+  // An idle thread is no reason for the process to stay alive.
+  seat.worker.unref()
+  if (task) finish(task)
+  pump(pool)
+}
+
+function hear(pool: PoolState, seat: Seat, answer: WorkerAnswer): void {
+  const { task } = seat
+  if (!task || task.id !== answer.id) return
+  switch (answer.kind) {
+    case 'partial':
+      if (!task.options.signal.aborted) task.options.onPartial?.(toBuffer(answer.bytes), answer.index)
+      break
+    case 'done':
+      settle(pool, seat, t => t.resolve(toBuffer(answer.bytes)))
+      break
+    case 'cancelled':
+      settle(pool, seat, t => t.reject(new DrawingCancelled('cancelled')))
+      break
+    case 'unreadable':
+      settle(pool, seat, t => t.reject(new UnreadableReference(answer.message)))
+      break
+    default:
+      settle(pool, seat, t => t.reject(new Error(answer.message)))
   }
+}
 
-  const hear = (seat: Seat, answer: WorkerAnswer): void => {
-    const { task } = seat
-    if (!task || task.id !== answer.id) return
-    if (answer.kind === 'partial') {
-      if (!task.options.signal.aborted)
-        task.options.onPartial?.(Buffer.from(answer.bytes.buffer), answer.index)
-    } else if (answer.kind === 'done') settle(seat, t => t.resolve(Buffer.from(answer.bytes.buffer)))
-    else if (answer.kind === 'cancelled') settle(seat, t => t.reject(new DrawingCancelled('cancelled')))
-    else if (answer.kind === 'unreadable')
-      settle(seat, t => t.reject(new UnreadableReference(answer.message)))
-    else settle(seat, t => t.reject(new Error(answer.message)))
+const toBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+function seatWorker(pool: PoolState, worker: Worker): void {
+  const seat: Seat = { worker, task: null }
+  const lose = (message: string): void => {
+    if (pool.seats.delete(seat)) settle(pool, seat, task => task.reject(new WorkerCrashed(message)))
   }
+  worker.on('message', (answer: WorkerAnswer) => hear(pool, seat, answer))
+  worker.on('error', error => lose(`the drawing thread failed: ${String(error)}`))
+  worker.on('exit', code => lose(`the drawing thread ended with ${code}`))
+  worker.unref()
+  pool.seats.add(seat)
+}
 
-  const lose = (seat: Seat, message: string): void => {
-    if (!seats.delete(seat)) return
-    settle(seat, task => task.reject(new WorkerCrashed(message)))
+function rejectWaiting(pool: PoolState, message: string): void {
+  for (const task of pool.waiting.splice(0)) task.reject(new WorkerCrashed(message))
+}
+
+async function startOne(pool: PoolState): Promise<void> {
+  pool.starting++
+  try {
+    const start = await pool.getStarter()
+    const worker = await start()
+    if (pool.closed) await worker.terminate()
+    else seatWorker(pool, worker)
+  } catch (error) {
+    rejectWaiting(pool, `no drawing thread could be started: ${String(error)}`)
+  } finally {
+    pool.starting--
   }
+  pump(pool)
+}
 
-  const seatWorker = (worker: Worker): Seat => {
-    const seat: Seat = { worker, task: null }
-    worker.on('message', (answer: WorkerAnswer) => hear(seat, answer))
-    worker.on('error', error => lose(seat, `the drawing thread failed: ${String(error)}`))
-    worker.on('exit', code => lose(seat, `the drawing thread ended with ${code}`))
-    worker.unref()
-    seats.add(seat)
-    return seat
-  }
-
-  const startOne = async (): Promise<void> => {
-    starting++
-    try {
-      starter ??= options.startWorker ? Promise.resolve(options.startWorker) : findWorkerStarter()
-      seatWorker(await (await starter)())
-    } catch (error) {
-      starter = null
-      const message = `no drawing thread could be started: ${String(error)}`
-      for (const task of waiting.splice(0)) task.reject(new WorkerCrashed(message))
-    } finally {
-      starting--
-    }
-    pump()
-  }
-
-  const assign = (seat: Seat, task: Task): void => {
+/** Gives waiting jobs to idle threads and starts another thread while there are too few. */
+function pump(pool: PoolState): void {
+  if (pool.closed) return
+  for (const seat of pool.seats) {
+    if (seat.task) continue
+    const task = pool.waiting.shift()
+    if (!task) return
     seat.task = task
     seat.worker.ref()
     seat.worker.postMessage({ id: task.id, job: task.job, cancelled: task.cancelled })
   }
+  const { waiting, starting, seats, maxWorkers } = pool
+  if (waiting.length > starting && seats.size + starting < maxWorkers) void startOne(pool)
+}
 
-  function pump(): void {
-    for (const seat of seats) {
-      if (seat.task) continue
-      const task = waiting.shift()
-      if (!task) return
-      assign(seat, task)
+function enqueue(pool: PoolState, job: DrawJob, options: DrawOptions): Promise<Buffer> {
+  const { signal } = options
+  if (signal.aborted) return Promise.reject(new DrawingCancelled('cancelled'))
+  if (pool.closed) return Promise.reject(new WorkerCrashed('the drawing threads have ended'))
+  if (pool.waiting.length >= pool.maxWaiting)
+    return Promise.reject(new PoolBusy('too many pictures are waiting'))
+  return new Promise<Buffer>((resolve, reject) => {
+    const cancelled = new SharedArrayBuffer(4)
+    const onAbort = (): void => {
+      Atomics.store(new Int32Array(cancelled), 0, 1)
+      const place = pool.waiting.indexOf(task)
+      if (place >= 0) pool.waiting.splice(place, 1)
+      reject(new DrawingCancelled('cancelled'))
     }
-    if (waiting.length > starting && seats.size + starting < maxWorkers) void startOne()
-  }
+    const task: Task = {
+      id: pool.nextId++,
+      job,
+      options,
+      cancelled,
+      resolve: bytes => {
+        signal.removeEventListener('abort', onAbort)
+        resolve(bytes)
+      },
+      reject: error => {
+        signal.removeEventListener('abort', onAbort)
+        reject(error)
+      },
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    pool.waiting.push(task)
+    pump(pool)
+  })
+}
 
-  const enqueue = (task: Task): void => {
-    waiting.push(task)
-    pump()
+/** Finds once how threads start; tries again after a failure. */
+function rememberStarter(): () => Promise<WorkerStarter> {
+  let starter: Promise<WorkerStarter> | null = null
+  return () => {
+    starter ??= findWorkerStarter().catch(error => {
+      starter = null
+      throw error
+    })
+    return starter
   }
+}
 
+/** `startWorker` is for tests that need a thread which fails. */
+export function createDrawingPool(
+  options: { maxWorkers?: number; maxWaiting?: number; startWorker?: WorkerStarter } = {},
+): DrawingPool {
+  const { startWorker } = options
+  const pool: PoolState = {
+    maxWorkers: options.maxWorkers ?? Math.min(MAX_WORKERS, availableParallelism()),
+    maxWaiting: options.maxWaiting ?? MAX_WAITING_JOBS,
+    seats: new Set(),
+    waiting: [],
+    starting: 0,
+    nextId: 1,
+    closed: false,
+    getStarter: startWorker ? async () => startWorker : rememberStarter(),
+  }
   return {
-    draw: (job, drawOptions) => {
-      const { signal } = drawOptions
-      if (signal.aborted) return Promise.reject(new DrawingCancelled('cancelled'))
-      if (waiting.length >= maxWaiting) return Promise.reject(new PoolBusy('too many pictures are waiting'))
-      const cancelled = new SharedArrayBuffer(4)
-      return new Promise<Buffer>((resolve, reject) => {
-        const task: Task = { id: nextId++, job, options: drawOptions, cancelled, resolve, reject }
-        const onAbort = (): void => {
-          Atomics.store(new Int32Array(cancelled), 0, 1)
-          const place = waiting.indexOf(task)
-          if (place >= 0) waiting.splice(place, 1)
-          reject(new DrawingCancelled('cancelled'))
-        }
-        signal.addEventListener('abort', onAbort, { once: true })
-        task.resolve = bytes => {
-          signal.removeEventListener('abort', onAbort)
-          resolve(bytes)
-        }
-        task.reject = error => {
-          signal.removeEventListener('abort', onAbort)
-          reject(error)
-        }
-        enqueue(task)
-      })
-    },
+    draw: (job, drawOptions) => enqueue(pool, job, drawOptions),
     close: async () => {
-      await Promise.all([...seats].map(seat => seat.worker.terminate()))
+      pool.closed = true
+      rejectWaiting(pool, 'the drawing threads have ended')
+      await Promise.all([...pool.seats].map(seat => seat.worker.terminate()))
     },
   }
 }

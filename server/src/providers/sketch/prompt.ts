@@ -263,7 +263,9 @@ function takeToken(reading: Reading, token: Token): void {
   if (token.meanings.length === 0 && !ignoredWords.has(token.text) && token.text.length > 2) {
     brief.unknown.push(token.text)
   }
-  if (token.meanings.length > 0) reading.banned = false
+  // «without a red tree» bans the tree, not the article or the colour.
+  const leadsOn = has(token, 'count') || has(token, 'size') || has(token, 'trait')
+  if (token.meanings.length > 0 && !leadsOn) reading.banned = false
   const above = reading.pending.relation === 'above' && has(token, 'setting')
   const over = brief.wishes.at(-1)
   if (above && over && over.subject.name !== 'bridge') over.traits.add('flying')

@@ -9,7 +9,7 @@ import type { SettingName } from './subject.ts'
 
 export type Air = { back: string; front: string }
 
-function rain(stage: Stage, rng: Rng, count: number, length: number): string {
+function rain(stage: Stage, rng: Rng, { count, length }: { count: number; length: number }): string {
   let d = ''
   for (let i = 0; i < count; i++) {
     const [x, y] = [rng.range(-0.05, 1.1) * stage.width, rng.range(-0.1, 1) * stage.height]
@@ -19,14 +19,18 @@ function rain(stage: Stage, rng: Rng, count: number, length: number): string {
   return stage.pen.emit(d, '#e8f1fb', 0.5)
 }
 
-function snowfall(stage: Stage, rng: Rng, count: number, size: number): string {
+function snowfall(stage: Stage, rng: Rng, { count, size }: { count: number; size: number }): string {
   let d = ''
   for (let i = 0; i < count; i++)
     d += disc(rng.next() * stage.width, rng.next() * stage.height, size * rng.range(0.35, 1.2))
   return stage.pen.emit(d, '#ffffff', 0.88)
 }
 
-function flakes(stage: Stage, rng: Rng, colours: readonly string[], count: number): string {
+function flakes(
+  stage: Stage,
+  rng: Rng,
+  { colours, count }: { colours: readonly string[]; count: number },
+): string {
   const paths = colours.map(() => '')
   for (let i = 0; i < count; i++) {
     const [x, y, r, a] = [
@@ -102,20 +106,21 @@ export function drawWeather(stage: Stage, setting: SettingName): Air {
   if (open && (stage.weather === 'rain' || stage.weather === 'storm')) {
     back +=
       stage.pen.shade(box([-20, -20, stage.width + 40, stage.height + 40]), '#5c6c82', 0.12) +
-      rain(stage, rng, 170, 46)
-    front += rain(stage, rng, 130, 84)
+      rain(stage, rng, { count: 170, length: 46 })
+    front += rain(stage, rng, { count: 130, length: 84 })
   }
   if (open && stage.weather === 'snow') {
-    back += snowfall(stage, rng, 190, 4)
-    front += snowfall(stage, rng, 90, 8)
+    back += snowfall(stage, rng, { count: 190, size: 4 })
+    front += snowfall(stage, rng, { count: 90, size: 8 })
   }
   if (open && stage.weather === 'fog') {
     back += fog(stage, 0.75)
     front += fog(stage, 0.34)
   }
   if (open && (stage.wants('leaves') || (stage.weather === 'wind' && stage.season === 'autumn')))
-    front += flakes(stage, rng, ['#dd7f2c', '#c8502c', '#e6ab37'], 46)
-  if (open && stage.wants('petals')) front += flakes(stage, rng, ['#f9c9d8', '#f4a9c0', '#ffe3ec'], 70)
+    front += flakes(stage, rng, { colours: ['#dd7f2c', '#c8502c', '#e6ab37'], count: 46 })
+  if (open && stage.wants('petals'))
+    front += flakes(stage, rng, { colours: ['#f9c9d8', '#f4a9c0', '#ffe3ec'], count: 70 })
   if (stage.wants('fireflies')) front += fireflies(stage)
   if (stage.wants('bubbles')) front += bubbles(stage)
   if (open && stage.wants('lanterns')) back += lanterns(stage)

@@ -19,25 +19,40 @@ function marginAt(raster: Raster, [x, y]: readonly [number, number], rough: numb
   return edge > line + 4 ? 0 : edge < line - 4 ? 1 : (line + 4 - edge) / 8
 }
 
+/** Noise for one band of rows, one value for each block of pixels: noise this smooth needs no more. */
+type Band = { wx: Float32Array; wy: Float32Array; fibre: Float32Array; pool: Float32Array }
+
+function fillBand(
+  band: Band,
+  { v, block, unit, seed }: { v: number; block: number; unit: number; seed: number },
+): void {
+  const [warp, bloom, grain] = [getTile(seed, 9, 3), getTile(seed + 7, 5, 4), getTile(77, 64, 2)]
+  for (let i = 0; i < band.wx.length; i++) {
+    const u = ((i + 0.5) * block) / unit
+    band.wx[i] = sampleTile(warp, u / 300, v / 300)
+    band.wy[i] = sampleTile(warp, u / 300 + 0.37, v / 300 + 0.71)
+    band.fibre[i] = sampleTile(grain, u / 150, v / 150)
+    band.pool[i] = sampleTile(bloom, u / 900, v / 900)
+  }
+}
+
 /** Wet edges, blooms and grain on white paper. */
 export function paintWatercolour(raster: Raster, { paper, seed, border }: Painted): Raster {
   const { data, width, height } = raster
-  const k = unitOf(raster)
-  const [warp, bloom, grain] = [
-    getTile(seed & 1023, 9, 3),
-    getTile((seed & 1023) + 7, 5, 4),
-    getTile(77, 64, 2),
-  ]
+  const unit = unitOf(raster)
+  const block = Math.max(1, Math.floor(unit * 1.4))
+  const blocks = Math.ceil(width / block)
+  const create = () => new Float32Array(blocks)
+  const band: Band = { wx: create(), wy: create(), fibre: create(), pool: create() }
   const out = Buffer.allocUnsafe(data.length)
-  const reach = Math.max(1, Math.round(2.6 * k))
+  const reach = Math.max(1, Math.round(2.6 * unit))
   for (let y = 0; y < height; y++) {
-    const v = y / k
+    if (y % block === 0) fillBand(band, { v: y / unit, block, unit, seed: seed & 1023 })
     for (let x = 0; x < width; x++) {
-      const u = x / k
-      const wx = sampleTile(warp, u / 300, v / 300)
-      const wy = sampleTile(warp, u / 300 + 0.37, v / 300 + 0.71)
-      const sx = Math.max(0, Math.min(width - 1, Math.round(x + wx * 9 * k)))
-      const sy = Math.max(0, Math.min(height - 1, Math.round(y + wy * 9 * k)))
+      const b = Math.floor(x / block)
+      const [wx, wy, fibre, pool] = [band.wx[b] ?? 0, band.wy[b] ?? 0, band.fibre[b] ?? 0, band.pool[b] ?? 0]
+      const sx = Math.max(0, Math.min(width - 1, Math.round(x + wx * 9 * unit)))
+      const sy = Math.max(0, Math.min(height - 1, Math.round(y + wy * 9 * unit)))
       const i = (sy * width + sx) * 4
       const j = (Math.min(height - 1, sy + reach) * width + Math.min(width - 1, sx + reach)) * 4
       const edge =
@@ -45,17 +60,15 @@ export function paintWatercolour(raster: Raster, { paper, seed, border }: Painte
         Math.abs(at(data, i + 1) - at(data, j + 1)) +
         Math.abs(at(data, i + 2) - at(data, j + 2))
       const wet = edge > 36 ? Math.min(0.2, (edge - 36) / 700) : 0
-      const fibre = sampleTile(grain, u / 150, v / 150)
-      const pool = sampleTile(bloom, u / 900, v / 900)
       const bare = border ? marginAt(raster, [x, y], wx + fibre * 0.25) : 0
       const wash = Math.max(0, Math.min(1, 0.13 + pool * 0.2 + fibre * 0.045))
       const keep = (1 - wash) * (1 - bare)
       const o = (y * width + x) * 4
-      const dark = (1 - wet) * (1 + Math.min(0, pool * 0.09))
+      const dark = (1 - wet) * (1 + Math.min(0, pool * 0.09)) * 1.03
+      const sheet = 1 - Math.max(0, fibre) * 0.03
       for (let c = 0; c < 3; c++) {
-        const pigment = at(data, i + c) * dark
-        const sheet = (paper[c] ?? 255) * (1 - Math.max(0, fibre) * 0.03)
-        out[o + c] = sheet + (Math.min(255, pigment * 1.03) - sheet) * keep
+        const ground = (paper[c] ?? 255) * sheet
+        out[o + c] = ground + (Math.min(255, at(data, i + c) * dark) - ground) * keep
       }
       out[o + 3] = at(data, i + 3)
     }

@@ -162,7 +162,7 @@ const drawField: DrawSetting = (stage, horizon) => {
 const drawGarden: DrawSetting = (stage, horizon) => {
   const base = drawMeadow(stage, horizon)
   const rng = stage.rng.fork('garden')
-  const hedge = (y: number, r: number, depth: number, leaf: string): string => {
+  const hedge = ([y, r]: readonly [number, number], depth: number, leaf: string): string => {
     let d = ''
     for (let x = -r; x < stage.width + r; x += r * 0.8)
       d += disc(x + rng.range(-8, 8), y + rng.range(-r * 0.2, r * 0.2), r * rng.range(0.85, 1.15))
@@ -188,7 +188,7 @@ const drawGarden: DrawSetting = (stage, horizon) => {
     back:
       base.back +
       stage.pen.solid(path, stage.pen.gradient(['#e9d6b0', '#d8bd8e'])) +
-      hedge(horizon + 6, 46, 0.16, darken(leaf, 0.1)) +
+      hedge([horizon + 6, 46], 0.16, darken(leaf, 0.1)) +
       roses +
       flowers(stage, rng.fork('beds'), {
         top: horizon + tall * 0.2,

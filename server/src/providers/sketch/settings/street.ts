@@ -1,32 +1,30 @@
 // Owns the street between its houses, in one-point perspective.
 import { darken, lighten } from '../colour.ts'
 import { box, disc, n, type Point, poly } from '../geometry.ts'
-import type { Rng } from '../random.ts'
 import { drawSky } from '../sky.ts'
 import type { Stage } from '../stage.ts'
 import { repeat } from '../subject.ts'
 import type { DrawSetting } from './backdrop.ts'
 import { isLit, lampPost, neonSigns, skyline, walkers, wetGround } from './townscape.ts'
 
+/** From x, y and depth to the picture. */
+type Projector = (x: number, y: number, z: number) => Point
+
 type Facade = { side: 1 | -1; from: number; to: number; high: number; colour: string }
 
 /** A street in one-point perspective: z = 1 is the picture plane. */
-function projector(stage: Stage, horizon: number): (x: number, y: number, z: number) => Point {
+function projector(stage: Stage, horizon: number): Projector {
   const [vx, vy] = [stage.width / 2, horizon]
   return (x, y, z) => [vx + x / z, vy + y / z]
 }
 
-function drawFacade(
-  stage: Stage,
-  rng: Rng,
-  facade: Facade,
-  project: (x: number, y: number, z: number) => Point,
-): string {
+function drawFacade(stage: Stage, facade: Facade, project: Projector): string {
+  const rng = stage.rng.fork(`facade${facade.side}${facade.from}`)
   const { side, from, to, high, colour } = facade
   const { pen, width, height } = stage
   const x = (side * width) / 2 + side * 26
   const ground = height * 0.46
-  const quad = (z0: number, z1: number, y0: number, y1: number): string =>
+  const quad = ([z0, z1]: Point, [y0, y1]: Point): string =>
     poly([project(x, y0, z0), project(x, y0, z1), project(x, y1, z1), project(x, y1, z0)])
   const at = pen.at({ depth: Math.min(0.5, (from - 1) * 0.12) })
   const lit = isLit(stage)
@@ -37,18 +35,16 @@ function drawFacade(
     for (let b = 0; b < bays; b++) {
       const z = (t: number): number => from + ((to - from) * (b + t)) / bays
       const y = (t: number): number => ground - ((high + ground) * (f + t)) / (floors + 1)
-      frames += quad(z(0.2), z(0.8), y(0.84), y(0.2))
-      const pane = quad(z(0.27), z(0.73), y(0.78), y(0.26))
+      frames += quad([z(0.2), z(0.8)], [y(0.84), y(0.2)])
+      const pane = quad([z(0.27), z(0.73)], [y(0.78), y(0.26)])
       if (lit && rng.chance(0.55)) bright += pane
       else panes += pane
     }
   }
   const shopTop = ground - ((high + ground) * 0.82) / (floors + 1)
   const shop = quad(
-    from + 0.08 * (to - from),
-    to - 0.08 * (to - from),
-    shopTop * 0.72 + ground * 0.28,
-    ground * 0.92,
+    [from + 0.08 * (to - from), to - 0.08 * (to - from)],
+    [shopTop * 0.72 + ground * 0.28, ground * 0.92],
   )
   const awning = poly([
     project(x, shopTop, from),
@@ -59,10 +55,10 @@ function drawFacade(
   const cloth = rng.pick(['#c8443d', '#2f7f86', '#d99a3c', '#6b5a9e', '#4f8a55'])
   return (
     at.solid(
-      quad(from, to, -high, ground),
+      quad([from, to], [-high, ground]),
       at.gradient([lighten(colour, 0.08), colour, darken(colour, 0.18)]),
     ) +
-    at.solid(quad(from, to, -high - 26, -high), darken(colour, 0.32)) +
+    at.solid(quad([from, to], [-high - 26, -high]), darken(colour, 0.32)) +
     at.solid(frames, lighten(colour, 0.45), { plain: pen.ink.kind === 'fill' }) +
     at.solid(panes, stage.night ? '#25305c' : '#8fb4c8', { plain: true }) +
     at.emit(bright, '#ffdb8a', 0.95) +
@@ -141,7 +137,7 @@ const drawStreet: DrawSetting = (stage, horizonAsked) => {
       ) +
       pen.line(stones, darken(road, 0.2), 1.8) +
       wetGround(stage, rng, end[1] + 20) +
-      houses.map(house => drawFacade(stage, rng, house, project)).join('') +
+      houses.map(house => drawFacade(stage, house, project)).join('') +
       (neonly
         ? neonSigns(stage, rng, { top: height * 0.08, bottom: height * 0.46, count: 12 })
         : stringLights(stage, horizon)) +

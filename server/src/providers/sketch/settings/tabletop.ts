@@ -7,6 +7,42 @@ import { repeat } from '../subject.ts'
 import type { DrawSetting } from './backdrop.ts'
 import { curtains, type Frame, lightShaft, pottedPlant, wallColour, windowPane } from './furnishing.ts'
 
+function woodGrain(stage: Stage, edge: number, wood: string): string {
+  const { pen, width, height } = stage
+  return repeat(5, i => {
+    const y = edge + (height - edge) * (0.12 + i * 0.19)
+    const d = `M-20 ${n(y)}C${n(width * 0.3)} ${n(y - 10 + i * 3)} ${n(width * 0.6)} ${n(y + 12)} ${n(width + 20)} ${n(y - 4)}`
+    return pen.line(d, darken(wood, 0.26), 2.2)
+  })
+}
+
+function stripedCloth(stage: Stage, edge: number): string {
+  const { pen, width, height } = stage
+  const sheet = `M${n(width * 0.08)} ${n(edge + 12)}L${n(width * 0.92)} ${n(edge + 12)}L${n(width * 1.06)} ${n(height + 20)}H${n(-width * 0.06)}Z`
+  const stripe = (i: number): string =>
+    poly([
+      [width * (0.1 + i * 0.12), edge + 12],
+      [width * (0.135 + i * 0.12), edge + 12],
+      [width * (0.02 + i * 0.15), height + 20],
+      [width * (-0.03 + i * 0.15), height + 20],
+    ])
+  return (
+    pen.solid(sheet, pen.gradient(['#f7efe0', '#e8dcc4'])) +
+    repeat(7, i => pen.shade(stripe(i), '#c8553d', 0.2))
+  )
+}
+
+/** Lights out of focus. */
+function softSpots(stage: Stage, rng: Rng, wall: string): string {
+  return repeat(14, () =>
+    stage.pen.glow(
+      [rng.next() * stage.width, rng.range(0.02, 0.56) * stage.height, rng.range(30, 90)],
+      rng.pick(['#fff1c9', '#ffd9a8', lighten(wall, 0.6)]),
+      0.3,
+    ),
+  )
+}
+
 const drawTable: DrawSetting = (stage, _horizon) => {
   const rng = stage.rng.fork('table')
   const { pen, width, height } = stage
@@ -17,39 +53,7 @@ const drawTable: DrawSetting = (stage, _horizon) => {
   const frame: Frame = [width * (right ? 0.53 : 0.08), height * 0.08, w, Math.min(w * 1.2, height * 0.42)]
   const wood = stage.brief.scenery.get('ground') ?? rng.pick(['#b27a47', '#9b6a44', '#c9965f'])
   const linen = rng.chance(0.35) && !stage.says('wooden', 'wooden table')
-  const grain = repeat(5, i => {
-    const y = edge + (height - edge) * (0.12 + i * 0.19)
-    return pen.line(
-      `M-20 ${n(y)}C${n(width * 0.3)} ${n(y - 10 + i * 3)} ${n(width * 0.6)} ${n(y + 12)} ${n(width + 20)} ${n(y - 4)}`,
-      darken(wood, 0.26),
-      2.2,
-    )
-  })
-  const spots = repeat(14, () =>
-    pen.glow(
-      [rng.next() * width, rng.range(0.02, 0.56) * height, rng.range(30, 90)],
-      rng.pick(['#fff1c9', '#ffd9a8', lighten(wall, 0.6)]),
-      0.3,
-    ),
-  )
-  const cloth = linen
-    ? pen.solid(
-        `M${n(width * 0.08)} ${n(edge + 12)}L${n(width * 0.92)} ${n(edge + 12)}L${n(width * 1.06)} ${n(height + 20)}H${n(-width * 0.06)}Z`,
-        pen.gradient(['#f7efe0', '#e8dcc4']),
-      ) +
-      repeat(7, i =>
-        pen.shade(
-          poly([
-            [width * (0.1 + i * 0.12), edge + 12],
-            [width * (0.135 + i * 0.12), edge + 12],
-            [width * (0.02 + i * 0.15), height + 20],
-            [width * (-0.03 + i * 0.15), height + 20],
-          ]),
-          '#c8553d',
-          0.2,
-        ),
-      )
-    : ''
+  const warm = stage.night || stage.brief.moods.has('warm')
   return {
     back:
       pen.solid(
@@ -60,17 +64,15 @@ const drawTable: DrawSetting = (stage, _horizon) => {
       windowPane(stage, rng, frame) +
       curtains(stage, frame, rng.pick(['#d98b6a', '#7d97a8', '#a88aa8', '#89a58d'])) +
       pottedPlant(stage, rng, { at: [width * (right ? 0.12 : 0.9), edge + 4], size: height * 0.2 }) +
-      spots +
+      softSpots(stage, rng, wall) +
       pen.solid(
         box([-20, edge, width + 40, height - edge + 30]),
         pen.gradient([lighten(wood, 0.2), wood, darken(wood, 0.2)]),
       ) +
-      grain +
-      cloth +
+      woodGrain(stage, edge, wood) +
+      (linen ? stripedCloth(stage, edge) : '') +
       lightShaft(stage, frame) +
-      (stage.night || stage.brief.moods.has('warm')
-        ? pen.glow([width * 0.5, height * 0.6, width * 0.55], '#ffb86a', 0.42)
-        : ''),
+      (warm ? pen.glow([width * 0.5, height * 0.6, width * 0.55], '#ffb86a', 0.42) : ''),
     front: '',
     stand: height * 0.85,
     far: height * 0.73,

@@ -2,11 +2,12 @@
 import { darken, lighten, mix } from '../colour.ts'
 import { box, disc, n, type Point, place, poly, taper } from '../geometry.ts'
 import { boulder, landUnder, ridgePoints } from '../nature.ts'
+import type { Rng } from '../random.ts'
 import type { Stage } from '../stage.ts'
 import { repeat } from '../subject.ts'
 import type { DrawSetting } from './backdrop.ts'
 
-function coral(stage: Stage, at: Point, height: number, colour: string): string {
+function coral(stage: Stage, at: Point, { height, colour }: { height: number; colour: string }): string {
   const rng = stage.rng.fork(`coral${at[0]}`)
   const p = stage.pen.at({ scale: height / 100 })
   const kind = rng.int(0, 2)
@@ -44,96 +45,103 @@ function coral(stage: Stage, at: Point, height: number, colour: string): string 
   )
 }
 
+function sunRays(stage: Stage, rng: Rng): string {
+  const { pen, width, height } = stage
+  return repeat(7, i => {
+    const x = width * (0.02 + i * 0.16) + rng.range(-30, 30)
+    const ray = poly([
+      [x, -20],
+      [x + rng.range(40, 90), -20],
+      [x + rng.range(-160, -60), height * 0.85],
+      [x - rng.range(220, 300), height * 0.85],
+    ])
+    return pen.shade(ray, '#e8fff8', 0.09)
+  })
+}
+
+function farRocks(stage: Stage, rng: Rng, tone: string): string {
+  return repeat(2, i => {
+    const ridge = ridgePoints(stage, rng, {
+      y: stage.height * (0.68 + i * 0.08),
+      rise: 70 - i * 20,
+      waves: 2,
+    })
+    return stage.pen.solid(landUnder(stage, ridge), mix(darken(tone, 0.52), tone, 0.3 - i * 0.2), {
+      plain: true,
+    })
+  })
+}
+
+function seaweed(stage: Stage, rng: Rng): string {
+  const { pen, width, height } = stage
+  return repeat(9, i => {
+    const x = width * (i < 5 ? rng.range(0, 0.2) : rng.range(0.8, 1))
+    const h = rng.range(160, 380)
+    const s = rng.range(12, 26)
+    const blade = taper([
+      [x, height + 10, 8],
+      [x + s, height - h * 0.3, 9],
+      [x - s, height - h * 0.62, 7],
+      [x + s * 0.6, height - h, 1.5],
+    ])
+    return pen.solid(blade, rng.pick(['#2f8f6b', '#3fa36f', '#207a63']))
+  })
+}
+
+/** Small fish far off, all turned the same way. */
+function shoal(stage: Stage, rng: Rng, tone: string): string {
+  const { width, height } = stage
+  let d = ''
+  for (let i = 0; i < 9; i++) {
+    const x = width * rng.range(0.55, 0.8) + rng.range(-90, 90)
+    const y = height * 0.24 + rng.range(-50, 50)
+    const s = rng.range(9, 15)
+    d += `M${n(x - s)} ${n(y)}Q${n(x)} ${n(y - s * 0.6)} ${n(x + s)} ${n(y)}Q${n(x)} ${n(y + s * 0.6)} ${n(x - s)} ${n(y)}ZM${n(x + s * 0.8)} ${n(y)}L${n(x + s * 1.5)} ${n(y - s * 0.4)}L${n(x + s * 1.5)} ${n(y + s * 0.4)}Z`
+  }
+  return stage.pen.solid(d, darken(tone, 0.36), { plain: true, opacity: 0.7 })
+}
+
+function seaFloor(stage: Stage, rng: Rng, tone: string): string {
+  const { pen, width, height } = stage
+  const top = height * 0.86
+  const sand = ridgePoints(stage, rng, { y: top, rise: 16, waves: 1.8 })
+  const hues = ['#ff7f6b', '#f9b24e', '#e86aa6', '#9a7be0', '#ff9e7a', '#f26d85']
+  const reef = repeat(9, i =>
+    coral(stage, [width * ((i + rng.range(0.1, 0.9)) / 9), top + rng.range(4, 50)], {
+      height: rng.range(70, 150) * (i === 4 ? 0.6 : 1),
+      colour: rng.pick(hues),
+    }),
+  )
+  const paint = pen.gradient([mix('#f0dcae', tone, 0.2), mix('#d9bf8a', tone, 0.4)])
+  return pen.solid(landUnder(stage, sand), paint) + reef
+}
+
 const drawUnderwater: DrawSetting = stage => {
   const { pen, width, height } = stage
   const rng = stage.rng.fork('under')
   const tone = stage.brief.scenery.get('water') ?? rng.pick(['#1f8fb8', '#1b86a8', '#2a7fc0'])
   const deep = stage.night ? 0.5 : 0
-  const paint = pen.gradient(
-    [
-      lighten(tone, 0.55 - deep),
-      darken(tone, deep),
-      darken(tone, 0.4 + deep * 0.5),
-      darken(tone, 0.62 + deep * 0.3),
-    ],
-    { raw: true },
-  )
-  const rays = repeat(7, i => {
-    const x = width * (0.02 + i * 0.16) + rng.range(-30, 30)
-    return pen.shade(
-      poly([
-        [x, -20],
-        [x + rng.range(40, 90), -20],
-        [x + rng.range(-160, -60), height * 0.85],
-        [x - rng.range(220, 300), height * 0.85],
-      ]),
-      '#e8fff8',
-      0.09,
-    )
-  })
-  const rocks = repeat(2, i =>
-    pen
-      .at({ depth: 0 })
-      .solid(
-        landUnder(
-          stage,
-          ridgePoints(stage, rng, { y: height * (0.68 + i * 0.08), rise: 70 - i * 20, waves: 2 }),
-        ),
-        mix(darken(tone, 0.52), tone, 0.3 - i * 0.2),
-        { plain: true },
-      ),
-  )
-  const sandTop = height * 0.86
-  const sand = ridgePoints(stage, rng, { y: sandTop, rise: 16, waves: 1.8 })
-  const hues = ['#ff7f6b', '#f9b24e', '#e86aa6', '#9a7be0', '#ff9e7a', '#f26d85']
-  const reef = repeat(9, i =>
-    coral(
-      stage,
-      [width * ((i + rng.range(0.1, 0.9)) / 9), sandTop + rng.range(4, 50)],
-      rng.range(70, 150) * (i === 4 ? 0.6 : 1),
-      rng.pick(hues),
-    ),
-  )
-  const weeds = repeat(9, i => {
-    const x = width * (i < 5 ? rng.range(0, 0.2) : rng.range(0.8, 1))
-    const h = rng.range(160, 380)
-    const s = rng.range(12, 26)
-    return pen.solid(
-      taper([
-        [x, height + 10, 8],
-        [x + s, height - h * 0.3, 9],
-        [x - s, height - h * 0.62, 7],
-        [x + s * 0.6, height - h, 1.5],
-      ]),
-      rng.pick(['#2f8f6b', '#3fa36f', '#207a63']),
-    )
-  })
+  const depths = [
+    lighten(tone, 0.55 - deep),
+    darken(tone, deep),
+    darken(tone, 0.4 + deep * 0.5),
+    darken(tone, 0.62 + deep * 0.3),
+  ]
   let bubbles = ''
   for (let i = 0; i < 34; i++)
     bubbles += disc(rng.next() * width, rng.range(0.06, 0.9) * height, rng.range(2, 9))
-  let small = ''
-  for (let i = 0; i < 9; i++) {
-    const [x, y, s] = [
-      width * rng.range(0.55, 0.8) + rng.range(-90, 90),
-      height * 0.24 + rng.range(-50, 50),
-      rng.range(9, 15),
-    ]
-    small += `M${n(x - s)} ${n(y)}Q${n(x)} ${n(y - s * 0.6)} ${n(x + s)} ${n(y)}Q${n(x)} ${n(y + s * 0.6)} ${n(x - s)} ${n(y)}ZM${n(x + s * 0.8)} ${n(y)}L${n(x + s * 1.5)} ${n(y - s * 0.4)}L${n(x + s * 1.5)} ${n(y + s * 0.4)}Z`
-  }
   return {
     back:
-      pen.solid(box([-20, -20, width + 40, height + 40]), paint, { plain: true }) +
+      pen.solid(box([-20, -20, width + 40, height + 40]), pen.gradient(depths, { raw: true }), {
+        plain: true,
+      }) +
       pen.glow([width * 0.5, -40, Math.max(width, height) * 0.6], '#f2fff0', stage.night ? 0.16 : 0.5) +
-      rays +
-      rocks +
-      pen.solid(small, darken(tone, 0.36), { plain: true, opacity: 0.7 }) +
-      pen.solid(
-        landUnder(stage, sand),
-        pen.gradient([mix('#f0dcae', tone, 0.2), mix('#d9bf8a', tone, 0.4)]),
-      ) +
-      reef,
+      sunRays(stage, rng) +
+      farRocks(stage, rng, tone) +
+      shoal(stage, rng, tone) +
+      seaFloor(stage, rng, tone),
     front:
-      weeds +
+      seaweed(stage, rng) +
       pen.shade(bubbles, '#eafcff', 0.3) +
       boulder(pen, rng, { at: [width * 0.97, height + 16], width: 190, colour: mix('#5f6b80', tone, 0.3) }),
     stand: height * 0.88,

@@ -153,107 +153,112 @@ const drawBeach: DrawSetting = (stage, horizon) => {
   }
 }
 
-const drawLake: DrawSetting = (stage, horizon) => {
-  const rng = stage.rng.fork('lake')
-  const tall = stage.height - horizon
-  const { pen } = stage
+function reeds(stage: Stage, side: 'left' | 'right'): string {
+  const { pen, width, height } = stage
+  const rng = stage.rng.fork(`reeds-${side}`)
+  return repeat(16, () => {
+    const x = width * (side === 'left' ? rng.range(-0.02, 0.2) : rng.range(0.8, 1.02))
+    const h = rng.range(110, 250)
+    const y = height + 10
+    const lean = rng.range(-20, 20)
+    const blade = taper([
+      [x, y, 4],
+      [x + lean * 0.4, y - h * 0.6, 2.6],
+      [x + lean, y - h, 1],
+    ])
+    const head = taper([
+      [x + lean * 0.7, y - h * 0.78, 5],
+      [x + lean, y - h * 1.02, 5],
+    ])
+    return (
+      pen.solid(blade, rng.pick(['#4c7a45', '#5d8c4c', '#3d6640'])) +
+      (rng.chance(0.35) ? pen.solid(head, '#7a4a2e') : '')
+    )
+  })
+}
+
+function lilies(stage: Stage, horizon: number): string {
+  const { pen, width, height } = stage
+  const rng = stage.rng.fork('lilies')
+  return repeat(7, () => {
+    const [x, y] = [rng.range(0.08, 0.92) * width, horizon + (height - horizon) * rng.range(0.5, 0.92)]
+    const r = 18 + (y - horizon) * 0.06
+    const flower =
+      oval([x, y - r * 0.25, r * 0.3, r * 0.22]) +
+      oval([x - r * 0.2, y - r * 0.15, r * 0.2, r * 0.14]) +
+      oval([x + r * 0.2, y - r * 0.15, r * 0.2, r * 0.14])
+    return (
+      pen.solid(oval([x, y, r, r * 0.36]), '#5f9e57') + (rng.chance(0.5) ? pen.solid(flower, '#f7b9cf') : '')
+    )
+  })
+}
+
+function nearBank(stage: Stage): string {
+  const { pen, height } = stage
+  const rng = stage.rng.fork('bank')
+  const turf = stage.grass[1] ?? '#4f9347'
+  const points = ridgePoints(stage, rng, { y: height * 0.84, rise: 12, waves: 1.4 })
+  return (
+    pen.solid(landUnder(stage, points), pen.gradient([lighten(turf, 0.16), turf, darken(turf, 0.25)])) +
+    grass(stage, rng, {
+      top: height * 0.84,
+      bottom: height,
+      count: 200,
+      colour: darken(turf, 0.14),
+      height: 30,
+    })
+  )
+}
+
+/** The other shore, and how the water shows it. */
+function farShore(stage: Stage, horizon: number): string {
+  const { pen, width, height } = stage
+  const rng = stage.rng.fork('shore')
   const ridge = ridgePoints(stage, rng, { y: horizon - 70, rise: 90, waves: 2.4, jagged: true })
   const bank = ridgePoints(stage, rng, { y: horizon - 12, rise: 14, waves: 2 })
-  const hill = mix(stage.grass[1] ?? '#4f9347', stage.sky[1] ?? '#7fc1ee', 0.45)
-  const mirrored = (points: readonly Point[], stretch: number): string =>
-    poly([
-      ...points.map(([x, y]): Point => [x, horizon * 2 - y * stretch - horizon * (1 - stretch)]),
-      [stage.width * 1.1, horizon - 4],
-      [-stage.width * 0.1, horizon - 4],
-    ])
-  const reeds = (salt: string): string => {
-    const r = rng.fork(salt)
-    const left = salt === 'l'
-    return repeat(16, () => {
-      const x = stage.width * (left ? r.range(-0.02, 0.2) : r.range(0.8, 1.02))
-      const h = r.range(110, 250)
-      const y = stage.height + 10
-      const lean = r.range(-20, 20)
-      return (
-        pen.solid(
-          taper([
-            [x, y, 4],
-            [x + lean * 0.4, y - h * 0.6, 2.6],
-            [x + lean, y - h, 1],
-          ]),
-          r.pick(['#4c7a45', '#5d8c4c', '#3d6640']),
-        ) +
-        (r.chance(0.35)
-          ? pen.solid(
-              taper([
-                [x + lean * 0.7, y - h * 0.78, 5],
-                [x + lean, y - h * 1.02, 5],
-              ]),
-              '#7a4a2e',
-            )
-          : '')
-      )
-    })
-  }
+  const turf = stage.grass[1] ?? '#4f9347'
+  const hill = mix(turf, stage.sky[1] ?? '#7fc1ee', 0.45)
+  const mirrored = poly([
+    ...ridge.map(([x, y]): Point => [x, horizon * 2 - y]),
+    [width * 1.1, horizon - 4],
+    [-width * 0.1, horizon - 4],
+  ])
+  const pines = darken(stage.leaves[1] ?? '#3b7d49', 0.1)
+  return (
+    pen.at({ depth: 0.55 }).solid(landUnder(stage, ridge, true), hill) +
+    treeLine(stage, rng, { points: bank, height: 66, colour: pines, depth: 0.28, kind: 'pine' }) +
+    pen.at({ depth: 0.24 }).solid(landUnder(stage, bank), turf) +
+    waterBody(stage, horizon + 8, height) +
+    pen.at({ depth: 0.4 }).shade(mirrored, mix(hill, stage.water[1] ?? hill, 0.4), 0.5)
+  )
+}
+
+const drawLake: DrawSetting = (stage, horizon) => {
+  const { height } = stage
+  const tall = height - horizon
   // Who stands, stands on the near bank; the water is for what floats.
   const ashore = stage.brief.wishes.some(
     ({ subject, traits }) => subject.habitat === 'ground' && !traits.has('flying'),
   )
-  const near = ridgePoints(stage, rng.fork('bank'), { y: stage.height * 0.84, rise: 12, waves: 1.4 })
-  const turf = stage.grass[1] ?? '#4f9347'
-  const bankNear = ashore
-    ? pen.solid(landUnder(stage, near), pen.gradient([lighten(turf, 0.16), turf, darken(turf, 0.25)])) +
-      grass(stage, rng.fork('turf'), {
-        top: stage.height * 0.84,
-        bottom: stage.height,
-        count: 200,
-        colour: darken(turf, 0.14),
-        height: 30,
-      })
-    : ''
-  const lilies = repeat(7, () => {
-    const [x, y] = [rng.range(0.08, 0.92) * stage.width, horizon + tall * rng.range(0.5, 0.92)]
-    const r = 18 + (y - horizon) * 0.06
-    return (
-      pen.solid(oval([x, y, r, r * 0.36]), '#5f9e57') +
-      (rng.chance(0.5)
-        ? pen.solid(
-            oval([x, y - r * 0.25, r * 0.3, r * 0.22]) +
-              oval([x - r * 0.2, y - r * 0.15, r * 0.2, r * 0.14]) +
-              oval([x + r * 0.2, y - r * 0.15, r * 0.2, r * 0.14]),
-            '#f7b9cf',
-          )
-        : '')
-    )
-  })
+  const light = lighten(stage.water[0] ?? '#9fd0dd', 0.3)
   return {
     back:
       drawSky(stage, horizon) +
-      pen.at({ depth: 0.55 }).solid(landUnder(stage, ridge, true), hill) +
-      treeLine(stage, rng, {
-        points: bank,
-        height: 66,
-        colour: darken(stage.leaves[1] ?? '#3b7d49', 0.1),
-        depth: 0.28,
-        kind: 'pine',
-      }) +
-      pen.at({ depth: 0.24 }).solid(landUnder(stage, bank), stage.grass[1] ?? '#4f9347') +
-      waterBody(stage, horizon + 8, stage.height) +
-      pen.at({ depth: 0.4 }).shade(mirrored(ridge, 1), mix(hill, stage.water[1] ?? hill, 0.4), 0.5) +
-      ripples(stage, rng, {
+      farShore(stage, horizon) +
+      ripples(stage, stage.rng.fork('lake'), {
         top: horizon + 14,
-        bottom: stage.height,
+        bottom: height,
         count: 80,
-        colour: lighten(stage.water[0] ?? '#9fd0dd', 0.3),
+        colour: light,
         opacity: 0.35,
       }) +
-      lilies +
-      bankNear,
-    front: reeds('l') + reeds('r'),
-    stand: ashore ? stage.height * 0.91 : horizon + tall * 0.7,
-    far: ashore ? stage.height * 0.85 : horizon + tall * 0.2,
+      lilies(stage, horizon) +
+      (ashore ? nearBank(stage) : ''),
+    front: reeds(stage, 'left') + reeds(stage, 'right'),
+    stand: ashore ? height * 0.91 : horizon + tall * 0.7,
+    far: ashore ? height * 0.85 : horizon + tall * 0.2,
     water: horizon + tall * (ashore ? 0.42 : 0.66),
-    air: [stage.height * 0.1, horizon * 0.75],
+    air: [height * 0.1, horizon * 0.75],
     floor: ashore ? 'land' : 'water',
     shadow: darken(stage.water[2] ?? '#0d3f63', 0.3),
   }

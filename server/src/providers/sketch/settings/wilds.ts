@@ -9,81 +9,84 @@ import { repeat } from '../subject.ts'
 import type { DrawSetting } from './backdrop.ts'
 import { cornerGrass, leafOf, nearGround, openAir } from './country.ts'
 
-const drawForest: DrawSetting = (stage, horizon) => {
+/** Rows of trees from far to near; the middle stays open for whoever lives here. */
+function forestRows(
+  stage: Stage,
+  horizon: number,
+  { snow, floor }: { snow: boolean; floor: string },
+): string {
   const rng = stage.rng.fork('forest')
   const tall = stage.height - horizon
-  const [, b = '#6fb04c'] = stage.grass
-  const floorColour = stage.season === 'winter' ? b : mix(b, '#5b6b35', 0.45)
-  const snow = stage.weather === 'snow' || stage.season === 'winter'
   const conifers = snow || rng.chance(0.55)
-  const rows = repeat(4, row => {
-    const depth = 0.74 - row * 0.19
-    const pen = stage.pen.at({ depth })
+  return repeat(4, row => {
+    const pen = stage.pen.at({ depth: 0.74 - row * 0.19 })
     const y = horizon + 4 + row * tall * 0.11
     const height = stage.height * (0.34 + row * 0.14)
     const many = Math.round((9 - row) * Math.max(0.6, stage.width / 1000))
     const trees = repeat(many, i => {
       const spread = (i + rng.range(0.1, 0.9)) / many
-      const clear = row >= 2 && spread > 0.26 && spread < 0.74
-      if (clear) return ''
-      const spot = {
-        at: [spread * stage.width, y + rng.range(-8, 14)] as Point,
-        height: height * rng.range(0.75, 1.1) * (0.5 + Math.min(0.62, Math.abs(spread - 0.5) * 1.5)),
-      }
-      return conifers
-        ? pine(pen, rng, {
-            ...spot,
-            leaf: snow ? '#4d7370' : rng.pick(['#2f6b52', '#3b7a55', '#27614f']),
-            snow,
-          })
-        : leafTree(pen, rng, { ...spot, leaf: leafOf(stage, rng) })
+      if (row >= 2 && spread > 0.26 && spread < 0.74) return ''
+      const at: Point = [spread * stage.width, y + rng.range(-8, 14)]
+      const size = height * rng.range(0.75, 1.1) * (0.5 + Math.min(0.62, Math.abs(spread - 0.5) * 1.5))
+      if (!conifers) return leafTree(pen, rng, { at, height: size, leaf: leafOf(stage, rng) })
+      const leaf = snow ? '#4d7370' : rng.pick(['#2f6b52', '#3b7a55', '#27614f'])
+      return pine(pen, rng, { at, height: size, leaf, snow })
     })
     const points = ridgePoints(stage, rng, { y: y + 4, rise: 12, waves: 2 })
-    return trees + pen.solid(landUnder(stage, points), mix(floorColour, '#ffffff', 0.05 * (3 - row)))
+    return trees + pen.solid(landUnder(stage, points), mix(floor, '#ffffff', 0.05 * (3 - row)))
   })
-  const rays =
-    stage.time === 'day' || stage.time === 'dawn' || stage.time === 'sunset'
-      ? repeat(5, i => {
-          const x = stage.width * (0.16 + i * 0.17)
-          return stage.pen.shade(
-            poly([
-              [x + 150, -20],
-              [x + 205, -20],
-              [x + 30, stage.height * 0.86],
-              [x - 90, stage.height * 0.86],
-            ]),
-            '#fff3c4',
-            stage.wants('glow') ? 0.16 : 0.085,
-          )
-        })
-      : ''
-  const ferns =
-    grass(stage, rng, {
-      top: horizon + tall * 0.3,
-      bottom: stage.height,
-      count: snow ? 60 : 330,
-      colour: snow ? '#b9cbd6' : darken(floorColour, 0.25),
-      height: 40,
-    }) +
-    (snow
-      ? ''
-      : grass(stage, rng, {
-          top: horizon + tall * 0.3,
-          bottom: stage.height,
-          count: 260,
-          colour: lighten(floorColour, 0.25),
-          height: 30,
-        }))
-  const trunks = repeat(2, i => {
-    const x = i === 0 ? -stage.width * 0.02 : stage.width * 1.02
-    const w = Math.min(90, stage.width * 0.09)
-    const d = `M${n(x - w * 0.7)} -20C${n(x - w * 0.5)} ${n(stage.height * 0.4)} ${n(x - w * 0.55)} ${n(stage.height * 0.8)} ${n(x - w)} ${n(stage.height + 20)}L${n(x + w)} ${n(stage.height + 20)}C${n(x + w * 0.5)} ${n(stage.height * 0.8)} ${n(x + w * 0.5)} ${n(stage.height * 0.4)} ${n(x + w * 0.7)} -20Z`
-    return stage.pen.solid(d, stage.pen.gradient(['#3a2a2c', '#54393a', '#33252b'], { across: true }))
+}
+
+function lightRays(stage: Stage): string {
+  if (stage.night || stage.time === 'dusk') return ''
+  return repeat(5, i => {
+    const x = stage.width * (0.16 + i * 0.17)
+    const ray = poly([
+      [x + 150, -20],
+      [x + 205, -20],
+      [x + 30, stage.height * 0.86],
+      [x - 90, stage.height * 0.86],
+    ])
+    return stage.pen.shade(ray, '#fff3c4', stage.wants('glow') ? 0.16 : 0.085)
   })
+}
+
+/** Dark trunks at both edges. */
+function nearTrunks(stage: Stage): string {
+  const { width, height, pen } = stage
+  return repeat(2, i => {
+    const x = i === 0 ? -width * 0.02 : width * 1.02
+    const w = Math.min(90, width * 0.09)
+    const left = `M${n(x - w * 0.7)} -20C${n(x - w * 0.5)} ${n(height * 0.4)} ${n(x - w * 0.55)} ${n(height * 0.8)} ${n(x - w)} ${n(height + 20)}`
+    const right = `L${n(x + w)} ${n(height + 20)}C${n(x + w * 0.5)} ${n(height * 0.8)} ${n(x + w * 0.5)} ${n(height * 0.4)} ${n(x + w * 0.7)} -20Z`
+    return pen.solid(left + right, pen.gradient(['#3a2a2c', '#54393a', '#33252b'], { across: true }))
+  })
+}
+
+const drawForest: DrawSetting = (stage, horizon) => {
+  const rng = stage.rng.fork('ferns')
+  const tall = stage.height - horizon
+  const [, b = '#6fb04c'] = stage.grass
+  const floor = stage.season === 'winter' ? b : mix(b, '#5b6b35', 0.45)
+  const snow = stage.weather === 'snow' || stage.season === 'winter'
+  const [top, bottom] = [horizon + tall * 0.3, stage.height]
+  const dark = {
+    top,
+    bottom,
+    count: snow ? 60 : 330,
+    colour: snow ? '#b9cbd6' : darken(floor, 0.25),
+    height: 40,
+  }
+  const bright = { top, bottom, count: snow ? 0 : 260, colour: lighten(floor, 0.25), height: 30 }
   return {
     ...openAir(stage, horizon),
-    back: drawSky(stage, horizon) + rows + ferns + rays,
-    front: trunks + cornerGrass(stage),
+    back:
+      drawSky(stage, horizon) +
+      forestRows(stage, horizon, { snow, floor }) +
+      grass(stage, rng, dark) +
+      grass(stage, rng, bright) +
+      lightRays(stage),
+    front: nearTrunks(stage) + cornerGrass(stage),
     stand: horizon + tall * 0.76,
     far: horizon + tall * 0.36,
   }
