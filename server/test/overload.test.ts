@@ -34,6 +34,8 @@ describe('under ten times its capacity', () => {
   let cluster: Cluster
   let answers: Timed[]
   let account: { accountId: string; apiKey: string }
+  /** Calls at the upstream at each burst. */
+  const busy: number[] = []
   let rss: { before: number; after: number }
   const credits = 1_000_000
 
@@ -60,6 +62,7 @@ describe('under ten times its capacity', () => {
     const perBurst = (capacityPerSecond * load * burstEveryMs) / 1_000
     await new Promise<void>(resolve => {
       const timer = setInterval(() => {
+        busy.push(cluster.openai.total.inFlight)
         if (performance.now() - beganAt > raceCounts.overloadSeconds * 1_000) {
           clearInterval(timer)
           resolve()
@@ -114,7 +117,10 @@ describe('under ten times its capacity', () => {
   test('what it takes, it does at full speed', () => {
     const during = taken().filter(answer => answer.atMs < raceCounts.overloadSeconds * 1_000)
     const share = during.length / (raceCounts.overloadSeconds * capacityPerSecond)
-    console.info(`overload: ${Math.round(share * 100)} % of the capacity was used`)
+    const meanBusy = busy.reduce((sum, each) => sum + each, 0) / busy.length
+    console.info(
+      `overload: ${share.toFixed(2)} of the capacity, ${meanBusy.toFixed(1)} of ${concurrency} at work`,
+    )
     // A machine that is busy otherwise starves this process too; that it did not collapse is seen all the same.
     expect(taken().length).toBeGreaterThanOrEqual(concurrency + queueBound)
     if (isProof) expect(share).toBeGreaterThan(0.9)
