@@ -54,7 +54,8 @@ async function cancelUpstream(needs: FinishNeeds & DispatchNeeds, generation: Ge
   const provider = current ? needs.providers.get(current.provider) : undefined
   if (!current?.upstream_task || !provider?.cancel) return false
   const signal = AbortSignal.timeout(cancelTimeoutMs)
-  const call = { generation, n: current.n, part: current.part, signal, timeoutMs: cancelTimeoutMs }
+  const { n, part } = current
+  const call = { generation, n, part, signal, timeoutMs: cancelTimeoutMs, received: [] }
   const outcome = await provider.cancel(current.upstream_task as UpstreamTask, openContext(needs, call))
   if (outcome.kind !== 'canceled') return false
   return settleReleased(needs, generation, {

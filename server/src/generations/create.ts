@@ -9,7 +9,7 @@ import { newId } from '../ids.ts'
 import type { Catalog, Offer, Route } from '../models/catalog.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Provider } from '../providers/provider.ts'
-import { createKeyOf, partsOf } from './dispatch.ts'
+import { createKeyOf, expectedPartCostUsdMicro, partsOf } from './dispatch.ts'
 import type { Generation, StoredInputs } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import { persist } from './persist.ts'
@@ -160,7 +160,7 @@ async function hold(
     claim ? route.provider : null,
     claim ? route.upstreamModel : null,
     claim ? partsOf(generation, route).length : 1,
-    claim ? needs.catalog.expectedCostUsdMicro(route, offer.options) : 0,
+    claim ? expectedPartCostUsdMicro(needs.catalog, generation, route) : 0,
     claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
     needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
   ]

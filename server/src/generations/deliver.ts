@@ -8,9 +8,9 @@ import { writeManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
 import { type DispatchNeeds, openContext, type PartOutcome } from './dispatch.ts'
 import { type FinishNeeds, settleReleased, settleSucceeded } from './finish.ts'
-import type { Generation, StoredImage } from './generation.ts'
+import { type Generation, isTerminal, type StoredImage } from './generation.ts'
 import { persist } from './persist.ts'
-import { findRow, sql } from './sql.ts'
+import { findRow, type GenerationRow, sql } from './sql.ts'
 
 export type DeliverNeeds = DispatchNeeds & FinishNeeds
 
@@ -27,10 +27,13 @@ export type Delivery = {
   lossUsdMicro: number
   /** What the images cost the operator, micro-USD: lost when none of them can be kept. */
   boughtUsdMicro: number
+  /** Takes the keys of pictures that are fetched now. */
+  received: string[]
 }
 
-export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<void> {
-  const { generation, n } = delivery
+/** The images that were sold; null when this call settled no success. */
+export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<StoredImage[] | null> {
+  const { generation, n, received } = delivery
   const expected = delivery.images.map(toExpected)
   if (__FAILPOINTS__) await fp('T5.before')
   const values = [
@@ -43,9 +46,12 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
   ]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
-  if (!row?.done) return giveUp(needs, generation, { n, step: 'T5' })
-  const collect = () => collectImages(needs, { generation, n }, expected)
-  await storeAndSettle(needs, { ...delivery, collect })
+  if (!row?.done) {
+    await giveUp(needs, generation, { n, step: 'T5' })
+    return null
+  }
+  const collect = () => collectImages(needs, { generation, n, received }, expected)
+  return storeAndSettle(needs, { ...delivery, collect })
 }
 
 /** The manifest, then T6; storage that fails here costs the customer nothing. Also the reconciler's last step. */
@@ -59,7 +65,7 @@ export async function storeAndSettle(
     lossUsdMicro: number
     boughtUsdMicro: number
   },
-): Promise<void> {
+): Promise<StoredImage[] | null> {
   const { generation, n } = work
   try {
     const images = await work.collect()
@@ -72,7 +78,8 @@ export async function storeAndSettle(
     })
     if (__FAILPOINTS__) await fp('manifest.after')
     const done = await settleSucceeded(needs, generation, { ...work, images, manifestSha256 })
-    if (!done) await giveUp(needs, generation, { n, step: 'T6' })
+    if (done) return images
+    await giveUp(needs, generation, { n, step: 'T6' })
   } catch (error) {
     if (!(error instanceof StorageError) && !(error instanceof ImageRejected)) throw error
     const released = await settleReleased(needs, generation, {
@@ -87,6 +94,33 @@ export async function storeAndSettle(
     })
     if (!released) await giveUp(needs, generation, { n, step: 'T7' })
   }
+  return null
+}
+
+/**
+ * Removes pictures that were stored and are no result: drafts, surplus, everything of a failure. `sold` spares
+ * asking the database. Best effort: what stays only takes space, and the settlement is behind us.
+ */
+export async function dropLeftovers(
+  needs: DeliverNeeds,
+  generation: Generation,
+  { received, sold }: { received: readonly string[]; sold: readonly StoredImage[] | null },
+): Promise<void> {
+  if (received.length === 0) return
+  try {
+    const kept = sold ?? (await findResult(needs, generation.id))
+    const unused = kept ? received.filter(key => !kept.some(image => image.key === key)) : []
+    if (unused.length > 0) await needs.storage.remove(unused)
+  } catch (error) {
+    needs.events.leftoversKept(generation, error)
+  }
+}
+
+/** The images of an ended generation; null while it is open, because what is stored may still complete it. */
+async function findResult(needs: DeliverNeeds, id: string): Promise<StoredImage[] | null> {
+  const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])
+  if (!row || !isTerminal(row.state)) return null
+  return row.state === 'succeeded' ? (row.images ?? []) : []
 }
 
 /** Somebody else settled it: the result is recorded as late and never captured. */
@@ -102,7 +136,7 @@ export async function giveUp(
 /** Fetches what is still a URL. An output that cannot be had is left out: the customer pays for what is there. */
 export async function collectImages(
   needs: DeliverNeeds,
-  work: { generation: Generation; n: number },
+  work: { generation: Generation; n: number; received: string[] },
   expected: ExpectedImage[],
 ): Promise<StoredImage[]> {
   const collected = await Promise.all(
@@ -117,7 +151,7 @@ const maxOutputBytes = 80 * 1024 * 1024
 
 async function fetchOutput(
   needs: DeliverNeeds,
-  work: { generation: Generation; n: number },
+  work: { generation: Generation; n: number; received: string[] },
   image: { index: number; url: string },
 ): Promise<StoredImage | null> {
   const signal = AbortSignal.timeout(fetchTimeoutMs)

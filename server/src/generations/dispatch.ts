@@ -48,10 +48,23 @@ export function partsOf(generation: Generation, route: Route): number[] {
   return splitCount(generation.count, route.maxCountPerCall)
 }
 
-/** Submits all parts at once. Never throws for what an upstream does; storage failures do throw. */
+/** Expected cost of each part, micro-USD; rounded up, so that the parts never sum to less than the order. */
+export function expectedPartCostUsdMicro(
+  catalog: Catalog,
+  generation: Pick<Generation, 'count' | 'options'>,
+  route: Route,
+): number {
+  const parts = splitCount(generation.count, route.maxCountPerCall).length
+  return Math.ceil(catalog.expectedCostUsdMicro(route, generation.options) / parts)
+}
+
+/**
+ * Submits all parts at once. Never throws for what an upstream does; storage failures do throw, and end the other
+ * parts. The keys of all pictures that were stored, chosen or not, are added to `received`.
+ */
 export async function submitParts(
   needs: DispatchNeeds,
-  work: { generation: Generation; route: Route; n: number },
+  work: { generation: Generation; route: Route; n: number; received: string[] },
 ): Promise<PartOutcome[]> {
   const { generation, route } = work
   const provider = needs.providers.get(route.provider)
@@ -75,6 +88,9 @@ export async function submitParts(
         return { part, outcome: await provider.submit({ ...base, count, seed, references, mask }, context) }
       }),
     )
+  } catch (error) {
+    deadline.abort(error)
+    throw error
   } finally {
     deadline.close()
   }
@@ -89,16 +105,29 @@ function openDeadline(leftMs: number) {
   const timeoutMs = Math.max(1, leftMs)
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(new Error('the deadline has passed')), timeoutMs)
-  return { signal: controller.signal, timeoutMs, close: () => clearTimeout(timer) }
+  return {
+    signal: controller.signal,
+    timeoutMs,
+    abort: (reason: unknown) => controller.abort(reason),
+    close: () => clearTimeout(timer),
+  }
 }
 
 export function openContext(
   needs: DispatchNeeds,
-  call: { generation: Generation; n: number; part: number; signal: AbortSignal; timeoutMs: number },
+  call: {
+    generation: Generation
+    n: number
+    part: number
+    signal: AbortSignal
+    timeoutMs: number
+    /** Takes the key of every picture that was stored. */
+    received: string[]
+  },
 ): CallContext {
   const { generation, n, part } = call
   const attemptId = `${generation.id}/${n}/${part}`
-  let received = 0
+  let count = 0
   const partials = needs.partials
   return {
     http: needs.http,
@@ -108,11 +137,12 @@ export function openContext(
     createKey: createKeyOf(generation.id, part),
     headers: needs.attemptHeaders(attemptId),
     async receiveImage(bytes) {
-      const key = generationObjectKey(generation.id, n, part * 100 + received++)
+      const key = generationObjectKey(generation.id, n, part * 100 + count++)
       const text = bytes.listenToText ? needs.fresh.collect(generation, key) : null
       if (text) bytes.listenToText?.(text.add)
       try {
         const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, bytes)
+        call.received.push(key)
         if (__FAILPOINTS__) await fp('receive.after')
         return image
       } catch (error) {

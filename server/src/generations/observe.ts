@@ -36,6 +36,12 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
         'settled by somebody else',
       )
     },
+    leftoversKept({ id: generationId }: Generation, error: unknown): void {
+      log.warn(
+        { event: 'leftovers.kept', generationId, err: error },
+        'pictures that are no result were not removed',
+      )
+    },
     workFailed(generationId: string, error: unknown): void {
       log.error(
         { event: 'generation.work_failed', generationId, err: error },

@@ -2,11 +2,11 @@
 // own word, or the deadline, ends the generation.
 import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
-import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
-import { deliver, giveUp } from './deliver.ts'
+import type { ProviderFailure, ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
+import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import { openContext } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
-import { failureRules, type Generation } from './generation.ts'
+import { failureRules, type Generation, type StoredImage } from './generation.ts'
 import { type RunNeeds, reconcileUnknown } from './run.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 
@@ -22,33 +22,49 @@ export async function pollGeneration(needs: RunNeeds, generation: Generation): P
   if (!attempt?.upstream_task || !provider?.poll)
     return waitOn(needs, generation, { part: 0, delayMs: failedReadDelayMs })
   const signal = AbortSignal.timeout(pollTimeoutMs)
+  const received: string[] = []
   const context = openContext(needs, {
     generation,
     n: attempt.n,
     part: attempt.part,
     signal,
     timeoutMs: pollTimeoutMs,
+    received,
   })
   if (__FAILPOINTS__) await fp('poll.before')
   const outcome = await provider.poll(attempt.upstream_task as UpstreamTask, context)
   if (__FAILPOINTS__) await fp('poll.after')
-  await act(needs, { generation, attempt }, outcome)
+  const sold = await act(needs, { generation, attempt, received }, outcome)
+  await dropLeftovers(needs, generation, { received, sold })
 }
 
 async function act(
   needs: RunNeeds,
-  { generation, attempt }: { generation: Generation; attempt: AttemptRow },
+  { generation, attempt, received }: { generation: Generation; attempt: AttemptRow; received: string[] },
   outcome: ProviderOutcome,
-): Promise<void> {
+): Promise<StoredImage[] | null> {
   const { n, part } = attempt
-  if (outcome.kind === 'pending')
-    return waitOn(needs, generation, { part, delayMs: outcome.pollAfterMs, task: outcome.task })
+  if (outcome.kind === 'pending') {
+    await waitOn(needs, generation, { part, delayMs: outcome.pollAfterMs, task: outcome.task })
+    return null
+  }
   if (outcome.kind === 'succeeded') {
     const { images, usage, warnings } = outcome
     const parts = [{ part, outcome }]
     const boughtUsdMicro = usage.costUsdMicro ?? attempt.expected_cost_usd_micro
-    return deliver(needs, { generation, n, images, usage, warnings, parts, lossUsdMicro: 0, boughtUsdMicro })
+    const costs = { lossUsdMicro: 0, boughtUsdMicro }
+    return deliver(needs, { generation, n, images, usage, warnings, parts, received, ...costs })
   }
+  await actOnFailure(needs, { generation, attempt }, outcome)
+  return null
+}
+
+async function actOnFailure(
+  needs: RunNeeds,
+  { generation, attempt }: { generation: Generation; attempt: AttemptRow },
+  outcome: ProviderFailure,
+): Promise<void> {
+  const { n, part } = attempt
   const rule = failureRules[outcome.failure]
   if (rule.action === 'retry') {
     return waitOn(needs, generation, { part, delayMs: outcome.retryAfterMs ?? failedReadDelayMs })

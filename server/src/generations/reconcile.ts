@@ -96,7 +96,7 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, costs: 
   )
   if (expected.length === 0) return false
   const n = generation.attempts
-  const stored = await collectImages(needs, { generation, n }, expected)
+  const stored = await collectImages(needs, { generation, n, received: [] }, expected)
   const checks = await Promise.all(stored.map(image => isReadable(needs, generation, image)))
   const images = stored.filter((_, index) => checks[index]).map((image, index) => ({ ...image, index }))
   if (images.length === 0) return false
@@ -146,6 +146,11 @@ async function sendAgain(
   attempt: AttemptRow,
 ): Promise<SendAgain | null> {
   if (!attempt.upstream_key || !needs.providers.get(attempt.provider)?.idempotentCreates) return null
+  // Before the row moves: without the route there is nothing to send, and the cost of the first try is still known.
+  const isRouted = needs.catalog
+    .routes(generation.model, generation.options)
+    .some(route => route.provider === attempt.provider && route.upstreamModel === attempt.upstream_model)
+  if (!isRouted) return null
   // An upstream that keeps losing its answers is asked ever more slowly.
   await pause(backoffMs(generation.attempts, needs.random()))
   if (__FAILPOINTS__) await fp('T11.before')

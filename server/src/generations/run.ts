@@ -2,11 +2,20 @@
 // outcome by the table in generation.ts. Money moves only in finish.ts; nothing here guesses from texts.
 import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
+import type { ProviderFailure, ProviderOutcome } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
-import { attemptStateOf, deliver, giveUp } from './deliver.ts'
-import { combineParts, createKeyOf, type PartOutcome, partsOf, submitParts } from './dispatch.ts'
+import { attemptStateOf, deliver, dropLeftovers, giveUp } from './deliver.ts'
+import {
+  type Combined,
+  combineParts,
+  createKeyOf,
+  expectedPartCostUsdMicro,
+  type PartOutcome,
+  partsOf,
+  submitParts,
+} from './dispatch.ts'
 import { settleReleased } from './finish.ts'
-import { backoffMs, failureRules, type Generation, type Reason } from './generation.ts'
+import { backoffMs, failureRules, type Generation, type Reason, type StoredImage } from './generation.ts'
 import { persist } from './persist.ts'
 import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -31,9 +40,11 @@ export async function runGeneration(
   const started = 'route' in work ? work : await startAttempt(needs, work.generation)
   if (!started) return
   if (__FAILPOINTS__) await fp('submit.before')
-  const parts = await submitOrFail(needs, started)
+  const received: string[] = []
+  const parts = await submitOrFail(needs, { ...started, received })
   if (__FAILPOINTS__) await fp('submit.after')
-  if (parts) await act(needs, started, parts)
+  const sold = parts ? await act(needs, { ...started, received }, parts) : null
+  await dropLeftovers(needs, started.generation, { received, sold })
 }
 
 /**
@@ -66,7 +77,7 @@ export async function startAttempt(
     route.provider,
     route.upstreamModel,
     partsOf(generation, route).length,
-    needs.catalog.expectedCostUsdMicro(route, generation.options),
+    expectedPartCostUsdMicro(needs.catalog, generation, route),
     needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(generation.id, 0) : null,
   ])
   if (__FAILPOINTS__) await fp('T2.after')
@@ -94,7 +105,7 @@ async function chooseRoute(needs: RunNeeds, generation: Generation): Promise<Rou
 }
 
 /** Null when storage failed: that has been settled. Anything unforeseen is an unknown outcome, never a retry. */
-async function submitOrFail(needs: RunNeeds, started: Started): Promise<PartOutcome[] | null> {
+async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOutcome[] | null> {
   const beganAt = performance.now()
   if (started.n === 1) needs.retryBudget.earn()
   try {
@@ -111,7 +122,7 @@ async function submitOrFail(needs: RunNeeds, started: Started): Promise<PartOutc
         reason: 'storage_failed',
         state: 'failed',
         message: error.message,
-        mayBeBilled: true,
+        lossUsdMicro: needs.catalog.expectedCostUsdMicro(started.route, started.generation.options),
       })
       return null
     }
@@ -120,11 +131,17 @@ async function submitOrFail(needs: RunNeeds, started: Started): Promise<PartOutc
   }
 }
 
-async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Promise<void> {
-  const { generation, route, n } = started
+/** An attempt under way; `received` takes the keys of its pictures. */
+type Receiving = Started & { received: string[] }
+
+/** The images that were sold; null when this call settled no success. */
+async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): Promise<StoredImage[] | null> {
+  const { generation, route, n, received } = started
   const combined = combineParts(parts)
   if (combined.kind === 'delivered') {
     const { images, usage, warnings } = combined
+    const delivering = parts.filter(({ outcome }) => outcome.kind === 'succeeded').length
+    const expectedUsdMicro = delivering * expectedPartCostUsdMicro(needs.catalog, generation, route)
     return deliver(needs, {
       generation,
       n,
@@ -132,41 +149,49 @@ async function act(needs: RunNeeds, started: Started, parts: PartOutcome[]): Pro
       usage,
       warnings,
       parts,
+      received,
       lossUsdMicro: lossOf(needs, started, parts),
-      boughtUsdMicro: usage.costUsdMicro ?? needs.catalog.expectedCostUsdMicro(route, generation.options),
+      boughtUsdMicro: usage.costUsdMicro ?? expectedUsdMicro,
     })
   }
-  if (combined.kind === 'pending') {
-    // A handle for one part of several cannot be awaited: the others' outcomes would be lost.
-    if (parts.length > 1) return reconcileUnknown(needs, started, 'one of several parts is pending')
-    if (__FAILPOINTS__) await fp('T4.before')
-    const { task, pollAfterMs } = combined.outcome
-    const values = [generation.id, generation.epoch, n, combined.part, JSON.stringify(task), pollAfterMs]
-    // The handle is the only way to what was bought: it is not lost to a database that is away for a moment.
-    const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))
-    if (__FAILPOINTS__) await fp('T4.after')
-    if (!row?.done) return giveUp(needs, generation, { n, step: 'T4' })
-    return needs.wakeAfter(pollAfterMs)
-  }
-  const { failure } = combined
-  const rule = failureRules[failure.failure]
-  if (rule.action === 'reconcile') return reconcileUnknown(needs, started, failure.message)
+  if (combined.kind === 'pending') await actOnPending(needs, started, { ...combined, parts })
+  else await actOnFailure(needs, started, { failure: combined.failure, parts })
+  return null
+}
+
+/** T4. */
+async function actOnPending(
+  needs: RunNeeds,
+  started: Started,
+  { part, outcome, parts }: Extract<Combined, { kind: 'pending' }> & { parts: PartOutcome[] },
+): Promise<void> {
+  const { generation, n } = started
+  // A handle for one part of several cannot be awaited: the others' outcomes would be lost.
+  if (parts.length > 1) return reconcileUnknown(needs, started, 'one of several parts is pending')
+  if (__FAILPOINTS__) await fp('T4.before')
+  const { task, pollAfterMs } = outcome
+  const values = [generation.id, generation.epoch, n, part, JSON.stringify(task), pollAfterMs]
+  // The handle is the only way to what was bought: it is not lost to a database that is away for a moment.
+  const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))
+  if (__FAILPOINTS__) await fp('T4.after')
+  if (row?.done) needs.wakeAfter(pollAfterMs)
+  else await giveUp(needs, generation, { n, step: 'T4' })
+}
+
+async function actOnFailure(
+  needs: RunNeeds,
+  started: Started,
+  { failure, parts }: { failure: ProviderFailure; parts: PartOutcome[] },
+): Promise<void> {
+  const { action, state, reason } = failureRules[failure.failure]
+  if (action === 'reconcile') return reconcileUnknown(needs, started, failure.message)
   const anyMayHaveRun = parts.some(
     ({ outcome }) => outcome.kind === 'failed' && attemptStateOf(outcome.failure) !== 'not_run',
   )
-  if (
-    !anyMayHaveRun &&
-    rule.action !== 'release' &&
-    (await retry(needs, started, { ...failure, action: rule.action }))
-  )
-    return
-  const message = failure.message
-  await release(needs, started, {
-    ...rule,
-    message,
-    failure: failure.failure,
-    usage: failure.usage?.costUsdMicro ?? null,
-  })
+  if (!anyMayHaveRun && action !== 'release' && (await retry(needs, started, { ...failure, action }))) return
+  const { failure: kind, message } = failure
+  const lossUsdMicro = lossOf(needs, started, parts)
+  await release(needs, started, { state, reason, message, failure: kind, lossUsdMicro })
 }
 
 /** T3. False when no further try is allowed. */
@@ -203,13 +228,11 @@ async function release(
     reason: Reason
     state: 'failed' | 'blocked'
     message: string
-    mayBeBilled: boolean
+    lossUsdMicro: number
     failure?: string
-    usage?: number | null
   },
 ): Promise<void> {
-  const { generation, route, n } = started
-  const expected = end.mayBeBilled ? needs.catalog.expectedCostUsdMicro(route, generation.options) : 0
+  const { generation, n } = started
   const done = await settleReleased(needs, generation, {
     from: ['dispatching', 'awaiting', 'storing'],
     state: end.state,
@@ -217,7 +240,7 @@ async function release(
     attemptState: end.failure && attemptStateOf(end.failure) === 'not_run' ? 'not_run' : 'failed',
     failure: end.failure ?? null,
     message: end.message,
-    lossUsdMicro: end.usage ?? expected,
+    lossUsdMicro: end.lossUsdMicro,
     epoch: generation.epoch,
   })
   if (!done) await giveUp(needs, generation, { n, step: 'T7' })
@@ -253,11 +276,14 @@ export async function reconcileGeneration(needs: RunNeeds, generation: Generatio
   if (started) await runGeneration(needs, started)
 }
 
-/** Parts whose outcome is unknown beside others that delivered: their expected share is the operator's loss. */
+/** What parts without an image cost the operator: as their upstream said, else their share where it may have billed. */
 function lossOf(needs: RunNeeds, { generation, route }: Started, parts: PartOutcome[]): number {
-  const unknown = parts.filter(
-    ({ outcome }) => outcome.kind === 'failed' && outcome.failure === 'unknown_outcome',
-  )
-  const expected = needs.catalog.expectedCostUsdMicro(route, generation.options)
-  return Math.round((expected * unknown.length) / parts.length)
+  const share = expectedPartCostUsdMicro(needs.catalog, generation, route)
+  return parts.reduce((sum, { outcome }) => sum + lossOfOutcome(outcome, share), 0)
+}
+
+function lossOfOutcome(outcome: ProviderOutcome, share: number): number {
+  if (outcome.kind === 'succeeded') return 0
+  if (outcome.kind === 'pending') return share
+  return outcome.usage?.costUsdMicro ?? (failureRules[outcome.failure].mayBeBilled ? share : 0)
 }
