@@ -73,7 +73,9 @@ export async function openDatabase(config: Config, log: Log): Promise<OpenDataba
     }
   } catch (error) {
     await embedded?.stop()
-    throw error
+    if (embedded || !(error instanceof Error)) throw error
+    // "connect ECONNREFUSED" alone does not tell what was called.
+    throw new Error(`the database of DATABASE_URL cannot be used: ${error.message}`, { cause: error })
   }
 }
 
@@ -148,6 +150,15 @@ async function openOutsideOrClose(config: Config, log: Log, database: OpenDataba
   }
 }
 
+function concurrencyOf(config: Config, tuning: Tuning): number {
+  return tuning.runsGenerations ? config.workerConcurrency : 0
+}
+
+/** Unique also among processes of one host that were given the same number one after the other. */
+function nameProcess(): string {
+  return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+}
+
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
@@ -158,7 +169,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const fresh = createFreshImages(settled.isWaitedFor)
   const events = createGenerationEvents(log, metrics)
   const queue = createQueueSample({ db, metrics }, config.queueBound)
-  const processName = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  const processName = nameProcess()
   const { leaseMs } = tuning
   const runner = createRunner(
     {
@@ -175,7 +186,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
       // Production sends nothing; builds for tests label each call so that an emulator can count by attempt.
       attemptHeaders: attemptId => (__FAILPOINTS__ ? { 'x-darkroom-attempt': attemptId } : {}),
     },
-    { concurrency: tuning.runsGenerations ? config.workerConcurrency : 0, onClaimed: queue.noteLeft },
+    { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
   const lastUsed = startLastUsed({ db, log, elapsedMs: () => performance.now() })
   const answered = createAnsweredMarks(db)
@@ -200,10 +211,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     async openSessions(port) {
       authPool = createAuthPool({ url: database.urls.url, log })
       return createSessions({
-        db,
-        pool: authPool,
-        now: systemClock,
-        log,
+        ...{ db, pool: authPool, now: systemClock, log },
         secret: await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir }),
         publicUrl: publicOrigin(config, port),
         allowInsecureCookies: config.allowInsecureCookies,

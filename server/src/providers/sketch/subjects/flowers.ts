@@ -27,7 +27,10 @@ function petals([x, y]: Point, count: number, [reach, half]: Point): string {
   })
 }
 
-function daisyHead(pen: Pen, colour: string, [x, y]: Point, r: number): string {
+/** Middle and radius of a bloom. */
+type Spot = readonly [x: number, y: number, r: number]
+
+function daisyHead(pen: Pen, colour: string, [x, y, r]: Spot): string {
   return (
     pen.solid(petals([x, y], 10, [r, r * 0.24]), colour) +
     pen.solid(disc(x, y, r * 0.34), '#f5b93a') +
@@ -35,7 +38,7 @@ function daisyHead(pen: Pen, colour: string, [x, y]: Point, r: number): string {
   )
 }
 
-function roseHead(pen: Pen, colour: string, [x, y]: Point, r: number): string {
+function roseHead(pen: Pen, colour: string, [x, y, r]: Spot): string {
   const bloom =
     pen.solid(
       soft('-22,-2 -26,-18 -14,-30 0,-27 14,-30 26,-18 22,-2 12,14 0,18 -12,14'),
@@ -48,7 +51,7 @@ function roseHead(pen: Pen, colour: string, [x, y]: Point, r: number): string {
   return place(bloom, [x, y], { scale: r / 26 })
 }
 
-function tulipHead(pen: Pen, colour: string, [x, y]: Point, r: number): string {
+function tulipHead(pen: Pen, colour: string, [x, y, r]: Spot): string {
   const bloom =
     pen.solid(soft('-10,4 -14,-18 0,-40 14,-18 10,4'), darken(colour, 0.18)) +
     pen.solid('M0 10C-22 10 -26 -10 -20 -36C-10 -28 -4 -16 0 10Z', colour) +
@@ -76,15 +79,15 @@ function drawSunflower(pen: Pen, look: Look): string {
 const drawRose = (pen: Pen, look: Look): string =>
   stem(pen, -66) +
   pen.solid(soft('-14,-60 0,-56 14,-60 6,-66 0,-54 -6,-66'), green, plain) +
-  roseHead(pen, look.main, [0, -76], 26)
+  roseHead(pen, look.main, [0, -76, 26])
 
 const drawTulip = (pen: Pen, look: Look): string =>
   pen.solid(soft('-3,0 -22,-26 -24,-52 -12,-34 -2,-8'), green) +
   pen.solid(soft('3,0 20,-22 26,-44 13,-28 3,-6'), lighten(green, 0.12)) +
   pen.line('M0 0Q-3 -30 0 -58', green, 3.6) +
-  tulipHead(pen, look.main, [0, -64], 25)
+  tulipHead(pen, look.main, [0, -64, 25])
 
-const drawDaisy = (pen: Pen, look: Look): string => stem(pen, -70) + daisyHead(pen, look.main, [0, -74], 26)
+const drawDaisy = (pen: Pen, look: Look): string => stem(pen, -70) + daisyHead(pen, look.main, [0, -74, 26])
 
 function drawBouquet(pen: Pen, c: string, wrap: string): string {
   const stems = 'M0 -36Q-14 -54 -26 -62M0 -36Q-6 -60 -8 -80M0 -36Q10 -56 16 -76M0 -36Q18 -50 30 -58'
@@ -96,10 +99,10 @@ function drawBouquet(pen: Pen, c: string, wrap: string): string {
         soft('-2,-60 0,-90 6,-98 6,-70'),
       green,
     ) +
-    tulipHead(pen, mix(c, '#f6b93f', 0.6), [-9, -78], 13) +
-    daisyHead(pen, '#fdf8ee', [-27, -62], 13) +
-    daisyHead(pen, lighten(c, 0.45), [31, -58], 12) +
-    roseHead(pen, c, [16, -75], 14) +
+    tulipHead(pen, mix(c, '#f6b93f', 0.6), [-9, -78, 13]) +
+    daisyHead(pen, '#fdf8ee', [-27, -62, 13]) +
+    daisyHead(pen, lighten(c, 0.45), [31, -58, 12]) +
+    roseHead(pen, c, [16, -75, 14]) +
     roseHead(pen, darken(c, 0.08), [1, -56], 13) +
     pen.solid('M-15 -40H15Q12 -34 16 -26Q22 -12 14 -1Q0 3 -14 -1Q-22 -12 -16 -26Q-12 -34 -15 -40Z', wrap) +
     pen.shade('M8 -40H15Q12 -34 16 -26Q22 -12 14 -1L6 0Q14 -14 8 -27Q6 -34 8 -40Z', darken(wrap, 0.6), 0.25) +

@@ -77,12 +77,8 @@ function drawPizza(pen: Pen, look: Look): string {
     const a = (i * Math.PI) / 3 + 0.26
     return path`M0 -50L${Math.cos(a) * 44} ${-50 + Math.sin(a) * 42}`
   })
-  const ring = (
-    count: number,
-    radius: number,
-    turn: number,
-    draw: (x: number, y: number) => string,
-  ): string =>
+  type Ring = readonly [count: number, radius: number, turn: number]
+  const ring = ([count, radius, turn]: Ring, draw: (x: number, y: number) => string): string =>
     repeat(count, i =>
       draw(
         Math.cos((i * 6.283) / count + turn) * radius,
@@ -96,21 +92,21 @@ function drawPizza(pen: Pen, look: Look): string {
     pen.solid(oval([0, -50.6, 44, 40]), cheese, plain) +
     pen.line(slices, darken(cheese, 0.22), 1.6) +
     pen.solid(
-      ring(6, 29, 0.78, (x, y) => disc(x, y, 8)),
+      ring([6, 29, 0.78], (x, y) => disc(x, y, 8)),
       '#c8402f',
     ) +
     pen.solid(
-      ring(6, 29, 0.78, (x, y) => disc(x - 2, y - 2, 2) + disc(x + 2.6, y + 1.6, 1.6)),
+      ring([6, 29, 0.78], (x, y) => disc(x - 2, y - 2, 2) + disc(x + 2.6, y + 1.6, 1.6)),
       '#e2715a',
       plain,
     ) +
     pen.solid(
-      ring(6, 14, 0.3, (x, y) => soft(`${x - 6},${y} ${x},${y - 4} ${x + 6},${y} ${x},${y + 4}`)),
+      ring([6, 14, 0.3], (x, y) => soft(`${x - 6},${y} ${x},${y - 4} ${x + 6},${y} ${x},${y + 4}`)),
       '#5a9e4a',
       plain,
     ) +
     pen.line(
-      ring(6, 22, 1.3, (x, y) => disc(x, y, 3)),
+      ring([6, 22, 1.3], (x, y) => disc(x, y, 3)),
       '#3a3440',
       2,
     )
