@@ -103,7 +103,7 @@ function drawBouquet(pen: Pen, c: string, wrap: string): string {
     daisyHead(pen, '#fdf8ee', [-27, -62, 13]) +
     daisyHead(pen, lighten(c, 0.45), [31, -58, 12]) +
     roseHead(pen, c, [16, -75, 14]) +
-    roseHead(pen, darken(c, 0.08), [1, -56], 13) +
+    roseHead(pen, darken(c, 0.08), [1, -56, 13]) +
     pen.solid('M-15 -40H15Q12 -34 16 -26Q22 -12 14 -1Q0 3 -14 -1Q-22 -12 -16 -26Q-12 -34 -15 -40Z', wrap) +
     pen.shade('M8 -40H15Q12 -34 16 -26Q22 -12 14 -1L6 0Q14 -14 8 -27Q6 -34 8 -40Z', darken(wrap, 0.6), 0.25) +
     pen.line('M-17 -22Q0 -17 17 -22', lighten(wrap, 0.55), 2) +
