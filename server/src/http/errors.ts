@@ -19,7 +19,8 @@ function record(context: HttpContext, error: unknown) {
 
 /** Headers that follow from the error itself, in every dialect. */
 export function errorHeaders(error: AppError): Record<string, string> {
-  const { retryAfterSeconds, allow, generationId } = error.options
+  const { allow, generationId } = error.options
+  const retryAfterSeconds = error.options.retryAfterSeconds ?? defaultRetryAfter(error)
   const headers: Record<string, string> = {}
   if (retryAfterSeconds !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)))
@@ -29,6 +30,14 @@ export function errorHeaders(error: AppError): Record<string, string> {
   if (generationId) headers['x-darkroom-generation-id'] = generationId
   return headers
 }
+
+/** A 503 always says when to come again, unless an order exists that must not be sent twice. */
+function defaultRetryAfter(error: AppError): number | undefined {
+  return error.status === 503 && !error.options.generationId ? outageRetrySeconds : undefined
+}
+
+/** A database that restarts is back within seconds; callers' libraries obey so short a wait. */
+const outageRetrySeconds = 2
 
 /** For app.all() behind the methods of a path. */
 export function methodNotAllowed(allow: string[]): () => never {

@@ -1,5 +1,5 @@
 // Request bodies: bounded, JSON only, one meaning. A body with a repeated key is refused: two parsers in a chain
-// could each believe the other's half.
+// could each believe the other's half. So is text that cannot be kept as it was sent.
 import { AppError } from '../errors.ts'
 import type { HttpContext } from './context.ts'
 import { findRepeatedKey } from './repeated-key.ts'
@@ -27,13 +27,34 @@ function parseJson(text: string): unknown {
     throw new AppError('invalid_request', 'The request body is not valid JSON.')
   }
   const repeated = findRepeatedKey(text, maxDepth)
-  if (repeated === null) return value
-  if (repeated.kind === 'too_deep') {
+  if (repeated?.kind === 'too_deep') {
     throw new AppError('invalid_request', `The request body is nested deeper than ${maxDepth} levels.`)
   }
-  const { path } = repeated
-  const details = [{ path, message: 'This key stands twice in the same object.', code: 'custom' }]
-  throw new AppError('invalid_request', undefined, { details })
+  if (repeated) throw refuseAt(repeated.path, 'This key stands twice in the same object.')
+  // Raw ones are no JSON or no UTF-8: only an escape can bring in a character that no text may hold.
+  const broken = brokenEscape.test(text) ? findBrokenText(value, '') : null
+  if (broken !== null) throw refuseAt(broken, 'This text holds a NUL or half of a surrogate pair.')
+  return value
+}
+
+function refuseAt(path: string, message: string): AppError {
+  return new AppError('invalid_request', undefined, { details: [{ path, message, code: 'custom' }] })
+}
+
+/** The escapes of NUL and of surrogates, paired or not. */
+const brokenEscape = /\\u(?:0000|d[89a-f])/i
+
+/** The path of the first text that the database could not keep as it is, or null. */
+function findBrokenText(value: unknown, path: string): string | null {
+  if (typeof value === 'string') {
+    return value.includes('\0') || /\p{Cs}/u.test(value) ? path || 'body' : null
+  }
+  if (typeof value !== 'object' || value === null) return null
+  for (const [key, inner] of Object.entries(value)) {
+    const found = findBrokenText(inner, path === '' ? key : `${path}.${key}`)
+    if (found !== null) return found
+  }
+  return null
 }
 
 async function readText(context: HttpContext, maxBytes: number): Promise<string> {
@@ -43,11 +64,17 @@ async function readText(context: HttpContext, maxBytes: number): Promise<string>
   if (declared > maxBytes) throw tooLarge()
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of context.env.incoming) {
-    const bytes = chunk as Buffer
-    size += bytes.length
-    if (size > maxBytes) throw tooLarge()
-    chunks.push(bytes)
+  try {
+    for await (const chunk of context.env.incoming) {
+      const bytes = chunk as Buffer
+      size += bytes.length
+      if (size > maxBytes) throw tooLarge()
+      chunks.push(bytes)
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    // The caller's connection broke: nobody reads this answer, and it is no fault of ours to be alarmed about.
+    throw new AppError('invalid_request', 'The request ended before its body was whole.', { cause: error })
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))

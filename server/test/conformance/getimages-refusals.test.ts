@@ -1,4 +1,5 @@
 // What Get Images refuses: credentials, bodies, rates. Nothing here may end in a 5xx, and nothing may be charged.
+import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKey, revokeKey } from '../../src/accounts/keys.ts'
@@ -191,6 +192,33 @@ describe('bodies', () => {
     expectRefusal(await send({ body: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]) }), undefined)
     expectRefusal(await generate('['.repeat(10_000) + ']'.repeat(10_000)), undefined)
     expectRefusal(await generate(`{"prompt":${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}}`), undefined)
+  })
+
+  test('text that could not be kept as it was sent is refused, named by its place', async () => {
+    for (const broken of ['a\\u0000b', '\\u0000', 'a\\ud800b', '\\uDC00', '\\udc00\\ud800']) {
+      const body = (field: string) => `{"modelId":"${good.modelId}","prompt":"a","${field}":"${broken}"}`
+      expectRefusal(await generate(body('style')), ['style: custom'])
+      expectRefusal(await generate(body('prompt').replace('"prompt":"a",', '')), ['prompt: custom'])
+    }
+  })
+
+  test('a caller that hangs up in the middle of its body alarms nobody', async () => {
+    const lines = node.output.length
+    const { hostname, port } = new URL(node.url)
+    const socket = connect(Number(port), hostname)
+    const head = [`POST ${path} HTTP/1.1`, 'Host: a', `Authorization: Bearer ${apiKey}`]
+    const rest = ['Content-Type: application/json', 'Content-Length: 500', '', '{"prompt":"a ']
+    socket.write([...head, ...rest].join('\r\n'))
+    const left = async () => {
+      const metrics = await (await fetch(`${node.url}/metrics`)).text()
+      const line = metrics.split('\n').find(each => each.includes('generate') && each.includes('"499"'))
+      return Number(line?.split(' ').at(-1) ?? 0)
+    }
+    const before = await left()
+    await eventually('the request is being read', () => socket.bytesWritten > 0 && !socket.pending)
+    socket.destroy()
+    await eventually('the service has noticed', async () => (await left()) > before)
+    expect(node.output.slice(lines).filter(line => line.includes('request.failed'))).toEqual([])
   })
 
   test('another content type is 400', async () => {
