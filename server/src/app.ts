@@ -11,7 +11,7 @@ import { renderError as renderNativeError } from './dialects/native/present.ts'
 import { createNativeDialect } from './dialects/native/routes.ts'
 import { AppError } from './errors.ts'
 import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
-import { toAppError } from './http/errors.ts'
+import { methodNotAllowed, toAppError } from './http/errors.ts'
 import { addHealth } from './http/health.ts'
 import { frameRequests } from './http/request-log.ts'
 import type { Services } from './services.ts'
@@ -62,16 +62,16 @@ function addDocuments(
   }
   const url = needs.publicUrl
   const getimagesDocument = () => createDocument([getimages], getImagesHead, url())
-  app.get(
-    '/openapi.json',
-    once(() => createDocument([getimages, native], serviceHead, url())),
-  )
-  app.get('/openapi/getimages.json', once(getimagesDocument))
-  app.get('/getimages/openapi.json', once(getimagesDocument))
-  app.get(
-    '/openapi/native.json',
-    once(() => createDocument([native], nativeHead, url())),
-  )
+  const documents = {
+    '/openapi.json': once(() => createDocument([getimages, native], serviceHead, url())),
+    '/openapi/getimages.json': once(getimagesDocument),
+    '/getimages/openapi.json': once(getimagesDocument),
+    '/openapi/native.json': once(() => createDocument([native], nativeHead, url())),
+  }
+  for (const [path, send] of Object.entries(documents)) {
+    app.get(path, send)
+    app.all(path, methodNotAllowed(['GET']))
+  }
 }
 
 function addSessions(app: Hono<HttpEnv>, { sessions, config }: AppNeeds): void {

@@ -1,6 +1,6 @@
 // The listening socket before, while and after there is a service behind it.
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, expect, test } from 'vitest'
 import type { HttpEnv } from './http/context.ts'
@@ -42,4 +42,17 @@ test('a port that is taken is told at once', async () => {
   const taken = listen({ ...options, port }, async () => new Hono<HttpEnv>())
   await expect(taken).rejects.toThrow('EADDRINUSE')
   holder.close()
+})
+
+test('a probe of HTTP/1.0, which names no host, is answered', async () => {
+  const listening = await listen(options, async () => new Hono<HttpEnv>().get('/', it => it.text('alive')))
+  opened.push(listening)
+  const socket = connect(listening.port, '127.0.0.1')
+  socket.write('GET / HTTP/1.0\r\n\r\n')
+  let answer = ''
+  socket.on('data', chunk => {
+    answer += chunk
+  })
+  await once(socket, 'close')
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nalive$/s)
 })

@@ -48,7 +48,8 @@ export async function listen(
     await closeServer(server, open, 0)
     throw error
   })
-  handle = getRequestListener((request, env) => app.fetch(request, env))
+  // HTTP/1.0, which load balancers probe with, needs no Host; no link is ever built from it.
+  handle = getRequestListener((request, env) => app.fetch(request, env), { hostname: 'localhost' })
   return {
     port,
     drain: () => {

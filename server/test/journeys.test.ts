@@ -427,6 +427,11 @@ test('machines that watch see readiness, what is wrong with it, and metrics that
     status: 503,
     body: { checks: { storage: { ok: false }, database: ok } },
   })
+  // Anybody may ask; which folder or host it is stands in the log.
+  expect(JSON.stringify(await ready())).not.toContain(rig.dataDir)
+  expect(node.output.some(line => line.includes('readiness.failed') && line.includes(images))).toBe(true)
+  const posted = await fetch(`${node.url}/metrics`, { method: 'POST' })
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET'])
   rmSync(images)
   renameSync(`${images}-away`, images)
   expect((await ready()).status).toBe(200)
@@ -451,6 +456,9 @@ test('machines that watch see readiness, what is wrong with it, and metrics that
   expect(text).toMatch(/darkroom_generations_total\{[^}]*state="blocked"[^}]*\} 1/)
   expect(text).toMatch(/darkroom_images_total\{[^}]*\} 1/)
   expect(text).not.toContain(apiKey.slice(0, 12))
+  // A proxy on this machine calls from here for somebody who is not.
+  const forwarded = { 'x-forwarded-for': '203.0.113.7' }
+  expect((await fetch(`${node.url}/metrics`, { headers: forwarded })).status).toBe(401)
   const guarded = await rig.startNode({ METRICS_TOKEN: 'let-me-in' })
   expect((await fetch(`${guarded.url}/metrics`)).status).toBe(401)
   const headers = { authorization: 'Bearer let-me-in' }

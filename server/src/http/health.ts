@@ -2,11 +2,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Hono } from 'hono'
 import { type Db, statement } from '../db/db.ts'
+import type { Log } from '../log.ts'
 import type { Metrics } from '../telemetry.ts'
 import type { HttpContext, HttpEnv } from './context.ts'
+import { methodNotAllowed } from './errors.ts'
 
 export type HealthNeeds = {
   db: Db
+  log: Log
   metrics: Metrics
   storage: { check(): Promise<{ ok: true } | { ok: false; message: string }> }
   queue: { ageSeconds(): number; depth(): number }
@@ -16,6 +19,7 @@ export type HealthNeeds = {
 
 const ping = statement('health_ping', 'SELECT 1 AS ok')
 const loopback = /^(?:::1|(?:::ffff:)?127\.\d+\.\d+\.\d+)$/
+const proxyHeaders = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
 /** A probe must not hang where its caller waits a second or two. */
 const probeTimeoutMs = 2_000
 
@@ -23,8 +27,13 @@ export function addHealth(app: Hono<HttpEnv>, needs: HealthNeeds): void {
   const alive = (context: HttpContext) => context.json({ status: 'ok' }, 200, { 'cache-control': 'no-store' })
   app.get('/healthz', alive)
   app.get('/health', alive)
+  // Anybody may ask: however many ask at once, the database and the disk are asked once.
+  let asking: ReturnType<typeof readiness> | null = null
   app.get('/readyz', async context => {
-    const checks = await readiness(needs)
+    asking ??= readiness(needs).finally(() => {
+      asking = null
+    })
+    const checks = await asking
     const ready = Object.values(checks).every(check => check.ok)
     const status = ready ? 200 : 503
     return context.json({ status: ready ? 'ready' : 'not ready', checks }, status, {
@@ -36,16 +45,17 @@ export function addHealth(app: Hono<HttpEnv>, needs: HealthNeeds): void {
     const { registry } = needs.metrics
     return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
   })
+  for (const path of ['/healthz', '/health', '/readyz', '/metrics']) app.all(path, methodNotAllowed(['GET']))
 }
 
 type Check = { ok: boolean; message?: string }
 
 async function readiness(needs: HealthNeeds): Promise<Record<string, Check>> {
   const [database, storage] = await Promise.all([
-    answers(async () => {
+    answers(needs.log, 'database', async () => {
       await needs.db.query(ping)
     }),
-    answers(async () => {
+    answers(needs.log, 'storage', async () => {
       const checked = await needs.storage.check()
       if (!checked.ok) throw new Error(checked.message)
     }),
@@ -63,20 +73,30 @@ async function readiness(needs: HealthNeeds): Promise<Record<string, Check>> {
   }
 }
 
-async function answers(run: () => Promise<void>): Promise<Check> {
+/** Why a check fails names folders and hosts of ours: that goes to the log, not to whoever asks. */
+async function answers(log: Log, check: string, run: () => Promise<void>): Promise<Check> {
   const late = new Promise<Check>(resolve => {
     setTimeout(() => resolve({ ok: false, message: 'no answer in time' }), probeTimeoutMs).unref()
   })
   const done = run().then(
     () => ({ ok: true }),
-    error => ({ ok: false, message: error instanceof Error ? error.message : 'failed' }),
+    error => {
+      log.warn({ event: 'readiness.failed', check, err: error }, 'not ready')
+      return { ok: false, message: 'does not work; the log says why' }
+    },
   )
   return Promise.race([done, late])
 }
 
-/** Without a token only this machine may read: counts of orders and models are nobody else's business. */
+/**
+ * Without a token only this machine may read: counts of orders and models are nobody else's business. A proxy on
+ * this machine calls from here, too, and gives itself away by whom it calls for.
+ */
 function mayRead(context: HttpContext, token: string | null): boolean {
-  if (!token) return loopback.test(context.env.incoming.socket.remoteAddress ?? '')
+  if (!token) {
+    const isForwarded = proxyHeaders.some(name => context.req.header(name) !== undefined)
+    return !isForwarded && loopback.test(context.env.incoming.socket.remoteAddress ?? '')
+  }
   const digest = (text: string) => createHash('sha256').update(text).digest()
   const presented = context.req.header('authorization') ?? ''
   return timingSafeEqual(digest(presented), digest(`Bearer ${token}`))
