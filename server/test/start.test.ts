@@ -33,3 +33,23 @@ test('a start whose port is taken fails and leaves no database running', { timeo
   holder.close()
   await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
 })
+
+test('a database that does not answer is called by its setting, and its password is kept', async () => {
+  const dataDir = await makeFolder()
+  const env = {
+    PATH: process.env.PATH ?? '',
+    DARKROOM_DATA: dataDir,
+    PORT: '0',
+    DATABASE_URL: 'postgres://app:hunter22@127.0.0.1:1/x',
+  }
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', chunk => {
+    said += chunk
+  })
+  const [code] = await once(child, 'close')
+  expect(said).toMatch(/DATABASE_URL.*ECONNREFUSED/)
+  expect(said).not.toContain('hunter22')
+  expect(code).toBe(1)
+  await rm(dataDir, { recursive: true, force: true })
+})
