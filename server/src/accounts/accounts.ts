@@ -59,6 +59,8 @@ export type CreatedAccount = { accountId: string; userId: string; keyId: string;
 const EMAIL_MAX_LENGTH = 254
 const emailPattern =
   /^[^\s@"(),:;<>[\]\\]+@(?:localhost|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]*[a-z0-9])$/
+/** As for any grant by hand: a slip of some zeros should not reach the ledger, which cannot forget. */
+const FIRST_CREDITS_MAX = 1_000_000_000
 const planPattern = /^[a-z][a-z0-9-]{0,31}$/
 
 /** The one spelling of an address we store and compare. */
@@ -75,8 +77,8 @@ function checkAccountInput(input: AccountInput): void {
   if (password !== null && (password.length < PASSWORD_MIN_LENGTH || password.length > PASSWORD_MAX_LENGTH)) {
     throw invalidField('password', `must have ${PASSWORD_MIN_LENGTH} to ${PASSWORD_MAX_LENGTH} characters`)
   }
-  if (credits !== null && (!Number.isSafeInteger(credits) || credits < 0)) {
-    throw invalidField('credits', 'must be a whole number of credits, zero or more')
+  if (credits !== null && !(Number.isSafeInteger(credits) && credits >= 0 && credits <= FIRST_CREDITS_MAX)) {
+    throw invalidField('credits', `must be a whole number of credits from 0 to ${FIRST_CREDITS_MAX}`)
   }
   if (input.plan !== undefined && !planPattern.test(input.plan)) {
     throw invalidField('plan', 'must be a short name of small letters, digits and hyphens')

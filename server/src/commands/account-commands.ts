@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { createAccount, listAccounts } from '../accounts/accounts.ts'
 import { createPasswords } from '../accounts/passwords.ts'
 import type { KeyStyle } from '../accounts/secret.ts'
-import { jsonOption, parseInteger, styleOption } from './arguments.ts'
+import { jsonOption, parseInteger, parseLimit, styleOption } from './arguments.ts'
 import type { CommandIo } from './needs.ts'
 import { withDatabase } from './needs.ts'
 import { answer, layOutTable, showTime } from './present.ts'
@@ -83,7 +83,7 @@ export function addAccountCommands(program: Command, io: CommandIo): void {
   accounts
     .command('list')
     .description('list accounts with their balance, oldest first')
-    .option('--limit <number>', 'how many', parseInteger, 100)
+    .option('--limit <number>', 'how many', parseLimit, 100)
     .option('--after <account>', 'continue after this account')
     .addOption(jsonOption())
     .action((options: ListOptions) => runList(io, options))

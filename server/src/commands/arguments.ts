@@ -20,6 +20,15 @@ export function parseInteger(text: string): number {
   return Number(text)
 }
 
+/** How many rows a list shows at most. */
+const LIST_LIMIT_MAX = 10_000
+
+export function parseLimit(text: string): number {
+  const limit = parseInteger(text)
+  if (limit >= 1 && limit <= LIST_LIMIT_MAX) return limit
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${LIST_LIMIT_MAX}.`)
+}
+
 export function parseWindowSeconds(text: string): number {
   const [, count = '', unit = ''] = /^(\d{0,6})([a-z]+)$/.exec(text) ?? []
   const seconds = (count === '' ? 1 : Number(count)) * (unitSeconds[unit] ?? Number.NaN)
@@ -52,8 +61,12 @@ export function parseScopes(text: string): KeyScope[] {
 }
 
 export function parseTime(text: string): Date {
-  const time = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time
+  const day = /^\d{4}-\d\d-\d\d/.exec(text)?.[0] ?? ''
+  const midnight = new Date(`${day}T00:00:00Z`)
+  const time = day === text ? midnight : new Date(text)
+  // 31 February would otherwise become a day in March.
+  const isRealDay = !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day)
+  if (isRealDay && !Number.isNaN(time.getTime())) return time
   throw new InvalidArgumentError('Give a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z.')
 }
 

@@ -169,6 +169,8 @@ test('a failure writes nothing to standard output, says why on standard error an
     [['credits', 'grant', '--account', accountId, '--amount', '-5'], /amount: must be/],
     [['keys', 'create', '--account', absent], /no such account/],
     [['keys', 'create', '--account', accountId, '--expires', '2001-01-01'], /future/],
+    [['accounts', 'create', '--email', 'rich@example.com', '--credits', '9000000000'], /credits: must be/],
+    [['credits', 'grant', '--account', accountId, '--amount', '5', '--reference', ''], /reference: must be/],
     [['keys', 'revoke', absent], /no such API key/],
     [['keys', 'list', '--account', 'x'], /no such account/],
   ]
@@ -194,6 +196,10 @@ test('wrong use ends with 2 and says what is allowed', async () => {
     [['keys', 'create', '--account', 'x', '--scopes', 'root'], /generate, read, admin/],
     [['credits', 'grant', '--account', 'x', '--amount', '1.5'], /whole number/],
     [['accounts', 'list', '--colour'], /unknown option/],
+    [['accounts', 'list', '--limit', '-1'], /from 1 to 10000/],
+    [['accounts', 'list', '--limit', '999999999999'], /from 1 to 10000/],
+    [['keys', 'create', '--account', 'x', '--expires', '2999-02-31'], /Give a date/],
+    [['keys', 'create', '--account', 'x', '--expires', '2999-02-31T10:00:00Z'], /Give a date/],
   ]
   for (const [line, reason] of misuses) {
     const { code, out, err } = await runLine(line)
@@ -203,6 +209,16 @@ test('wrong use ends with 2 and says what is allowed', async () => {
   const help = await runLine(['--help'])
   expect([help.code, help.err]).toEqual([0, ''])
   expect(help.out).toContain('accounts')
+})
+
+test('a refusal of one field is told once, and a name cannot command the terminal', async () => {
+  const { accountId } = await makeAccount()
+  const refused = await runLine(['credits', 'grant', '--account', accountId, '--amount', '0'])
+  expect(refused.err.trim().split('\n')).toHaveLength(1)
+  await runJson(['keys', 'create', '--account', accountId, '--name', 'a\u001b[31mred'])
+  const { out } = await runLine(['keys', 'list', '--account', accountId])
+  expect(out).toContain('[31mred')
+  expect(out).not.toContain('\u001b')
 })
 
 test('every command closes what it opened, also when it fails', async () => {

@@ -18,8 +18,15 @@ function checkAmount(amount: number, smallest: number): void {
   throw invalidField('amount', `must be a whole number of credits from ${smallest} to ${MAX_AMOUNT}, not 0`)
 }
 
+/** An empty one comes from an unset variable of a script: the second such grant would silently be none. */
+function checkReference(reference: string | undefined): void {
+  if (reference === undefined || /^[^\p{Cc}]{1,200}$/u.test(reference)) return
+  throw invalidField('reference', 'must be a text of 1 to 200 characters, or left out')
+}
+
 async function runGrant(io: CommandIo, options: MoveOptions): Promise<void> {
   checkAmount(options.amount, 1)
+  checkReference(options.reference)
   const { account: accountId, amount } = options
   const moved = await withDatabase(io, async ({ db, now, ledger }) => {
     await getAccount(db, accountId)
@@ -38,6 +45,7 @@ async function runGrant(io: CommandIo, options: MoveOptions): Promise<void> {
 
 async function runAdjust(io: CommandIo, options: MoveOptions): Promise<void> {
   checkAmount(options.amount, -MAX_AMOUNT)
+  checkReference(options.reference)
   const { account: accountId, amount } = options
   const moved = await withDatabase(io, async ({ db, now, ledger }) => {
     await getAccount(db, accountId)

@@ -15,7 +15,8 @@ export function answer(
 
 /** Lines of a table whose columns are as wide as their widest cell. */
 export function layOutTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [header, ...rows]
+  // A name that a customer chose must not command the operator's terminal.
+  const all = [header, ...rows].map(row => row.map(cell => cell.replace(/\p{Cc}/gu, '\ufffd')))
   const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
   return all.map(row =>
     row
@@ -34,9 +35,15 @@ export function showTime(time: Date | null): string {
 export function describeError(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof AppError) {
-    const details = error.options.details?.map(detail => `  ${detail.path}: ${detail.message}`) ?? []
+    const details = error.options.details ?? []
     const cause = error.options.cause instanceof Error ? [`  ${error.options.cause.message}`] : []
-    return scrubSecrets([error.message, ...details, ...cause].join('\n'))
+    const [only] = details
+    // A refusal of one field says the same twice: once with the field's name is enough.
+    if (details.length === 1 && only?.message === error.message) {
+      return scrubSecrets([`${only.path}: ${only.message}`, ...cause].join('\n'))
+    }
+    const lines = details.map(detail => `  ${detail.path}: ${detail.message}`)
+    return scrubSecrets([error.message, ...lines, ...cause].join('\n'))
   }
   return scrubSecrets(error instanceof Error && error.message !== '' ? error.message : String(error))
 }
