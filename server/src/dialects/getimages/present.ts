@@ -21,12 +21,19 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 export function renderError(context: HttpContext, error: AppError): Response {
   const status = statuses[error.code] ?? errorTable[error.code].status
   const { details } = error.options
-  const message = details && error.code === 'invalid_request' ? 'Invalid request body.' : error.message
+  const message = isAboutBody(error) ? 'Invalid request body.' : error.message
   const shown = details && details.length > 0 ? { details: details.map(toOwnWords) } : {}
   return context.json(
     { error: { message, ...shown } },
     { status: status as 400, headers: errorHeaders(error) },
   )
+}
+
+/** Details of headers and of the query are named so, and their texts stand as they are. */
+const outsideBody = ['limit', 'offset', 'Idempotency-Key']
+
+function isAboutBody({ code, options: { details } }: AppError): boolean {
+  return code === 'invalid_request' && details?.some(({ path }) => !outsideBody.includes(path)) === true
 }
 
 /** The core names its field `model`; here it is `modelId`. */
