@@ -202,6 +202,17 @@ describe('bodies', () => {
     }
   })
 
+  test('what is wrong outside the body is not blamed on the body', async () => {
+    const paged = await get(node.url, apiKey, '/api/v1/images?limit=x')
+    expectRefusal(paged, ['limit: invalid_type'])
+    expect(errorOf(paged).message).toBe('Invalid pagination.')
+    const headers = [...withKey(apiKey), 'idempotency-key', 'a b']
+    const keyed = await send({ headers, body: JSON.stringify(good) })
+    expectRefusal(keyed, ['Idempotency-Key: invalid_format'])
+    expect(errorOf(keyed).message).toContain('Idempotency-Key')
+    expect(errorOf(await generate({ ...good, aspectRatio: '21:9' })).message).toBe('Invalid request body.')
+  })
+
   test('a caller that hangs up in the middle of its body alarms nobody', async () => {
     const lines = node.output.length
     const { hostname, port } = new URL(node.url)
