@@ -1,4 +1,5 @@
 // Reading generations. The account is part of every statement: "not yours" and "not there" are one answer.
+import type { Readable } from 'node:stream'
 import type { Db } from '../db/db.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -47,10 +48,12 @@ export async function openImage(
   needs: { storage: Storage },
   generation: Generation,
   index: number,
-): Promise<{ stream: AsyncIterable<Buffer>; sizeBytes: number; image: StoredImage } | null> {
+): Promise<{ stream: Readable; sizeBytes: number; image: StoredImage } | null> {
   const image = findImage(generation, index)
   if (!image) return null
   const { sizeBytes } = image
   const found = await needs.storage.read(image.key)
-  return found?.sizeBytes === sizeBytes ? { stream: found.stream, sizeBytes, image } : null
+  if (found?.sizeBytes === sizeBytes) return { stream: found.stream, sizeBytes, image }
+  found?.stream.destroy()
+  return null
 }

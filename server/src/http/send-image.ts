@@ -1,10 +1,13 @@
 // Answers with image bytes go straight to Node's response with back-pressure: the envelope as text, the picture
 // in slabs as they are read. JSON.stringify never sees them.
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Log } from '../log.ts'
 import type { HttpContext } from './context.ts'
 
-export type ImageBytes = { stream: AsyncIterable<Buffer>; sizeBytes: number }
+/** The stream is closed whatever becomes of the answer. */
+export type ImageBytes = { stream: Readable; sizeBytes: number }
 
 /** A picture that is base64 already, in memory that `release` gives back. */
 export type ImageText = { parts: Buffer[]; release(): void }
@@ -14,6 +17,12 @@ export type RawAnswer = {
   headers: Record<string, string>
   /** Called once when the last byte was handed to the socket. */
   onSent?(): void
+}
+
+export type StreamedPicture = {
+  image: ImageBytes
+  /** Called when storage fails in the middle; not when the caller leaves. */
+  onBroken(error: unknown): void
 }
 
 /**
@@ -51,7 +60,7 @@ export function sendJsonWithText(
 /** The base64 of the picture between two pieces of JSON text. */
 export async function sendJsonWithImage(
   context: HttpContext,
-  answer: RawAnswer & { before: string; image: ImageBytes; after: string },
+  answer: RawAnswer & StreamedPicture & { before: string; after: string },
 ): Promise<Response> {
   const before = Buffer.from(answer.before)
   const after = Buffer.from(answer.after)
@@ -64,7 +73,7 @@ export async function sendJsonWithImage(
   return send(context, { ...answer, headers }, async write => {
     await write(before)
     let rest: Buffer | null = null
-    for await (const chunk of answer.image.stream) {
+    for await (const chunk of answer.image.stream as AsyncIterable<Buffer>) {
       const bytes: Buffer = rest ? Buffer.concat([rest, chunk]) : chunk
       const whole = bytes.length - (bytes.length % 3)
       rest = whole < bytes.length ? bytes.subarray(whole) : null
@@ -93,36 +102,51 @@ function encodeBase64(bytes: Buffer, length: number): Buffer {
 /** The picture's own bytes. */
 export async function sendImage(
   context: HttpContext,
-  answer: RawAnswer & { image: ImageBytes },
+  answer: RawAnswer & StreamedPicture,
 ): Promise<Response> {
   return send(context, answer, async write => {
-    for await (const chunk of answer.image.stream) await write(chunk)
+    for await (const chunk of answer.image.stream as AsyncIterable<Buffer>) await write(chunk)
   })
+}
+
+/** Tells the operator why a connection was cut. */
+export function logBroken(log: Log, context: HttpContext): StreamedPicture['onBroken'] {
+  return error =>
+    log.error(
+      { event: 'answer.broken', requestId: context.get('requestId'), err: error },
+      'an answer broke off because its picture could not be read',
+    )
 }
 
 type Write = (piece: Buffer | string) => Promise<void>
 
 async function send(
   context: HttpContext,
-  answer: RawAnswer,
+  answer: RawAnswer & StreamedPicture,
   run: (write: Write) => Promise<void>,
 ): Promise<Response> {
   const { outgoing } = context.env
-  if (answer.onSent) outgoing.once('finish', answer.onSent)
-  const inherited = context.get('answerHeaders')
-  outgoing.writeHead(answer.status, { ...inherited, ...answer.headers })
   // A caller that has gone must not leave us waiting for a drain that never comes.
   const gone = new AbortController()
   outgoing.once('close', () => gone.abort())
+  // Gone already: nobody would tell us any more.
+  if (outgoing.destroyed) gone.abort()
   try {
+    gone.signal.throwIfAborted()
+    if (answer.onSent) outgoing.once('finish', answer.onSent)
+    outgoing.writeHead(answer.status, { ...context.get('answerHeaders'), ...answer.headers })
     await run(async piece => {
-      if (gone.signal.aborted) throw new Error('the caller has gone')
+      gone.signal.throwIfAborted()
       if (!outgoing.write(piece, 'latin1')) await once(outgoing, 'drain', { signal: gone.signal })
     })
     outgoing.end()
-  } catch {
+  } catch (error) {
+    if (!gone.signal.aborted) answer.onBroken(error)
     // Headers are out: a cut connection is the only honest sign that the body is not whole.
     outgoing.destroy()
+  } finally {
+    // A stream that was never begun is closed by nobody else.
+    answer.image.stream.destroy()
   }
   return RESPONSE_ALREADY_SENT
 }

@@ -20,7 +20,7 @@ import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
-import { sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
+import { logBroken, sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
 import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -149,8 +149,9 @@ async function answer(
   // Nobody reads this; a body is needed all the same.
   if (result.kind === 'gone') return context.body(null, 500)
   const { generation } = result
+  // Open past its deadline: what becomes of it is not known here, so nothing is claimed about it.
   if (result.kind === 'overdue')
-    throw new AppError('generation_failed', undefined, { generationId: generation.id })
+    throw new AppError('internal', 'The outcome is not known yet.', { generationId: generation.id })
   if (result.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
   if (preferApplied) setAnswerHeader(context, 'preference-applied', preferApplied)
   setAnswerHeader(context, 'x-should-retry', 'false')
@@ -196,7 +197,8 @@ async function sendBytes(
   }
   if (text) return sendJsonWithText(context, { ...answer, text })
   if (!image) throw new AppError('not_found', 'Image not found.')
-  return sendJsonWithImage(context, { ...answer, image })
+  const onBroken = logBroken(needs.log, context)
+  return sendJsonWithImage(context, { ...answer, image, onBroken })
 }
 
 function metadataOf(generation: Generation) {

@@ -16,7 +16,7 @@ import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
-import { sendImage } from '../../http/send-image.ts'
+import { logBroken, sendImage } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
 import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -184,5 +184,6 @@ async function sendOne(needs: NativeNeeds, context: HttpContext, accountId: stri
       'cross-origin-resource-policy': 'same-origin',
     },
     image: found,
+    onBroken: logBroken(needs.log, context),
   })
 }
