@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { findMutant } from '../mutants/mutants.ts'
 
 /** One change of a source file, given by its path below the server's folder. `from` must stand there once. */
 export type Patch = { file: string; from: string; to: string }
@@ -22,8 +23,10 @@ const withEngine: Patch = {
   to: 'const all = [...createEngineProviders(),',
 }
 
-/** Builds the service. Throws when a patch no longer fits the sources. */
-export async function buildProgram(patches: readonly Patch[] = []): Promise<BuiltProgram> {
+/** Builds the service, in a mutant's run the mutated one. Throws when a patch no longer fits the sources. */
+export async function buildProgram(
+  patches: readonly Patch[] = findMutant()?.source ?? [],
+): Promise<BuiltProgram> {
   const name = createHash('sha256').update(JSON.stringify(patches)).update(String(process.pid)).digest('hex')
   const folder = join(tmpdir(), `darkroom-test-${process.pid}-program-${name.slice(0, 12)}`)
   const file = join(folder, 'dist', 'main.js')

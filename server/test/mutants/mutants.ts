@@ -1,0 +1,225 @@
+// Faults put into the service on purpose (RELIABILITY 5.9), one at a time, each with the test that must turn red.
+// A test whose mutant survives guards nothing.
+import type { Db } from '../../src/db/db.ts'
+import { applyPatch, type Patch } from '../crash/program.ts'
+
+/** One change of a database function as it is installed. */
+type FunctionPatch = { function: string; from: string; to: string }
+
+export type Mutant = {
+  name: string
+  /** The file and the exact name of the test that catches it. */
+  file: string
+  test: string
+  source?: Patch[]
+  functions?: FunctionPatch[]
+  /** Run by the owner of the tables. */
+  statements?: string[]
+}
+
+const guards = 'test/mutants/guards.test.ts'
+const oneKey = 'parallel orders with one key are one order'
+const noOverspend = 'parallel orders spend what is there and no credit more'
+
+export const mutants: Mutant[] = [
+  {
+    name: 'select, then insert',
+    file: guards,
+    test: oneKey,
+    functions: [
+      {
+        function: 'create_generation',
+        from: 'BEGIN\n  INSERT INTO generation (id,',
+        to: `BEGIN
+  SELECT * INTO v_found FROM generation g WHERE g.account_id = p_account AND g.idem_key = p_idem_key;
+  IF FOUND THEN
+    RETURN QUERY SELECT false, v_found.id, v_found.fingerprint, NULL::bigint, v_found.created_at, v_found.deadline;
+    RETURN;
+  END IF;
+  INSERT INTO generation (id,`,
+      },
+      {
+        function: 'create_generation',
+        from: 'ON CONFLICT (account_id, idem_key) WHERE idem_key IS NOT NULL DO NOTHING;',
+        to: ';',
+      },
+    ],
+    statements: ['DROP INDEX generation_idempotency'],
+  },
+  {
+    name: 'the replay of a failed order runs it again',
+    file: guards,
+    test: 'a failed order is shown again under its key, not run again',
+    source: [
+      {
+        file: 'src/generations/create.ts',
+        from: 'if (earlier) return earlier\n',
+        to: `if (earlier && earlier.generation.state !== 'failed') return earlier
+  if (earlier) input = { ...input, idempotencyKey: input.idempotencyKey + '-again' }\n`,
+      },
+    ],
+  },
+  {
+    name: 'the balance is checked by the sum of the ledger',
+    file: guards,
+    test: noOverspend,
+    functions: [
+      {
+        function: 'create_generation',
+        from: 'AND a.available >= v_price AND',
+        to: `AND (SELECT coalesce(sum(e.amount), 0) FROM entry e WHERE e.owner = p_account
+          AND e.bucket = 'available') >= v_price AND`,
+      },
+    ],
+  },
+  {
+    name: 'the balance is read, then written',
+    file: guards,
+    test: noOverspend,
+    functions: [
+      {
+        function: 'create_generation',
+        from: 'UPDATE account a SET available = a.available - v_price,',
+        to: `SELECT * INTO v_account FROM account a WHERE a.id = p_account;
+    UPDATE account a SET available = v_account.available - v_price,`,
+      },
+    ],
+  },
+  {
+    name: 'release does not look at the state',
+    file: guards,
+    test: 'a hold is released once, however many try',
+    functions: [
+      { function: 'settle_released', from: ' AND g.state = ANY (p_from) RETURNING', to: ' RETURNING' },
+    ],
+  },
+  {
+    name: 'release does not look at the epoch',
+    file: guards,
+    test: 'a worker whose claim has moved on settles nothing',
+    functions: [
+      { function: 'settle_released', from: 'AND (p_epoch IS NULL OR g.epoch = p_epoch) AND', to: 'AND' },
+    ],
+  },
+  {
+    name: 'a part delivered is charged as the whole',
+    file: guards,
+    test: 'what is delivered in part is charged in part',
+    functions: [{ function: 'settle_succeeded', from: 'least(p_delivered, g.count)', to: 'g.count' }],
+  },
+  {
+    name: 'a reset after sending counts as not run',
+    file: guards,
+    test: 'an order whose answer was lost is never bought again',
+    source: [
+      {
+        file: 'src/providers/openai.ts',
+        from: "const failure = error.sent ? 'unknown_outcome' : 'unavailable'",
+        to: "const failure = 'unavailable' as const",
+      },
+    ],
+  },
+  {
+    name: 'the event is written after the settlement',
+    file: guards,
+    test: 'whoever dies after a settlement has written its event',
+    functions: [
+      {
+        function: 'finish_generation',
+        from: 'INSERT INTO event',
+        to: "IF p_row.state <> 'succeeded' THEN INSERT INTO event",
+      },
+      {
+        function: 'finish_generation',
+        from: 'p_row.state, v_now);\n  IF p_row.price',
+        to: 'p_row.state, v_now); END IF;\n  IF p_row.price',
+      },
+    ],
+    source: [
+      {
+        file: 'src/generations/finish.ts',
+        from: "await fp('T6.after')\n",
+        to: `await fp('T6.after')
+  if (row) await needs.db.query({ name: 'moved_event', text: \`INSERT INTO event
+    (account_id, generation_id, type, status, created_at)
+    SELECT account_id, id, 'generation.succeeded', state, app_now() FROM generation WHERE id = $1\` }, [generation.id])\n`,
+      },
+    ],
+  },
+  {
+    name: 'connections in use have no error listener',
+    file: guards,
+    test: 'a process survives the loss of connections that are in use',
+    source: [
+      {
+        file: 'src/db/connect.ts',
+        from: "    client.on('error', error => {",
+        to: "    client.on('never', error => {",
+      },
+    ],
+  },
+  {
+    name: 'an error of the limiter lets the order through',
+    file: guards,
+    test: 'a limiter that does not answer refuses orders before the hold',
+    source: [
+      {
+        file: 'src/accounts/authenticate.ts',
+        from: 'await db.query<AdmittedRow>(sql.admitRequest, [',
+        to: `await ((values: unknown[]) => db.query<AdmittedRow>(sql.admitRequest, values).catch(() =>
+          db.query<AdmittedRow>({ name: 'admit_anyway', text: \`SELECT a.id AS account_id, a.plan, k.id AS key_id,
+            k.style, k.scopes, k.in_flight_cap, NULL AS rate_limit FROM api_key k JOIN account a ON a.id = k.account_id
+            WHERE k.secret_hash = $1\` }, [values[0]])))([`,
+      },
+    ],
+  },
+  {
+    name: 'close of the request counts as the caller gone',
+    file: guards,
+    test: 'a caller who has sent the whole request is still there',
+    source: [
+      {
+        file: 'src/http/caller-gone.ts',
+        from: "outgoing.once('close', () => {",
+        to: `const leave = () => controller.abort()
+  if (context.env.incoming.closed) leave()
+  else context.env.incoming.once('close', leave)
+  outgoing.once('close', () => {`,
+      },
+    ],
+  },
+  {
+    name: 'the lease stays behind when the claim moves on',
+    file: 'test/crash/modes.test.ts',
+    test: 'a repeated create that takes longer than a lease is left to end, not started over and over',
+    source: [
+      {
+        file: 'src/generations/runner.ts',
+        from: 'claimMoved: places.moveEpoch',
+        to: 'claimMoved: () => undefined',
+      },
+    ],
+  },
+]
+
+/** The mutant of this run, named by MUTANT; null in every ordinary run. */
+export function findMutant(): Mutant | null {
+  const name = process.env.MUTANT
+  if (!name) return null
+  const found = mutants.find(each => each.name === name)
+  if (!found) throw new Error(`there is no mutant named ${name}`)
+  return found
+}
+
+/** Changes the functions of a database. Throws when a patch no longer fits. */
+export async function mutateDatabase(owner: Db, { functions = [], statements = [] }: Mutant): Promise<void> {
+  const run = (text: string, at: string) => owner.query<{ text: string }>({ name: `mutate_${at}`, text })
+  for (const name of new Set(functions.map(patch => patch.function))) {
+    const read = `SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = '${name}'`
+    const [found] = await run(read, `read_${name}`)
+    const own = functions.filter(patch => patch.function === name)
+    const changed = own.reduce((text, patch) => applyPatch(text, { ...patch, file: name }), found?.text ?? '')
+    await run(changed, `write_${name}`)
+  }
+  for (const [at, text] of statements.entries()) await run(text, `statement_${at}`)
+}
