@@ -122,7 +122,8 @@ export const sql = {
     'generation_expired',
     `SELECT g.id, g.state, g.epoch, coalesce((SELECT sum(t.expected_cost_usd_micro) FROM attempt t
         WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'accepted'), 0)::bigint AS loss
-      FROM generation g WHERE g.state IN ('queued', 'awaiting') AND g.deadline < app_now() LIMIT 100`,
+      FROM generation g WHERE g.state IN ('queued', 'awaiting') AND g.deadline < app_now()
+      ORDER BY g.deadline LIMIT 100`,
   ),
   attempts: statement(
     'generation_attempts',

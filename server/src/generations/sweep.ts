@@ -2,7 +2,7 @@
 // up, waiters are told. Every node sweeps; the rows' own state decides who wins.
 import type { Db } from '../db/db.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
-import type { Generation, GenerationState } from './generation.ts'
+import type { GenerationState } from './generation.ts'
 import type { Runner } from './runner.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -10,25 +10,34 @@ export type SweepNeeds = FinishNeeds & { db: Db; runner: Runner }
 
 type ExpiredRow = { id: string; state: GenerationState; epoch: number; loss: number }
 
-/** T16 and the deadline part of T7. Work that holds a lease ends itself at its deadline. */
-export async function sweepDeadlines(needs: SweepNeeds): Promise<void> {
-  for (const expired of await needs.db.query<ExpiredRow>(sql.expired, [])) {
-    const row = await findRow<GenerationRow>(needs.db, sql.findAny, [expired.id])
-    const generation: Generation | null = row ? toGeneration(row) : null
-    if (!generation) continue
-    const queued = expired.state === 'queued'
-    const released = settleReleased(needs, generation, {
-      from: [expired.state],
-      state: 'failed',
-      reason: queued ? 'queue_timeout' : 'deadline_exceeded',
-      attemptState: queued ? 'not_run' : 'unknown',
-      failure: null,
-      message: 'the deadline has passed',
-      lossUsdMicro: expired.loss,
-      epoch: expired.epoch,
-    })
-    await released.catch(error => needs.events.workFailed(generation.id, error))
+/** T16 and the deadline part of T7, batch by batch until one ends nothing. Work that holds a lease ends itself. */
+export async function sweepDeadlines(needs: FinishNeeds): Promise<void> {
+  for (let ended = 1; ended > 0; ) {
+    ended = 0
+    for (const expired of await needs.db.query<ExpiredRow>(sql.expired, [])) {
+      const isEnded = await endExpired(needs, expired).catch(error => {
+        needs.events.workFailed(expired.id, error)
+        return false
+      })
+      if (isEnded) ended += 1
+    }
   }
+}
+
+async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<boolean> {
+  const row = await findRow<GenerationRow>(needs.db, sql.findAny, [expired.id])
+  if (!row) return false
+  const queued = expired.state === 'queued'
+  return settleReleased(needs, toGeneration(row), {
+    from: [expired.state],
+    state: 'failed',
+    reason: queued ? 'queue_timeout' : 'deadline_exceeded',
+    attemptState: queued ? 'not_run' : 'unknown',
+    failure: null,
+    message: 'the deadline has passed',
+    lossUsdMicro: expired.loss,
+    epoch: expired.epoch,
+  })
 }
 
 /** Each step runs whatever became of the one before: one row that cannot be settled must not stop all others. */

@@ -9,5 +9,7 @@ export function callerGone(context: HttpContext): AbortSignal {
   outgoing.once('close', () => {
     if (!outgoing.writableFinished) controller.abort()
   })
+  // Gone while the body was read: that event has passed.
+  if (outgoing.destroyed && !outgoing.writableFinished) controller.abort()
   return controller.signal
 }
