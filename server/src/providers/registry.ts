@@ -10,7 +10,11 @@ export type ProviderSettings = {
   google: { apiKey: string; baseUrl: string } | null
 }
 
-export function createProviders({ providers }: { providers: ProviderSettings }): ReadonlyMap<string, Provider> {
+export function createProviders({
+  providers,
+}: {
+  providers: ProviderSettings
+}): ReadonlyMap<string, Provider> {
   const { openai, google } = providers
   const all = [
     createSketchProvider(),
@@ -20,6 +24,11 @@ export function createProviders({ providers }: { providers: ProviderSettings }):
   return new Map(all.filter(provider => provider !== null).map(provider => [provider.name, provider]))
 }
 
-function toOpenAiOptions({ apiKey, baseUrl, organization, project }: NonNullable<ProviderSettings['openai']>) {
+function toOpenAiOptions({
+  apiKey,
+  baseUrl,
+  organization,
+  project,
+}: NonNullable<ProviderSettings['openai']>) {
   return { apiKey, baseUrl, ...(organization ? { organization } : {}), ...(project ? { project } : {}) }
 }
