@@ -1,5 +1,5 @@
 // The wallet and its history. Holds, captures and releases happen with their generation (generations/sql.ts);
-// here are grants, adjustments, refunds and reading. Amounts are whole credits.
+// here are grants, adjustments and reading. Amounts are whole credits.
 
 import { sqlStateOf } from '../db/database-error.ts'
 import type { Db, Queryable, Tx } from '../db/db.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ask, catchRefusal, getEntry, openCatalog, shippedEntries } from '../../test/shipped-catalog.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import { fillDefaults } from '../models/options-check.ts'
-import { priceOf } from './pricing.ts'
+import { quotePrice } from './pricing.ts'
 
 const sandbox = openCatalog({ sandbox: true })
 
@@ -159,13 +159,13 @@ describe('a combination without a price', () => {
     const creditPriceUsdMicro = 10_000
     const entry = getEntry('gpt-image-2')
     const options = fillDefaults(entry, 'openai', ask())
-    expect(priceOf(entry, { dialect: 'openai', options, at, creditPriceUsdMicro })).toBe(7)
-    expect(priceOf(entry, { dialect: 'getimages', options, at, creditPriceUsdMicro })).toBeNull()
+    expect(quotePrice(entry, { dialect: 'openai', options, at, creditPriceUsdMicro })?.credits).toBe(7)
+    expect(quotePrice(entry, { dialect: 'getimages', options, at, creditPriceUsdMicro })).toBeNull()
     const odd = { ...options, quality: 'max' }
-    expect(priceOf(entry, { dialect: 'openai', options: odd, at, creditPriceUsdMicro })).toBeNull()
+    expect(quotePrice(entry, { dialect: 'openai', options: odd, at, creditPriceUsdMicro })).toBeNull()
     const later = (entry.prices.openai ?? []).map(version => ({ ...version, from: '2026-11-22' }))
     const dated = { ...entry, prices: { openai: later } }
-    expect(priceOf(dated, { dialect: 'openai', options, at, creditPriceUsdMicro })).toBeNull()
+    expect(quotePrice(dated, { dialect: 'openai', options, at, creditPriceUsdMicro })).toBeNull()
   })
 
   it('getimg cannot sell another quality than the one its price list is made for', () => {

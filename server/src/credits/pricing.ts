@@ -17,11 +17,6 @@ export function quotePrice(entry: ModelEntry, request: PriceRequest): Quote | nu
   return rule ? quoteRule(rule, request) : null
 }
 
-/** Credits for one picture (an integer of at least 0), or null when the combination has no price. */
-export function priceOf(entry: ModelEntry, request: PriceRequest): number | null {
-  return quotePrice(entry, request)?.credits ?? null
-}
-
 function holds(when: PriceConditions, options: GenerationOptions): boolean {
   return (
     (when.quality === null || when.quality === options.quality) &&

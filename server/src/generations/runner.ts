@@ -15,7 +15,6 @@ export type Runner = {
   fill(): Promise<void>
   /** Claims polls that are due and leases that ran out. */
   sweep(): Promise<void>
-  hasRoom(): boolean
   /** Keeps a place for work that is about to start; call the answer when it has, or will not. Null = no room. */
   reserve(): (() => void) | null
   runs(generationId: string): boolean
@@ -24,7 +23,6 @@ export type Runner = {
   renewLeases(): Promise<void>
   /** Claims nothing more; resolves when the last one ended, also one whose claim was under way, or the time is up. */
   stop(graceMs: number): Promise<void>
-  wakeAfter(delayMs: number): void
 }
 
 /** Rows claimed in one statement: enough to keep up, few enough that another node gets its share. */
@@ -74,9 +72,7 @@ export function createRunner(
   return {
     start: started => track(started.generation, () => runGeneration(runNeeds, started)),
     fill: queue.fill,
-    hasRoom: () => places.room() > 0,
     reserve: () => (places.room() > 0 ? places.reserve(1) : null),
-    wakeAfter: runNeeds.wakeAfter,
     runs: places.holds,
     running: places.held,
     draining: places.isDraining,

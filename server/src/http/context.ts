@@ -1,6 +1,6 @@
 // What travels with one request: its id, its caller, and the dialect that answers it.
 import type { HttpBindings } from '@hono/node-server'
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import type { AuthenticatedKey } from '../accounts/authenticate.ts'
 import type { AppError } from '../errors.ts'
 
@@ -16,7 +16,6 @@ export type RequestVariables = {
 
 export type HttpEnv = { Bindings: HttpBindings; Variables: RequestVariables }
 export type HttpContext = Context<HttpEnv>
-export type HttpApp = Hono<HttpEnv>
 
 /** How a dialect says no. Sets status, body and headers of its contract. */
 export type RenderError = (context: HttpContext, error: AppError) => Response

@@ -26,6 +26,7 @@ import { createLog } from '../../src/log.ts'
 import { noOptions } from '../../src/models/options.ts'
 import { createOutbound } from '../../src/outbound.ts'
 import { openStorage } from '../../src/storage/open.ts'
+import { watchStorage } from '../../src/storage/watch.ts'
 import { createMetrics } from '../../src/telemetry.ts'
 import { isProof, raceCounts } from '../counts.ts'
 import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
@@ -64,14 +65,12 @@ const noRunner: Runner = {
   start: () => undefined,
   fill: async () => undefined,
   sweep: async () => undefined,
-  hasRoom: () => false,
   reserve: () => null,
   runs: () => false,
   running: () => 0,
   draining: () => false,
   renewLeases: async () => undefined,
   stop: async () => undefined,
-  wakeAfter: () => undefined,
 }
 
 /** What the functions under test take, over an actor's database. */
@@ -81,7 +80,10 @@ function needsOf(db: Db, processName: string) {
     catalog: openCatalog(),
     // No upstream is asked: the actors say what became of the work.
     providers: new Map(),
-    storage: openStorage(`file:${folder}`, { assertNoTransaction }),
+    storage: watchStorage(openStorage(`file:${folder}`, { assertNoTransaction }), {
+      log,
+      noteMissing: () => undefined,
+    }),
     http,
     fresh: createFreshImages(() => false),
     settled: createSettledBus(),
