@@ -42,9 +42,8 @@ CREATE TABLE generation (
   usage jsonb,
   created_at timestamptz NOT NULL,
   completed_at timestamptz,
-  -- When an answer with the outcome was fully sent; the generation that joined this one, if any.
+  -- When an answer with the outcome was fully sent.
   answered_at timestamptz,
-  caller_gone_at timestamptz,
   deleted_at timestamptz
 ) WITH (fillfactor = 80);
 -- The idempotency record: one key of an account names one generation.
@@ -216,7 +215,8 @@ LANGUAGE sql AS $$
     RETURNING g.*
 $$;
 
--- The attempt's intent, committed before the first byte is sent. False = the claim is no longer ours.
+-- The attempt's intent, committed before the first byte is sent: its number, or null = the claim is no longer ours.
+-- p_expected_cost is that of one part.
 CREATE FUNCTION begin_attempt(p_id uuid, p_epoch int, p_provider text, p_upstream_model text, p_parts int,
   p_expected_cost bigint, p_upstream_key text) RETURNS int
 LANGUAGE plpgsql AS $$
@@ -232,7 +232,7 @@ BEGIN
   RETURN v_n;
 END $$;
 
--- T3: nothing ran, try again later. p_failures names each part's failure kind.
+-- T3: nothing ran in any part of the attempt, try again later.
 CREATE FUNCTION requeue_generation(p_id uuid, p_epoch int, p_n int, p_failure text, p_message text, p_delay_ms int)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
