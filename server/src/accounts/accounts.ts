@@ -166,9 +166,10 @@ export async function listAccounts(
 /** Twice the longest rate window: whatever is older counts nothing any more. */
 const WINDOW_KEPT_S = 2 * 86_400
 
-/** Throws away spent rate windows and ended sessions. Cheap; meant for once an hour. */
+/** Throws away spent rate windows and ended sessions. Cheap: they are few, because it is done again and again. */
 export async function sweepAccounts(db: Queryable): Promise<void> {
   await db.query(sql.removeOldWindows, [WINDOW_KEPT_S])
+  await db.query(sql.removeOldAddressCounts, [WINDOW_KEPT_S])
   await db.query(sql.removeOldSessions)
   await db.query(sql.removeOldVerifications)
 }

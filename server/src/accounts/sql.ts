@@ -132,6 +132,13 @@ export const removeOldWindows = statement(
   'DELETE FROM rate_window WHERE started_at < app_now() - make_interval(secs => $1::int)',
 )
 
+// The sign-in library counts in milliseconds of the process's clock and never forgets an address.
+export const removeOldAddressCounts = statement(
+  'accounts.remove-old-address-counts',
+  `DELETE FROM auth."rateLimit"
+    WHERE "lastRequest" < extract(epoch FROM app_now() - make_interval(secs => $1::int)) * 1000`,
+)
+
 export const removeOldSessions = statement(
   'accounts.remove-old-sessions',
   'DELETE FROM auth.session WHERE "expiresAt" < app_now()',
