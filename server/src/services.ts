@@ -29,6 +29,7 @@ import type { Provider } from './providers/provider.ts'
 import { createProviders } from './providers/registry.ts'
 import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
+import { type WatchedStorage, watchStorage } from './storage/watch.ts'
 import { createMetrics, type Metrics } from './telemetry.ts'
 
 export const systemClock = (): Date => new Date()
@@ -119,7 +120,8 @@ export function openOutside(config: Config, log: Log): Outside {
   return { catalog, providers, http, storage, close: () => http.close() }
 }
 
-export type Services = Outside & {
+export type Services = Omit<Outside, 'storage'> & {
+  storage: WatchedStorage
   config: Config
   log: Log
   metrics: Metrics
@@ -163,7 +165,9 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
   const database = await openDatabase(config, log)
-  const outside = await openOutsideOrClose(config, log, database)
+  const opened = await openOutsideOrClose(config, log, database)
+  const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
+  const outside = { ...opened, storage }
   const { db } = database
   const settled = createSettledBus()
   const fresh = createFreshImages(settled.isWaitedFor)

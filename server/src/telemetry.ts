@@ -96,6 +96,11 @@ function watchQueue(registers: Registers) {
       registers,
     }),
     openHolds: new Gauge({ name: 'darkroom_holds_open', help: 'Holds not resolved yet.', registers }),
+    missingObjects: new Counter({
+      name: 'darkroom_objects_missing_total',
+      help: 'Reads of stored objects that were not there; anything but 0 is lost work.',
+      registers,
+    }),
     running: new Gauge({
       name: 'darkroom_generations_running',
       help: 'Generations this process runs.',

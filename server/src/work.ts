@@ -45,6 +45,7 @@ function servingTasks(services: Services): PeriodicTask[] {
   const { db, queue, settled, answered, runner, metrics } = services
   return [
     { name: 'queue.sample', everyMs: second, run: () => queue.refresh() },
+    { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
     { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },
     { name: 'answered.flush', everyMs: second / 4, run: () => answered.flush() },
     { name: 'runner.sample', everyMs: second, run: async () => metrics.running.set(runner.running()) },

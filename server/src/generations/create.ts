@@ -26,6 +26,7 @@ export type CreateNeeds = {
   events: GenerationEvents
   runner: Runner
   queue: QueueSample
+  storage: { isFailing(): boolean }
   now: () => Date
   processName: string
   leaseMs: number
@@ -96,6 +97,11 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
 }
 
 function refuseWhenFull(needs: CreateNeeds): void {
+  // What cannot be kept is not bought.
+  if (needs.storage.isFailing()) {
+    const retryAfterSeconds = needs.queue.retryAfterSeconds()
+    throw new AppError('unavailable', 'Images cannot be stored right now.', { retryAfterSeconds })
+  }
   if (needs.runner.draining() || needs.queue.isFull()) {
     throw new AppError('overloaded', undefined, { retryAfterSeconds: needs.queue.retryAfterSeconds() })
   }

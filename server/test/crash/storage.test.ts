@@ -93,7 +93,16 @@ test('a disk that fills up refuses orders in words, sells no unreadable picture 
       DATABASE_OWNER_URL: overTcp(rig.database.ownerUrl),
     })
     const keys = Array.from({ length: 6 }, (_, at) => `small-${at}`)
-    for (const key of keys) await place(node, key)
+    // After a write that failed no order is taken until a probe was written, a second later.
+    const refusals: (number | undefined)[] = []
+    for (const key of keys) {
+      await eventually(`${key} is taken`, async () => {
+        const answer = await place(node, key)
+        if (answer?.status === 503) refusals.push(answer.status)
+        return answer?.status !== 503
+      })
+    }
+    expect(refusals.length).toBeGreaterThan(0)
     const fates = await Promise.all(keys.map(endOf))
     const failed = fates.filter(fate => fate?.state === 'failed')
     expect(failed.length).toBeGreaterThan(0)
