@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ['test/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
-    // Two cores: more workers only slow the databases down.
-    maxWorkers: 2,
+    // One file at a time: many start several processes of the service, and there may be two cores only.
+    maxWorkers: 1,
   },
 })
