@@ -1,10 +1,18 @@
 -- Double-entry ledger: a transfer is one movement, its entries are its lines. Append-only; every transfer sums
 -- to zero per unit. Customer buckets are `available`, `held`, `debt`; the rest belong to the system.
 
+-- Closed lists of words are domains: checked where a word is written, while a CHECK of the table is parsed anew and
+-- judged for every statement on any column.
+CREATE DOMAIN transfer_kind AS text
+  CHECK (VALUE IN ('grant', 'hold', 'capture', 'release', 'refund', 'adjustment', 'operator_loss'));
+CREATE DOMAIN entry_bucket AS text CHECK (VALUE IN ('available', 'held', 'debt', 'revenue', 'stripe_clearing',
+  'promo', 'adjustments', 'operator_loss', 'upstream_cost'));
+CREATE DOMAIN entry_unit AS text CHECK (VALUE IN ('credit', 'usd_micro'));
+CREATE DOMAIN entry_amount AS bigint CHECK (VALUE <> 0);
+
 CREATE TABLE transfer (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  kind text NOT NULL
-    CHECK (kind IN ('grant', 'hold', 'capture', 'release', 'refund', 'adjustment', 'operator_loss')),
+  kind transfer_kind NOT NULL,
   -- No foreign key on purpose: the statement that moves the wallet has just proved the account, and a key check
   -- would lock the hottest row of the tenant once more for every line written.
   account_id uuid NOT NULL,
@@ -29,17 +37,18 @@ CREATE TABLE entry (
   transfer_id uuid NOT NULL REFERENCES transfer,
   -- An account, or the nil UUID for the system.
   owner uuid NOT NULL,
-  bucket text NOT NULL CHECK (bucket IN ('available', 'held', 'debt', 'revenue', 'stripe_clearing', 'promo',
-    'adjustments', 'operator_loss', 'upstream_cost')),
-  unit text NOT NULL CHECK (unit IN ('credit', 'usd_micro')),
-  amount bigint NOT NULL CHECK (amount <> 0),
+  bucket entry_bucket NOT NULL,
+  unit entry_unit NOT NULL,
+  amount entry_amount NOT NULL,
   -- Number of the row in the account's usage list, given under the wallet's row lock: dense, so that a page at
   -- any offset is an index range. Only entries on `available` have one.
-  seq bigint CHECK ((bucket = 'available') = (seq IS NOT NULL)),
-  -- The bucket after this entry, so that each line can be checked against the one before it.
-  balance_after bigint CHECK ((bucket = 'available') = (balance_after IS NOT NULL)),
+  seq bigint,
+  -- The bucket after this entry, so that each line can be checked against the one before it; likewise.
+  balance_after bigint,
   created_at timestamptz NOT NULL,
-  PRIMARY KEY (transfer_id, owner, bucket)
+  PRIMARY KEY (transfer_id, owner, bucket),
+  CHECK (CASE WHEN bucket = 'available' THEN num_nulls(seq, balance_after) = 0
+    ELSE num_nonnulls(seq, balance_after) = 0 END)
 );
 CREATE UNIQUE INDEX entry_usage ON entry (owner, seq) WHERE seq IS NOT NULL;
 

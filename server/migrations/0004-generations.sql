@@ -2,6 +2,15 @@
 -- Each function is one round trip and one transaction under READ COMMITTED: a guard is one conditional
 -- statement, and a guard that fails raises an SQLSTATE of ours, which undoes everything before it.
 
+CREATE DOMAIN generation_state AS text CHECK (VALUE IN ('queued', 'dispatching', 'awaiting', 'storing',
+  'reconciling', 'succeeded', 'failed', 'blocked', 'canceled'));
+CREATE DOMAIN attempt_state AS text
+  CHECK (VALUE IN ('intent', 'accepted', 'done', 'failed', 'not_run', 'unknown'));
+CREATE DOMAIN event_type AS text CHECK (VALUE IN ('generation.succeeded', 'generation.failed'));
+CREATE DOMAIN idempotency_key AS text CHECK (octet_length(VALUE) BETWEEN 1 AND 255);
+CREATE DOMAIN ordinal AS int CHECK (VALUE >= 1);
+CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
+
 CREATE TABLE generation (
   id uuid PRIMARY KEY,
   account_id uuid NOT NULL, -- proved by the hold; no foreign key for the reason given at `transfer`
@@ -14,16 +23,15 @@ CREATE TABLE generation (
   echo jsonb,
   -- Stored reference pictures: [{key, mediaType, sizeBytes, width, height}], the mask likewise.
   inputs jsonb,
-  idem_key text CHECK (octet_length(idem_key) BETWEEN 1 AND 255),
+  idem_key idempotency_key,
   -- SHA-256 of method, route and canonical body.
   fingerprint bytea NOT NULL,
-  unit_price bigint NOT NULL CHECK (unit_price >= 0),
-  count int NOT NULL CHECK (count >= 1),
-  price bigint NOT NULL CHECK (price = unit_price * count),
-  captured bigint NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND price),
+  unit_price credits NOT NULL,
+  count ordinal NOT NULL,
+  price credits NOT NULL,
+  captured credits NOT NULL DEFAULT 0,
   slots text[] NOT NULL DEFAULT '{}',
-  state text NOT NULL CHECK (state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling',
-    'succeeded', 'failed', 'blocked', 'canceled')),
+  state generation_state NOT NULL,
   -- Why it is not a success: a stable public code such as `content_rejected`, `queue_timeout`.
   reason text,
   epoch int NOT NULL DEFAULT 0,
@@ -44,7 +52,8 @@ CREATE TABLE generation (
   completed_at timestamptz,
   -- When an answer with the outcome was fully sent.
   answered_at timestamptz,
-  deleted_at timestamptz
+  deleted_at timestamptz,
+  CHECK (price = unit_price * count AND captured <= price)
 ) WITH (fillfactor = 80);
 -- The idempotency record: one key of an account names one generation.
 CREATE UNIQUE INDEX generation_idempotency ON generation (account_id, idem_key) WHERE idem_key IS NOT NULL;
@@ -61,12 +70,12 @@ CREATE INDEX generation_completed ON generation (completed_at);
 -- One try at an upstream. An order larger than the upstream's largest call is split into parts; each part has at
 -- most one attempt that may have run.
 CREATE TABLE attempt (
-  generation_id uuid NOT NULL REFERENCES generation,
-  n int NOT NULL CHECK (n >= 1),
-  part int NOT NULL DEFAULT 0 CHECK (part >= 0),
+  generation_id uuid NOT NULL, -- written by functions that have just written the generation: no foreign key
+  n int NOT NULL,
+  part int NOT NULL DEFAULT 0,
   provider text NOT NULL,
   upstream_model text NOT NULL,
-  state text NOT NULL CHECK (state IN ('intent', 'accepted', 'done', 'failed', 'not_run', 'unknown')),
+  state attempt_state NOT NULL,
   -- Set when the provider takes an idempotency key, which then stays the same over attempts.
   upstream_key text,
   upstream_task jsonb,
@@ -99,12 +108,17 @@ CREATE TABLE generation_total (
 CREATE TABLE event (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   account_id uuid NOT NULL,
-  generation_id uuid NOT NULL UNIQUE REFERENCES generation,
-  type text NOT NULL CHECK (type IN ('generation.succeeded', 'generation.failed')),
+  generation_id uuid NOT NULL UNIQUE, -- as with attempts
+  type event_type NOT NULL,
   status text NOT NULL,
   created_at timestamptz NOT NULL
 );
 CREATE INDEX event_created ON event (created_at);
+
+-- The time of an account's last change, to ten seconds: it is indexed, and the hottest row of a tenant would else
+-- leave a new entry in every index of its table with each change of the wallet.
+CREATE FUNCTION touch(p_before timestamptz, p_now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE
+  AS $$ SELECT CASE WHEN p_before < p_now - interval '10 s' THEN p_now ELSE p_before END $$;
 
 -- T1 (and T2 when p_claim is set): claims the idempotency key, raises the slots in name order, holds the price
 -- and inserts the work; the account's row comes last, because it is the hottest. Raises
@@ -151,7 +165,7 @@ BEGIN
 
   IF v_price > 0 THEN
     UPDATE account a SET available = a.available - v_price, held = a.held + v_price,
-        usage_rows = a.usage_rows + 1, touched_at = v_now
+        usage_rows = a.usage_rows + 1, touched_at = touch(a.touched_at, v_now)
       WHERE a.id = p_account AND a.available >= v_price AND a.debt = 0 AND a.closed_at IS NULL
       RETURNING * INTO v_account;
   ELSE
@@ -309,7 +323,7 @@ BEGIN
     CASE WHEN p_row.state = 'succeeded' THEN 'generation.succeeded' ELSE 'generation.failed' END, p_row.state, v_now);
   IF p_row.price > 0 THEN
     UPDATE account SET held = held - p_row.price, available = available + v_back,
-        usage_rows = usage_rows + (v_back > 0)::int, touched_at = v_now
+        usage_rows = usage_rows + (v_back > 0)::int, touched_at = touch(touched_at, v_now)
       WHERE id = p_row.account_id RETURNING available, usage_rows INTO v_available, v_seq;
   ELSE
     SELECT available INTO v_available FROM account WHERE id = p_row.account_id;

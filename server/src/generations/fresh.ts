@@ -33,81 +33,92 @@ const slabBytes = 256 * 1024
 /** From the first byte to the answer a picture is stored and settled: seconds, or the caller has gone. */
 const keepMs = 10_000
 
+type Slabs = { take(): Buffer | null; giveBack(slabs: Buffer[]): void; hasRoom(): boolean }
+
+/** Slabs are kept for ever: fresh memory for every picture presses the collector into full collections. */
+function createSlabs(): Slabs {
+  const idle: Buffer[] = []
+  let made = 0
+  const mayMake = () => (made + 1) * slabBytes <= budgetBytes
+  return {
+    take() {
+      const slab = idle.pop()
+      if (slab || !mayMake()) return slab ?? null
+      made += 1
+      return Buffer.allocUnsafeSlow(slabBytes)
+    },
+    giveBack: slabs => void idle.push(...slabs),
+    hasRoom: () => idle.length > 0 || mayMake(),
+  }
+}
+
 type Held = { slabs: Buffer[]; length: number; timer: NodeJS.Timeout }
+
+/** Copies the text behind what is held already; false when there is no room. */
+function append(entry: Held, text: Buffer, pool: Slabs): boolean {
+  for (let from = 0; from < text.length; ) {
+    const at = entry.length % slabBytes
+    if (at === 0) {
+      const slab = pool.take()
+      if (!slab) return false
+      entry.slabs.push(slab)
+    }
+    const taken = Math.min(text.length - from, slabBytes - at)
+    entry.slabs.at(-1)?.set(text.subarray(from, from + taken), at)
+    entry.length += taken
+    from += taken
+  }
+  return true
+}
+
+function lend({ slabs, length }: Held, pool: Slabs): FreshText {
+  const lastLength = length - (slabs.length - 1) * slabBytes
+  let released = false
+  return {
+    parts: slabs.map((slab, index) => (index === slabs.length - 1 ? slab.subarray(0, lastLength) : slab)),
+    release() {
+      if (!released) pool.giveBack(slabs)
+      released = true
+    },
+  }
+}
 
 export function createFreshImages(isWaitedFor: (generationId: string) => boolean): FreshImages {
   const held = new Map<string, Held>()
-  // Kept for ever: fresh memory for every picture presses the collector into full collections.
-  const idle: Buffer[] = []
-  let slabCount = 0
+  const pool = createSlabs()
 
-  function takeSlab(): Buffer | null {
-    const slab = idle.pop()
-    if (slab) return slab
-    if ((slabCount + 1) * slabBytes > budgetBytes) return null
-    slabCount += 1
-    return Buffer.allocUnsafeSlow(slabBytes)
-  }
-
-  function drop(key: string, entry: Held): void {
-    if (held.get(key) !== entry) return
-    held.delete(key)
+  /** False when it is no longer held. */
+  function remove(key: string, entry: Held): boolean {
+    if (held.get(key) !== entry) return false
     clearTimeout(entry.timer)
-    idle.push(...entry.slabs)
+    return held.delete(key)
   }
-
-  function add(entry: Held, text: Buffer): boolean {
-    for (let from = 0; from < text.length; ) {
-      const at = entry.length % slabBytes
-      if (at === 0) {
-        const slab = takeSlab()
-        if (!slab) return false
-        entry.slabs.push(slab)
-      }
-      const taken = Math.min(text.length - from, slabBytes - at)
-      entry.slabs.at(-1)?.set(text.subarray(from, from + taken), at)
-      entry.length += taken
-      from += taken
-    }
-    return true
+  function drop(key: string, entry: Held): void {
+    if (remove(key, entry)) pool.giveBack(entry.slabs)
   }
 
   return {
     collect(generation, key) {
-      const hasRoom = idle.length > 0 || (slabCount + 1) * slabBytes <= budgetBytes
-      if (!hasRoom || !inlineDialects.has(generation.dialect) || !isWaitedFor(generation.id)) return null
-      const entry: Held = { slabs: [], length: 0, timer: setTimeout(() => drop(key, entry), keepMs) }
-      entry.timer.unref()
+      if (!pool.hasRoom() || !inlineDialects.has(generation.dialect) || !isWaitedFor(generation.id))
+        return null
       const earlier = held.get(key)
       if (earlier) drop(key, earlier)
+      const entry: Held = { slabs: [], length: 0, timer: setTimeout(() => drop(key, entry), keepMs) }
+      entry.timer.unref()
       held.set(key, entry)
       return {
         add(text) {
-          if (held.get(key) === entry && !add(entry, text)) drop(key, entry)
+          if (held.get(key) === entry && !append(entry, text, pool)) drop(key, entry)
         },
         drop: () => drop(key, entry),
       }
     },
     take(key, sizeBytes) {
       const entry = held.get(key)
-      if (!entry) return null
-      if (entry.length !== Math.ceil(sizeBytes / 3) * 4) {
-        drop(key, entry)
-        return null
-      }
-      held.delete(key)
-      clearTimeout(entry.timer)
-      const { slabs, length } = entry
-      const last = length - (slabs.length - 1) * slabBytes
-      const parts = slabs.map((slab, index) => (index === slabs.length - 1 ? slab.subarray(0, last) : slab))
-      let released = false
-      return {
-        parts,
-        release() {
-          if (!released) idle.push(...slabs)
-          released = true
-        },
-      }
+      if (!entry || !remove(key, entry)) return null
+      if (entry.length === Math.ceil(sizeBytes / 3) * 4) return lend(entry, pool)
+      pool.giveBack(entry.slabs)
+      return null
     },
   }
 }

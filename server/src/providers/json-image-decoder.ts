@@ -53,74 +53,85 @@ type ImageDecoder = {
 
 export function createImageDecoder(source: Source): ImageDecoder {
   const buffers = takeBuffers()
-  const { text, piece } = buffers
+  const reader = createTextReader(source, buffers.text)
+  const { piece } = buffers
   let listener: TextListener | null = null
-  let textLength = 0
-  let pendingEscape = ''
-  let closed = false
   let finished = false
 
-  /** Moves picture text from the chunk into `text`, up to the closing quote or until either is used up. */
-  function fill(): void {
-    let part = source.chunk.subarray(source.position, source.position + text.length - textLength)
-    const end = part.indexOf(QUOTE)
-    closed = end !== -1
-    if (closed) part = part.subarray(0, end)
-    source.position += part.length + (closed ? 1 : 0)
-    if (pendingEscape === '' && part.indexOf(BACKSLASH) === -1) {
-      text.set(part, textLength)
-      textLength += part.length
-    } else takeEscaped(part)
-    // What follows a backslash here is the quote, which is no base64.
-    if (closed && pendingEscape !== '') throw invalidBase64()
+  return {
+    async nextPiece() {
+      if (finished) return null
+      let length = 0
+      while (length + UNIT_BYTES + 3 <= PIECE_BYTES && !finished) {
+        while (!reader.isReady()) {
+          if (source.position === source.chunk.length && !(await source.pull()))
+            throw new JsonImagesError('truncated', 'The answer ended inside a picture')
+          reader.fill()
+        }
+        finished = reader.isClosed()
+        const unit = reader.peek()
+        length += decodeUnit(unit, piece.subarray(length), finished)
+        listener?.(unit)
+        reader.drop(unit.length)
+      }
+      return piece.subarray(0, length)
+    },
+    listenToText(given) {
+      listener = given
+    },
+    release() {
+      if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffers)
+    },
   }
+}
+
+/** Gathers picture text in `text`, free of escapes, a unit and a held-back group at a time. */
+function createTextReader(source: Source, text: Buffer) {
+  let length = 0
+  let pendingEscape = ''
+  let closed = false
+
   function takeEscaped(part: Buffer): void {
     // PHP escapes every slash; string replacement undoes that twice as fast as a loop over bytes.
     const unescaped = part.toString('latin1').replaceAll('\\/', '/')
     if (pendingEscape === '' && !unescaped.includes('\\')) {
-      textLength += text.write(unescaped, textLength, 'latin1')
+      length += text.write(unescaped, length, 'latin1')
       return
     }
     for (const byte of part) {
       if (pendingEscape === '' && byte !== BACKSLASH) {
-        text[textLength++] = byte
+        text[length++] = byte
         continue
       }
       pendingEscape += String.fromCharCode(byte)
       const decoded = decodeEscape(pendingEscape)
       if (decoded === null) continue
       pendingEscape = ''
-      text[textLength++] = decoded
+      text[length++] = decoded
     }
   }
-
-  async function nextPiece(): Promise<Buffer | null> {
-    if (finished) return null
-    let length = 0
-    while (length + UNIT_BYTES + 3 <= PIECE_BYTES && !finished) {
-      while (textLength < text.length && !closed) {
-        if (source.position === source.chunk.length && !(await source.pull()))
-          throw new JsonImagesError('truncated', 'The answer ended inside a picture')
-        fill()
-      }
-      const taken = closed ? textLength : UNIT_TEXT_BYTES
-      const unit = text.subarray(0, taken)
-      length += decodeUnit(unit, piece.subarray(length), closed)
-      listener?.(unit)
-      text.copyWithin(0, taken, textLength)
-      textLength -= taken
-      finished = closed
-    }
-    return piece.subarray(0, length)
-  }
-
   return {
-    nextPiece,
-    listenToText(given) {
-      listener = given
+    /** A whole unit is there, or all that comes. */
+    isReady: () => closed || length === text.length,
+    isClosed: () => closed,
+    /** Moves text from the chunk, up to the closing quote or until either is used up. */
+    fill(): void {
+      let part = source.chunk.subarray(source.position, source.position + text.length - length)
+      const end = part.indexOf(QUOTE)
+      closed = end !== -1
+      if (closed) part = part.subarray(0, end)
+      source.position += part.length + (closed ? 1 : 0)
+      if (pendingEscape === '' && part.indexOf(BACKSLASH) === -1) {
+        text.set(part, length)
+        length += part.length
+      } else takeEscaped(part)
+      // What follows a backslash here is the quote, which is no base64.
+      if (closed && pendingEscape !== '') throw invalidBase64()
     },
-    release() {
-      if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffers)
+    peek: () => text.subarray(0, closed ? length : UNIT_TEXT_BYTES),
+    drop(taken: number): void {
+      text.copyWithin(0, taken, length)
+      length -= taken
     },
   }
 }
