@@ -14,7 +14,7 @@ export type HealthNeeds = {
   storage: { check(): Promise<{ ok: true } | { ok: false; message: string }> }
   queue: { ageSeconds(): number; depth(): number }
   runner: { draining(): boolean; running(): number }
-  config: { metricsToken: string | null; deadlineSyncMs: number }
+  config: { metricsToken: string | null; deadlineAsyncMs: number }
 }
 
 const ping = statement('health_ping', 'SELECT 1 AS ok')
@@ -61,8 +61,8 @@ async function readiness(needs: HealthNeeds): Promise<Record<string, Check>> {
     }),
   ])
   const ageSeconds = needs.queue.ageSeconds()
-  // Work that waits longer than a synchronous caller can is as good as none.
-  const inTime = ageSeconds * 1000 < needs.config.deadlineSyncMs
+  // Nothing may wait longer than the longest deadline: then nobody works.
+  const inTime = ageSeconds * 1000 < needs.config.deadlineAsyncMs
   return {
     database,
     storage,
