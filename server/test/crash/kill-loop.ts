@@ -69,6 +69,25 @@ export async function runKillLoop(loop: KillLoop): Promise<KillLoopResult & { re
   return { ...result, ready: ready() }
 }
 
+/** Stops one node after the other for longer than its lease and lets it go on, until the promise is settled. */
+export async function stallNodes(
+  nodes: readonly Node[],
+  options: { until: Promise<unknown>; random: () => number; leaseMs: number },
+): Promise<number> {
+  const { random, leaseMs } = options
+  const isOver = options.until.then(() => true)
+  let stalls = 0
+  while (!(await Promise.race([isOver, delay(leaseMs / 5, false)]))) {
+    const node = nodes[Math.floor(random() * nodes.length)]
+    if (!node) break
+    process.kill(node.pid, 'SIGSTOP')
+    await delay(leaseMs * (1.3 + random()))
+    process.kill(node.pid, 'SIGCONT')
+    stalls += 1
+  }
+  return stalls
+}
+
 /** A small generator with a seed, so that a failing run can be played again as far as time allows. */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0

@@ -85,3 +85,15 @@ function note(record: LoadRecord, key: string, answer: Answer | null): boolean {
   else return false
   return true
 }
+
+/** The same caller against the naive server: one key until an end is told, or for ten tries. */
+export async function placeNaiveOrder(target: () => string, prompt: string): Promise<void> {
+  const key = randomUUID()
+  for (let tries = 0; tries < 10; tries += 1) {
+    const answer = await fetch(target(), { method: 'POST', body: JSON.stringify({ key, prompt }) })
+      .then(response => response.json() as Promise<{ state: string }>)
+      .catch(() => null)
+    if (answer && answer.state !== 'running') return
+    await delay(50)
+  }
+}

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
@@ -15,6 +14,7 @@ import { createTestDatabase } from '../database.ts'
 import type { Node } from '../harness.ts'
 import { defaultOpenAiKey, startOpenAiUpstream } from '../upstreams/openai.ts'
 import { runKillLoop } from './kill-loop.ts'
+import { placeNaiveOrder } from './load.ts'
 import { recordProof } from './record.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -35,18 +35,6 @@ function startNaive(file: string, values: string[]): Promise<Node> {
       resolve({ url, pid, output: [line], exited, kill: () => kill('SIGKILL').then(() => undefined), stop })
     })
   })
-}
-
-/** One careful caller: the same key until an end is told, or for ten tries. */
-async function callNaive(target: () => string, prompt: string): Promise<void> {
-  const key = randomUUID()
-  for (let tries = 0; tries < 10; tries += 1) {
-    const answer = await fetch(target(), { method: 'POST', body: JSON.stringify({ key, prompt }) })
-      .then(response => response.json() as Promise<{ state: string }>)
-      .catch(() => null)
-    if (answer && answer.state !== 'running') return
-    await delay(50)
-  }
 }
 
 test(
@@ -87,7 +75,10 @@ test(
         sample: async () => undefined,
         callers: 16,
         call: (target, random) =>
-          callNaive(target, `${randomUUID()} ${random() < 0.11 ? '[[emulate: reset_before_headers]]' : ''}`),
+          placeNaiveOrder(
+            target,
+            `${randomUUID()} ${random() < 0.11 ? '[[emulate: reset_before_headers]]' : ''}`,
+          ),
       })
       await Promise.all(loop.ready.map(node => node.stop()))
       const [counts] =

@@ -1,9 +1,8 @@
 // G-5, G-9: workers that sleep past their lease and come back, and nodes that are stopped while they work.
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { crashCounts } from '../counts.ts'
 import { type CrashRig, crashLeaseMs, createCrashRig, eventually, idOf, isEnded, order } from './crash-rig.ts'
-import { createRandom } from './kill-loop.ts'
+import { createRandom, stallNodes } from './kill-loop.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
 
 const model = 'openai:gpt-image-2'
@@ -38,16 +37,8 @@ test(
       }
     }
     const callers = Array.from({ length: 12 }, call)
-    const allPlaced = Promise.all(callers).then(() => true)
-    let stalls = 0
-    while (!(await Promise.race([allPlaced, delay(crashLeaseMs / 5, false)]))) {
-      const node = nodes[Math.floor(random() * 3)]
-      if (!node) continue
-      process.kill(node.pid, 'SIGSTOP')
-      await delay(crashLeaseMs * (1.3 + random()))
-      process.kill(node.pid, 'SIGCONT')
-      stalls += 1
-    }
+    const until = Promise.all(callers)
+    const stalls = await stallNodes(nodes, { until, random, leaseMs: crashLeaseMs })
     const keys = Array.from({ length: placed }, (_, at) => `stale-${at}`)
     let late = 0
     for (const key of keys) {
