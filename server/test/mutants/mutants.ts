@@ -200,6 +200,54 @@ export const mutants: Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a lost acknowledgement counts as a refusal',
+    file: 'test/crash/database-faults.test.ts',
+    test: 'an order whose statement still runs when its connection is lost is taken once',
+    source: [
+      {
+        file: 'src/generations/create.ts',
+        from: 'return await persist(() => repeatCreate(needs, id, values))',
+        to: "throw new AppError('unavailable')",
+      },
+    ],
+  },
+  {
+    name: 'silent storage is asked for ever',
+    file: 'test/crash/storage.test.ts',
+    test: 'storage that stays silent holds no credits past the deadline',
+    source: [
+      {
+        file: 'src/generations/reconcile.ts',
+        from: 'if (!(error instanceof StorageError) || isInTime(needs, generation)) throw error',
+        to: 'if (error) throw error',
+      },
+    ],
+  },
+  {
+    name: 'a handle is stored at the first try or not at all',
+    file: 'test/crash/modes.test.ts',
+    test: 'a handle that cannot be stored while the database is away for a moment is stored afterwards',
+    source: [
+      {
+        file: 'src/generations/run.ts',
+        from: 'await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))',
+        to: 'await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)',
+      },
+    ],
+  },
+  {
+    name: 'a create under a key is repeated without a pause',
+    file: 'test/crash/modes.test.ts',
+    test: 'an upstream that loses every answer is asked ever more slowly, until the deadline',
+    source: [
+      {
+        file: 'src/generations/reconcile.ts',
+        from: 'await pause(backoffMs(generation.attempts, needs.random()))',
+        to: 'await pause(0)',
+      },
+    ],
+  },
 ]
 
 /** The mutant of this run, named by MUTANT; null in every ordinary run. */
