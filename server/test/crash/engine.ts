@@ -14,6 +14,12 @@ import {
 
 const maxAnswerBytes = 16 * 1024 * 1024
 
+// A run that is killed outright leaves no nodes behind: they notice that their parent is another one.
+const parent = process.ppid
+setInterval(() => {
+  if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL')
+}, 1_000).unref()
+
 // A running process takes new failpoints from this file when it is told to by SIGUSR2.
 const { TEST_FAILPOINT_FILE } = process.env
 if (TEST_FAILPOINT_FILE) {
