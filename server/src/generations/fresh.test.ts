@@ -1,3 +1,4 @@
+// The text of a picture is held for a waiting caller, within its budget, and given back.
 import { expect, test } from 'vitest'
 import { createFreshImages } from './fresh.ts'
 
