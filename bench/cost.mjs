@@ -1,12 +1,14 @@
 // Added CPU per generation: a 1.5 MB image returned inline, everything durable, against a bare pass-through proxy of
 // the same upstream answer. CPU counts Darkroom and its PostgreSQL processes. Ratios of one run on one machine.
-// Usage: node bench/cost.mjs [--database postgres|embedded] [--requests N] [--rounds N]
+// Usage: node bench/cost.mjs [--database postgres|embedded] [--requests N] [--rounds N] [--warm-up N]
 import { join } from 'node:path'
 import { cpuSeconds, cpuSplit, run, start } from './processes.mjs'
 import { here, option, startDarkroom, startUpstream, textOption } from './rig.mjs'
 
 const requests = option('requests', 600)
 const rounds = option('rounds', 5)
+// Node compiles for its first thousands of calls; a service runs for weeks.
+const warmUp = option('warm-up', 2000)
 const database = textOption('database', 'postgres')
 const connections = 32
 const pictureBytes = 1_500_000
@@ -42,8 +44,8 @@ const darkroomCase = {
 }
 
 const ratios = []
-await measure(proxyCase, 200)
-await measure(darkroomCase, 200)
+await measure(proxyCase, warmUp)
+await measure(darkroomCase, warmUp)
 for (let round = 1; round <= rounds; round += 1) {
   const floor = await measure(proxyCase, requests)
   const ours = await measure(darkroomCase, requests)
