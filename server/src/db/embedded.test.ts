@@ -68,7 +68,7 @@ function start(dataDir: string, extra: { uid?: number; gid?: number; from?: stri
 
 async function ready(one: EmbeddedProcess) {
   const message = await one.waitFor(({ kind }) => kind === 'ready' || kind === 'failed')
-  expect(message).toMatchObject({ kind: 'ready' })
+  expect(message, JSON.stringify(message)).toMatchObject({ kind: 'ready' })
   return message as unknown as {
     ownerUrl: string
     port: number

@@ -59,6 +59,8 @@ const DEFAULT_START_TIMEOUT_MS = 120_000
 /** A fast shutdown writes a last checkpoint; beyond this the server is left to finish by itself. */
 const STOP_TIMEOUT_MS = 30_000
 const LOOK_EVERY_MS = 20
+/** A start that fails for a reason of its own fails every time; a race with another process does not. */
+const MAX_UNEXPLAINED_STARTS = 3
 /** Pause between restarts of a server that keeps dying: the first at once, then ever longer. */
 const LONGEST_RESTART_PAUSE_MS = 5_000
 /**
@@ -116,6 +118,7 @@ function makeUrls({ port, socketFolder }: Server, { admin, owner, app }: Credent
 async function openSession(context: Context, port: number | null): Promise<Session> {
   const start = performance.now()
   let lastError: unknown = null
+  let unexplained = 0
   while (performance.now() - start < context.startTimeoutMs && !context.abandoned) {
     try {
       const running = await findRunning(context)
@@ -128,7 +131,9 @@ async function openSession(context: Context, port: number | null): Promise<Sessi
       const guard = await openGuard(makeUrls(server, context.credentials).adminUrl)
       return { guard, server, attached }
     } catch (error) {
-      if (!isPassing(error)) throw error
+      // The log is shared: beside a process that starts or stops the same server, the reason may be told as its.
+      if (error instanceof StartFailure && error.reason === 'other') unexplained += 1
+      if (!isPassing(error) && (unexplained === 0 || unexplained >= MAX_UNEXPLAINED_STARTS)) throw error
       lastError = error
       await delay(LOOK_EVERY_MS)
     }
