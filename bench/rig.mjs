@@ -22,18 +22,11 @@ export function textOption(name, fallback) {
   return at < 0 ? fallback : process.argv[at + 1]
 }
 
-/** Emulates the upstreams; every answer takes `latencyMs` and holds a picture of `pictureBytes`. */
+/** Emulates the upstreams; every answer takes `latencyMs` and holds a picture of `pictureBytes`, or a small one. */
 export async function startUpstream({ latencyMs, pictureBytes }) {
   const values = {}
-  const flags = [
-    '--latency',
-    String(latencyMs),
-    '--picture-bytes',
-    String(pictureBytes),
-    '--quiet',
-    '--ports',
-    '0,0',
-  ]
+  const size = pictureBytes ? ['--picture-bytes', String(pictureBytes)] : []
+  const flags = ['--latency', String(latencyMs), ...size, '--quiet', '--ports', '0,0']
   const started = await start([join(dist, 'upstreams.js'), ...flags], {}, line => {
     const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? []
     if (name) values[name] = value

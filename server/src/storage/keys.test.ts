@@ -5,9 +5,9 @@ import { assertObjectKey, generationObjectKey, isObjectOfGeneration, manifestKey
 const id = '0198c0de-7000-7abc-8def-0123456789ab'
 
 test('all objects of a generation and its manifest lie in one folder', () => {
-  expect(generationObjectKey(id, 1, 0)).toBe(`g/9ab/${id}-1-0`)
-  expect(generationObjectKey(id, 12, 9)).toBe(`g/9ab/${id}-12-9`)
-  expect(manifestKey(id)).toBe(`g/9ab/${id}.json`)
+  expect(generationObjectKey(id, 1, 0)).toBe(`g/ab/${id}-1-0`)
+  expect(generationObjectKey(id, 12, 9)).toBe(`g/ab/${id}-12-9`)
+  expect(manifestKey(id)).toBe(`g/ab/${id}.json`)
   for (const key of [generationObjectKey(id, 1, 0), manifestKey(id)])
     expect(() => assertObjectKey(key)).not.toThrow()
 })
