@@ -296,7 +296,7 @@ BEGIN
     WHERE id = p_id AND epoch = p_epoch AND state IN ('dispatching', 'awaiting', 'storing');
   IF NOT FOUND THEN RETURN false; END IF;
   UPDATE attempt a SET state = p.state, failure = p.failure, message = p.message, ended_at = app_now(),
-      cost_usd_micro = CASE WHEN p.state = 'done' THEN coalesce(p.cost, a.expected_cost_usd_micro) END
+      cost_usd_micro = coalesce(p.cost, CASE WHEN p.state = 'done' THEN a.expected_cost_usd_micro END)
     FROM jsonb_to_recordset(p_parts) AS p (part int, state text, failure text, message text, cost bigint)
     WHERE a.generation_id = p_id AND a.n = p_n AND a.part = p.part;
   RETURN true;

@@ -1,21 +1,19 @@
 // From "the upstream is done" to "the customer has paid": T5, outputs fetched where they are URLs, the manifest
 // last, T6. A crash between any two steps is healed by the reconciler from what is in storage.
 import { fp } from '../failpoints.ts'
-import { OutboundError } from '../outbound.ts'
-import type { ReceivedImage, UpstreamImage, Usage } from '../providers/provider.ts'
+import type { UpstreamImage, Usage } from '../providers/provider.ts'
 import { ImageRejected } from '../providers/provider.ts'
 import { writeManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
-import { type DispatchNeeds, openContext, type PartOutcome } from './dispatch.ts'
+import type { PartOutcome } from './dispatch.ts'
 import { type FinishNeeds, settleReleased, settleSucceeded } from './finish.ts'
 import { type Generation, isTerminal, type StoredImage } from './generation.ts'
+import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts } from './loss.ts'
+import { type CollectNeeds, collectImages, toExpected } from './outputs.ts'
 import { persist } from './persist.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
 
-export type DeliverNeeds = DispatchNeeds & FinishNeeds
-
-/** One output as T5 records it: stored already, or a URL still to be fetched. */
-export type ExpectedImage = StoredImage | { index: number; url: string }
+export type DeliverNeeds = CollectNeeds & FinishNeeds
 
 export type Delivery = {
   generation: Generation
@@ -24,9 +22,8 @@ export type Delivery = {
   usage: Usage
   warnings: string[]
   parts: PartOutcome[]
-  lossUsdMicro: number
-  /** What the images cost the operator, micro-USD: lost when none of them can be kept. */
-  boughtUsdMicro: number
+  /** The expected cost of one part, micro-USD. */
+  shareUsdMicro: number
   /** Takes the keys of pictures that are fetched now. */
   received: string[]
 }
@@ -42,7 +39,7 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
     n,
     JSON.stringify(expected),
     JSON.stringify(delivery.usage),
-    JSON.stringify(delivery.parts.map(toPartRecord)),
+    JSON.stringify(delivery.parts.map(part => toPartRecord(part, delivery.shareUsdMicro))),
   ]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
@@ -51,7 +48,16 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
     return null
   }
   const collect = () => collectImages(needs, { generation, n, received }, expected)
-  return storeAndSettle(needs, { ...delivery, collect })
+  const { parts, shareUsdMicro } = delivery
+  const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
+  const boughtUsdMicro = costOfDelivered(parts, shareUsdMicro)
+  return storeAndSettle(needs, {
+    ...delivery,
+    collect,
+    bought: expected.length,
+    lossUsdMicro,
+    boughtUsdMicro,
+  })
 }
 
 /** The manifest, then T6; storage that fails here costs the customer nothing. Also the reconciler's last step. */
@@ -63,6 +69,8 @@ export async function storeAndSettle(
     collect(): Promise<StoredImage[]>
     warnings: string[]
     lossUsdMicro: number
+    /** How many images the upstream made, and what they cost the operator, micro-USD: lost with those not kept. */
+    bought: number
     boughtUsdMicro: number
   },
 ): Promise<StoredImage[] | null> {
@@ -77,7 +85,8 @@ export async function storeAndSettle(
       images,
     })
     if (__FAILPOINTS__) await fp('manifest.after')
-    const done = await settleSucceeded(needs, generation, { ...work, images, manifestSha256 })
+    const lossUsdMicro = work.lossUsdMicro + lossOfMissing(work, images.length)
+    const done = await settleSucceeded(needs, generation, { ...work, images, manifestSha256, lossUsdMicro })
     if (done) return images
     await giveUp(needs, generation, { n, step: 'T6' })
   } catch (error) {
@@ -133,62 +142,12 @@ export async function giveUp(
   await needs.db.query(sql.markLate, [generation.id, n])
 }
 
-/** Fetches what is still a URL. An output that cannot be had is left out: the customer pays for what is there. */
-export async function collectImages(
-  needs: DeliverNeeds,
-  work: { generation: Generation; n: number; received: string[] },
-  expected: ExpectedImage[],
-): Promise<StoredImage[]> {
-  const collected = await Promise.all(
-    expected.map(async image => ('key' in image ? image : await fetchOutput(needs, work, image))),
-  )
-  return collected.filter(image => image !== null).map((image, index) => ({ ...image, index }))
-}
-
-/** Outputs are small; an upstream that drips is cut. */
-const fetchTimeoutMs = 60_000
-const maxOutputBytes = 80 * 1024 * 1024
-
-async function fetchOutput(
-  needs: DeliverNeeds,
-  work: { generation: Generation; n: number; received: string[] },
-  image: { index: number; url: string },
-): Promise<StoredImage | null> {
-  const signal = AbortSignal.timeout(fetchTimeoutMs)
-  const context = openContext(needs, { ...work, part: image.index, signal, timeoutMs: fetchTimeoutMs })
-  try {
-    const answer = await needs.http.request({
-      method: 'GET',
-      url: image.url,
-      trust: 'upstream',
-      timeoutMs: fetchTimeoutMs,
-      maxBodyBytes: maxOutputBytes,
-      signal,
-    })
-    if (answer.status !== 200) {
-      await answer.discard()
-      return null
-    }
-    return toStored(await context.receiveImage(answer.body), image.index)
-  } catch (error) {
-    if (error instanceof OutboundError || error instanceof ImageRejected) return null
-    throw error
-  }
-}
-
-function toExpected(image: UpstreamImage, index: number): ExpectedImage {
-  return image.kind === 'url' ? { index, url: image.url } : toStored(image.image, index)
-}
-
-function toStored(image: ReceivedImage, index: number): StoredImage {
-  const { storageKey: key, mediaType, sizeBytes, sha256, width, height } = image
-  return { index, key, mediaType, sizeBytes, sha256, width, height }
-}
-
-function toPartRecord({ part, outcome }: PartOutcome) {
-  if (outcome.kind === 'succeeded') return { part, state: 'done', cost: outcome.usage.costUsdMicro }
-  if (outcome.kind === 'pending') return { part, state: 'unknown' }
-  return { part, state: attemptStateOf(outcome.failure), failure: outcome.failure, message: outcome.message }
+function toPartRecord({ part, outcome }: PartOutcome, shareUsdMicro: number) {
+  const cost = costOfOutcome(outcome, shareUsdMicro)
+  if (outcome.kind === 'succeeded') return { part, state: 'done', cost }
+  if (outcome.kind === 'pending') return { part, state: 'unknown', cost }
+  const { failure, message } = outcome
+  return { part, state: attemptStateOf(failure), failure, message, cost }
 }
 
 export function attemptStateOf(failure: string): 'failed' | 'unknown' | 'not_run' {

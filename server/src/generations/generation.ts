@@ -79,7 +79,7 @@ export function publicStatus(state: GenerationState): PublicStatus {
 /**
  * What the core does with each failure. `retry`: nothing ran, so another try is allowed; `release`: ended, the
  * hold goes back; `reconcile`: it may have run, so it is never sent again. `mayBeBilled`: the expected cost is
- * booked as the operator's loss unless the upstream told the real one.
+ * booked as the operator's loss unless the upstream told the real one, or the outcome says more (loss.ts).
  */
 type FailureRule = {
   action: 'retry' | 'retry_elsewhere' | 'release' | 'reconcile'
@@ -90,7 +90,7 @@ type FailureRule = {
 
 export const failureRules: Record<FailureKind, FailureRule> = {
   invalid_request: { action: 'release', state: 'failed', reason: 'invalid_for_model', mayBeBilled: false },
-  content_rejected: { action: 'release', state: 'blocked', reason: 'content_rejected', mayBeBilled: false },
+  content_rejected: { action: 'release', state: 'blocked', reason: 'content_rejected', mayBeBilled: true },
   rate_limited: { action: 'retry', state: 'failed', reason: 'upstream_unavailable', mayBeBilled: false },
   quota_exhausted: {
     action: 'retry_elsewhere',

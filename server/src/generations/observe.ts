@@ -42,6 +42,15 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
         'pictures that are no result were not removed',
       )
     },
+    outputLost(
+      { id: generationId }: Generation,
+      lost: { index: number; cause: string; tries: number },
+    ): void {
+      log.error(
+        { event: 'output.lost', generationId, ...lost },
+        'a picture that was paid for could not be fetched from its upstream',
+      )
+    },
     workFailed(generationId: string, error: unknown): void {
       log.error(
         { event: 'generation.work_failed', generationId, err: error },

@@ -7,6 +7,7 @@ import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import { openContext } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
 import { failureRules, type Generation, type StoredImage } from './generation.ts'
+import { costOfOutcome } from './loss.ts'
 import { type RunNeeds, reconcileUnknown } from './run.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 
@@ -51,9 +52,8 @@ async function act(
   if (outcome.kind === 'succeeded') {
     const { images, usage, warnings } = outcome
     const parts = [{ part, outcome }]
-    const boughtUsdMicro = usage.costUsdMicro ?? attempt.expected_cost_usd_micro
-    const costs = { lossUsdMicro: 0, boughtUsdMicro }
-    return deliver(needs, { generation, n, images, usage, warnings, parts, received, ...costs })
+    const shareUsdMicro = attempt.expected_cost_usd_micro
+    return deliver(needs, { generation, n, images, usage, warnings, parts, received, shareUsdMicro })
   }
   await actOnFailure(needs, { generation, attempt }, outcome)
   return null
@@ -76,15 +76,18 @@ async function actOnFailure(
     successor: null,
     maxCountPerCall: generation.count,
   }
-  if (rule.action === 'reconcile') return reconcileUnknown(needs, { generation, route, n }, outcome.message)
+  const { message } = outcome
+  const lossUsdMicro = costOfOutcome(outcome, attempt.expected_cost_usd_micro)
+  if (rule.action === 'reconcile')
+    return reconcileUnknown(needs, { generation, route, n }, { message, lossUsdMicro })
   const done = await settleReleased(needs, generation, {
     from: ['awaiting'],
     state: rule.state,
     reason: rule.reason,
     attemptState: 'failed',
     failure: outcome.failure,
-    message: outcome.message,
-    lossUsdMicro: outcome.usage?.costUsdMicro ?? (rule.mayBeBilled ? attempt.expected_cost_usd_micro : 0),
+    message,
+    lossUsdMicro,
     epoch: generation.epoch,
   })
   if (!done) await giveUp(needs, generation, { n, step: 'T7' })

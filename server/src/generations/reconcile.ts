@@ -5,14 +5,15 @@ import { fp } from '../failpoints.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
 import { findManifest, verifyManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
-import { collectImages, type DeliverNeeds, type ExpectedImage, storeAndSettle } from './deliver.ts'
+import { type DeliverNeeds, storeAndSettle } from './deliver.ts'
 import { settleReleased, settleSucceeded } from './finish.ts'
 import { backoffMs, type Generation, type StoredImage } from './generation.ts'
+import { costsOfAttempt, lossOfMissing } from './loss.ts'
+import { collectImages, type ExpectedImage } from './outputs.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 
 export type ReconcileNeeds = DeliverNeeds & {
   leaseMs: number
-  random: () => number
   /** Wakes the runner, after a requeue or for a poll. */
   wakeAfter(delayMs: number): void
   /** This process goes on with the generation under a new epoch, whose lease it keeps renewing. */
@@ -25,15 +26,20 @@ const pollAgainMs = 2_000
 /** T11 found its row in `dispatching` again: the caller must send the same create under the same key. */
 export type SendAgain = { generation: Generation; provider: string; upstreamModel: string }
 
-/** The generation must be in `reconciling` under an epoch this process claimed. */
-export async function reconcile(needs: ReconcileNeeds, generation: Generation): Promise<SendAgain | null> {
+/**
+ * The generation must be in `reconciling` under an epoch this process claimed. `lossUsdMicro` is the cost of what
+ * was lost where this process has heard it itself; rows left by a dead one tell what was expected.
+ */
+export async function reconcile(
+  needs: ReconcileNeeds,
+  generation: Generation,
+  lossUsdMicro?: number,
+): Promise<SendAgain | null> {
   if (__FAILPOINTS__) await fp('reconcile.before')
   const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const last = attempts.filter(attempt => attempt.n === generation.attempts)
-  const unknownUsdMicro = costOf(last, ['unknown', 'intent', 'accepted'])
-  // Bytes were bought and lost when the attempt is done but nothing readable is in storage.
-  const boughtUsdMicro = costOf(last, ['done'])
-  const fromStorage = await settleFromStorage(needs, generation, { unknownUsdMicro, boughtUsdMicro })
+  const costs = costsOfAttempt(last)
+  const fromStorage = await settleFromStorage(needs, generation, costs)
   if (fromStorage === 'settled') return null
   const attempt = last[0]
   if (attempt && (await pollOn(needs, generation, attempt))) return null
@@ -46,22 +52,18 @@ export async function reconcile(needs: ReconcileNeeds, generation: Generation): 
     attemptState: 'unknown',
     failure: 'unknown_outcome',
     message: null,
-    lossUsdMicro: unknownUsdMicro + boughtUsdMicro,
+    // Bytes were bought and lost when the attempt is done but nothing readable is in storage.
+    lossUsdMicro: lossUsdMicro ?? costs.lossUsdMicro + costs.boughtUsdMicro,
     epoch: generation.epoch,
   })
   return null
-}
-
-function costOf(attempts: AttemptRow[], states: AttemptRow['state'][]): number {
-  const counted = attempts.filter(attempt => states.includes(attempt.state))
-  return counted.reduce((sum, attempt) => sum + attempt.expected_cost_usd_micro, 0)
 }
 
 function isInTime(needs: ReconcileNeeds, generation: Generation): boolean {
   return generation.deadline.getTime() > needs.now().getTime()
 }
 
-type Costs = { unknownUsdMicro: number; boughtUsdMicro: number }
+type Costs = ReturnType<typeof costsOfAttempt>
 
 /** T12. Storage that does not answer is asked again, by whoever claims the row next, until the deadline. */
 async function settleFromStorage(
@@ -84,7 +86,9 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, costs: 
     if (verified.ok) {
       const { images } = found.manifest
       // A complete result leaves nothing unknown, even when the record that it came was lost.
-      const lossUsdMicro = images.length < generation.count ? costs.unknownUsdMicro : 0
+      const unknownUsdMicro = images.length < generation.count ? costs.lossUsdMicro : 0
+      const missingUsdMicro = lossOfMissing({ ...costs, bought: generation.images.length }, images.length)
+      const lossUsdMicro = unknownUsdMicro + missingUsdMicro
       const success = { images, manifestSha256: found.sha256, warnings: generation.warnings, lossUsdMicro }
       await settleSucceeded(needs, generation, success)
       return true
@@ -107,8 +111,8 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, costs: 
     n,
     collect,
     warnings,
-    lossUsdMicro: costs.unknownUsdMicro,
-    boughtUsdMicro: costs.boughtUsdMicro,
+    bought: generation.images.length,
+    ...costs,
   })
   return true
 }

@@ -2,7 +2,7 @@
 // outcome by the table in generation.ts. Money moves only in finish.ts; nothing here guesses from texts.
 import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
-import type { ProviderFailure, ProviderOutcome } from '../providers/provider.ts'
+import type { ProviderFailure } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
 import { attemptStateOf, deliver, dropLeftovers, giveUp } from './deliver.ts'
 import {
@@ -16,6 +16,7 @@ import {
 } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
 import { backoffMs, failureRules, type Generation, type Reason, type StoredImage } from './generation.ts'
+import { lossOfParts } from './loss.ts'
 import { persist } from './persist.ts'
 import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -127,7 +128,8 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
       return null
     }
     const message = error instanceof Error ? error.message : String(error)
-    return [{ part: 0, outcome: { kind: 'failed', failure: 'unknown_outcome', message } }]
+    const outcome = { kind: 'failed' as const, failure: 'unknown_outcome' as const, message }
+    return partsOf(started.generation, started.route).map((_, part) => ({ part, outcome }))
   }
 }
 
@@ -140,8 +142,7 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
   const combined = combineParts(parts)
   if (combined.kind === 'delivered') {
     const { images, usage, warnings } = combined
-    const delivering = parts.filter(({ outcome }) => outcome.kind === 'succeeded').length
-    const expectedUsdMicro = delivering * expectedPartCostUsdMicro(needs.catalog, generation, route)
+    const shareUsdMicro = expectedPartCostUsdMicro(needs.catalog, generation, route)
     return deliver(needs, {
       generation,
       n,
@@ -150,8 +151,7 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
       warnings,
       parts,
       received,
-      lossUsdMicro: lossOf(needs, started, parts),
-      boughtUsdMicro: usage.costUsdMicro ?? expectedUsdMicro,
+      shareUsdMicro,
     })
   }
   if (combined.kind === 'pending') await actOnPending(needs, started, { ...combined, parts })
@@ -167,7 +167,10 @@ async function actOnPending(
 ): Promise<void> {
   const { generation, n } = started
   // A handle for one part of several cannot be awaited: the others' outcomes would be lost.
-  if (parts.length > 1) return reconcileUnknown(needs, started, 'one of several parts is pending')
+  if (parts.length > 1) {
+    const message = 'one of several parts is pending'
+    return reconcileUnknown(needs, started, { message, lossUsdMicro: lossOf(needs, started, parts) })
+  }
   if (__FAILPOINTS__) await fp('T4.before')
   const { task, pollAfterMs } = outcome
   const values = [generation.id, generation.epoch, n, part, JSON.stringify(task), pollAfterMs]
@@ -184,13 +187,13 @@ async function actOnFailure(
   { failure, parts }: { failure: ProviderFailure; parts: PartOutcome[] },
 ): Promise<void> {
   const { action, state, reason } = failureRules[failure.failure]
-  if (action === 'reconcile') return reconcileUnknown(needs, started, failure.message)
+  const { failure: kind, message } = failure
+  const lossUsdMicro = lossOf(needs, started, parts)
+  if (action === 'reconcile') return reconcileUnknown(needs, started, { message, lossUsdMicro })
   const anyMayHaveRun = parts.some(
     ({ outcome }) => outcome.kind === 'failed' && attemptStateOf(outcome.failure) !== 'not_run',
   )
   if (!anyMayHaveRun && action !== 'release' && (await retry(needs, started, { ...failure, action }))) return
-  const { failure: kind, message } = failure
-  const lossUsdMicro = lossOf(needs, started, parts)
   await release(needs, started, { state, reason, message, failure: kind, lossUsdMicro })
 }
 
@@ -250,7 +253,7 @@ async function release(
 export async function reconcileUnknown(
   needs: RunNeeds,
   { generation }: Started,
-  message: string,
+  { message, lossUsdMicro }: { message: string; lossUsdMicro: number },
 ): Promise<void> {
   if (__FAILPOINTS__) await fp('T9.before')
   const values = [
@@ -266,24 +269,20 @@ export async function reconcileUnknown(
   if (!row?.epoch) return giveUp(needs, generation, { n: generation.attempts, step: 'T9' })
   needs.claimMoved(generation.id, row.epoch)
   needs.events.generationReconciling(generation, message)
-  await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch })
+  await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch }, lossUsdMicro)
 }
 
 /** Reconciles a claimed generation, and where the upstream is idempotent sends its create again. */
-export async function reconcileGeneration(needs: RunNeeds, generation: Generation): Promise<void> {
-  const again = await reconcile(needs, generation)
+export async function reconcileGeneration(
+  needs: RunNeeds,
+  generation: Generation,
+  lossUsdMicro?: number,
+): Promise<void> {
+  const again = await reconcile(needs, generation, lossUsdMicro)
   const started = again ? await startAttempt(needs, again.generation, again) : null
   if (started) await runGeneration(needs, started)
 }
 
-/** What parts without an image cost the operator: as their upstream said, else their share where it may have billed. */
 function lossOf(needs: RunNeeds, { generation, route }: Started, parts: PartOutcome[]): number {
-  const share = expectedPartCostUsdMicro(needs.catalog, generation, route)
-  return parts.reduce((sum, { outcome }) => sum + lossOfOutcome(outcome, share), 0)
-}
-
-function lossOfOutcome(outcome: ProviderOutcome, share: number): number {
-  if (outcome.kind === 'succeeded') return 0
-  if (outcome.kind === 'pending') return share
-  return outcome.usage?.costUsdMicro ?? (failureRules[outcome.failure].mayBeBilled ? share : 0)
+  return lossOfParts(parts, expectedPartCostUsdMicro(needs.catalog, generation, route))
 }

@@ -127,7 +127,8 @@ export const sql = {
   ),
   attempts: statement(
     'generation_attempts',
-    `SELECT n, part, provider, upstream_model, state, upstream_key, upstream_task, expected_cost_usd_micro
+    `SELECT n, part, provider, upstream_model, state, upstream_key, upstream_task, expected_cost_usd_micro,
+        cost_usd_micro
       FROM attempt WHERE generation_id = $1 ORDER BY n, part`,
   ),
   markLate: statement(
@@ -174,6 +175,8 @@ export type AttemptRow = {
   upstream_key: string | null
   upstream_task: Record<string, unknown> | null
   expected_cost_usd_micro: number
+  /** Set with T5: what a part cost, also one that failed then. */
+  cost_usd_micro: number | null
 }
 
 /** The first row, or null. */

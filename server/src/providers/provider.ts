@@ -113,6 +113,11 @@ export type ProviderFailure = {
   categories?: string[]
   /** The request field at fault, in core words, for invalid_request, when the upstream names it. */
   field?: string
+  /**
+   * For invalid_request: the upstream had taken the work on before it said so, so the refusal proves nothing about
+   * what was billed.
+   */
+  accepted?: true
   /** Refusals may be billed too. */
   usage?: Usage
   /** For unavailable: the upstream answered that it is overloaded, so trying again adds to its load. */

@@ -107,9 +107,18 @@ export type Answer = { status: number; headers: Headers; body: Record<string, un
 /** One order with a key; null when the connection was lost. `Prefer` decides whether a native order waits. */
 export async function order(
   node: Pick<Node, 'url'>,
-  call: { apiKey: string; key: string; model: string; prompt: string; native: boolean; prefer?: string },
+  call: {
+    apiKey: string
+    key: string
+    model: string
+    prompt: string
+    native: boolean
+    prefer?: string
+    /** Pictures; native orders only. */
+    n?: number
+  },
 ): Promise<Answer | null> {
-  const { native, model, prompt, prefer } = call
+  const { native, model, prompt, prefer, n } = call
   try {
     const answer = await fetch(`${node.url}${native ? '/api/v1/generations' : '/api/v1/images/generate'}`, {
       method: 'POST',
@@ -119,7 +128,7 @@ export async function order(
         'idempotency-key': call.key,
         ...(prefer ? { prefer } : {}),
       },
-      body: JSON.stringify(native ? { model, prompt } : { modelId: model, prompt }),
+      body: JSON.stringify(native ? { model, prompt, n } : { modelId: model, prompt }),
     })
     const body = (await answer.json()) as Record<string, unknown>
     return { status: answer.status, headers: answer.headers, body }

@@ -2,14 +2,22 @@
 // polled. Its catalogue offers both as models. Counts like every emulator.
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { makePicture } from '../upstreams/pictures.ts'
-import { type Exchange, readNumber, startUpstream, type Upstream } from '../upstreams/upstream.ts'
+import {
+  type Directives,
+  type Exchange,
+  readNumber,
+  startUpstream,
+  type Upstream,
+} from '../upstreams/upstream.ts'
+import { fileDirectives, sendFile, sendPicture } from './engine-files.ts'
 
 export type EngineUpstream = Upstream & {
   /** Keys of `/repeatable` with the number of requests that carried each. */
   keys: Map<string, number>
   /** Tasks by the attempt that made them. */
   tasks: Map<string, { id: string; canceled: boolean; polls: number }>
+  /** Paths of files with the number of downloads of each. */
+  downloads: Map<string, number>
 }
 
 /** The behaviours of its prompts, beside `slow=MS` and `first=N`. */
@@ -18,6 +26,12 @@ export const engineDirectives: Record<string, string> = {
   'poll_500=N': 'the first N polls are answered 500',
   'vanish=N': 'the first N polls are answered 404',
   task_failed: 'the task ends as failed',
+  'refuse=KIND': 'the create is refused as that kind of failure',
+  'end=KIND': 'the task ends as that kind of failure',
+  'stage=input|output': 'the stage of these refusals',
+  accepted: 'these refusals come after the work was taken on',
+  'cost=N': 'the cost that is stated with them, or with the result, in micro-USD',
+  ...fileDirectives,
   no_cancel: 'a cancel is refused',
 }
 
@@ -26,14 +40,15 @@ type Work = {
   billed: boolean
   polls: number
   canceled: boolean
-  directives: ReadonlyMap<string, string>
+  count: number
+  directives: Directives
 }
 type State = { upstream: EngineUpstream | null; byKey: Map<string, Work>; byId: Map<string, Work> }
 
 export async function startEngineUpstream(): Promise<EngineUpstream> {
   const state: State = { upstream: null, byKey: new Map(), byId: new Map() }
   const upstream = await startUpstream({ name: 'engine', handle: exchange => handle(exchange, state) })
-  state.upstream = { ...upstream, keys: new Map(), tasks: new Map() }
+  state.upstream = { ...upstream, keys: new Map(), tasks: new Map(), downloads: new Map() }
   return state.upstream
 }
 
@@ -44,7 +59,9 @@ async function handle(exchange: Exchange, state: State): Promise<void> {
   const id = /^\/tasks\/([\w-]+)$/.exec(path)?.[1]
   if (id && method === 'GET') return pollTask(exchange, state, id)
   if (id && method === 'DELETE') return cancelTask(exchange, state, id)
-  if (method === 'GET' && path.startsWith('/files/')) return sendPicture(exchange, path)
+  const file = /^\/files\/([\w-]+)\/(\d+)\.png$/.exec(path)
+  if (file && method === 'GET')
+    return download(exchange, state, { id: file[1] ?? '', index: Number(file[2]) })
   send(exchange, 404, '')
 }
 
@@ -63,15 +80,39 @@ async function repeatable(exchange: Exchange, state: State): Promise<void> {
   await sendPicture(exchange, key)
 }
 
-function newWork(directives: ReadonlyMap<string, string>): Work {
+function newWork(directives: Directives, count = 1): Work {
   const readyAt = performance.now() + readNumber(directives, 'slow', 20)
-  return { readyAt, billed: true, polls: 0, canceled: false, directives }
+  return { readyAt, billed: true, polls: 0, canceled: false, count, directives }
+}
+
+async function download(
+  exchange: Exchange,
+  state: State,
+  { id, index }: { id: string; index: number },
+): Promise<void> {
+  const { path } = exchange.request
+  const nth = (state.upstream?.downloads.get(path) ?? 0) + 1
+  state.upstream?.downloads.set(path, nth)
+  const directives = state.byId.get(id)?.directives ?? new Map()
+  await sendFile(exchange, { directives, index, nth })
+}
+
+function describeRefusal(directives: Directives, failure: string | undefined) {
+  return {
+    failure,
+    stage: directives.get('stage'),
+    accepted: directives.has('accepted') || undefined,
+    costUsdMicro: directives.has('cost') ? readNumber(directives, 'cost', 0) : undefined,
+  }
 }
 
 async function createTask(exchange: Exchange, state: State): Promise<void> {
   const directives = exchange.steer(promptOf(exchange.request.body))
+  const refusal = directives.get('refuse')
+  if (refusal) return send(exchange, 422, JSON.stringify(describeRefusal(directives, refusal)))
   const id = randomUUID()
-  state.byId.set(id, newWork(directives))
+  const { count } = JSON.parse(exchange.request.body.toString('utf8')) as { count: number }
+  state.byId.set(id, newWork(directives, count))
   state.upstream?.tasks.set(exchange.attempt, { id, canceled: false, polls: 0 })
   exchange.bill()
   if (directives.has('lose')) return void exchange.response.socket?.resetAndDestroy()
@@ -88,9 +129,14 @@ async function pollTask(exchange: Exchange, state: State, id: string): Promise<v
   if (work.polls <= readNumber(work.directives, 'poll_500', 0)) return send(exchange, 500, 'oops')
   if (work.canceled) return send(exchange, 200, JSON.stringify({ status: 'failed' }))
   if (performance.now() < work.readyAt) return send(exchange, 200, JSON.stringify({ status: 'running' }))
-  if (work.directives.has('task_failed')) return send(exchange, 200, JSON.stringify({ status: 'failed' }))
-  const url = `${state.upstream?.url}/files/${id}.png`
-  send(exchange, 200, JSON.stringify({ status: 'done', url }))
+  const told = describeRefusal(work.directives, work.directives.get('end'))
+  if (work.directives.has('task_failed') || told.failure)
+    return send(exchange, 200, JSON.stringify({ ...told, status: 'failed' }))
+  const urls = Array.from(
+    { length: work.count },
+    (_, index) => `${state.upstream?.url}/files/${id}/${index}.png`,
+  )
+  send(exchange, 200, JSON.stringify({ ...told, status: 'done', urls }))
 }
 
 async function cancelTask(exchange: Exchange, state: State, id: string): Promise<void> {
@@ -101,12 +147,6 @@ async function cancelTask(exchange: Exchange, state: State, id: string): Promise
   work.canceled = true
   if (task) task.canceled = true
   send(exchange, 204, '')
-}
-
-async function sendPicture({ response }: Exchange, seed: string): Promise<void> {
-  const picture = await makePicture({ width: 64, height: 64, format: 'png', seed })
-  response.writeHead(200, { 'content-type': 'image/png', 'content-length': picture.length })
-  response.end(picture)
 }
 
 function send({ response }: Exchange, status: number, body: string): void {
@@ -124,6 +164,7 @@ export function writeEngineCatalog(file: string, address: string): void {
     provider,
     model: provider,
     modes: ['generate'],
+    maxCountPerCall: provider === 'tasks' ? 4 : 1,
     shape: { by: 'pixels', sizes: { '1K': { '1:1': '1024x1024' } } },
     formats: ['png'],
     parameters: { address },
@@ -136,6 +177,7 @@ export function writeEngineCatalog(file: string, address: string): void {
     createdAt: '2026-01-01',
     dialects: ['getimages'],
     modes: ['generate'],
+    maxCount: provider === 'tasks' ? 4 : 1,
     aspectRatios: ['1:1'],
     resolutions: ['1K'],
     formats: ['png'],

@@ -5,8 +5,10 @@ import { armFailpoints } from '../../src/failpoints.ts'
 import { OutboundError, type OutboundResponse } from '../../src/outbound.ts'
 import {
   type CallContext,
+  type FailureKind,
   noUsage,
   type Provider,
+  type ProviderFailure,
   type ProviderOutcome,
   type ProviderRequest,
   type UpstreamTask,
@@ -62,8 +64,9 @@ function createTasksProvider(): Provider {
           method: 'POST',
           url,
           headers: {},
-          body: JSON.stringify({ prompt: request.prompt }),
+          body: JSON.stringify({ prompt: request.prompt, count: request.count }),
         })
+        if (answer.status === 422) return readRefusal(JSON.parse(await answer.text()) as Refusal)
         if (answer.status !== 202) return unknown(`status ${answer.status}`)
         const { id } = JSON.parse(await answer.text()) as { id: string }
         return { kind: 'pending', task: { id, pollUrl: `${url}/${id}` }, pollAfterMs: 50 }
@@ -85,13 +88,33 @@ function createTasksProvider(): Provider {
   }
 }
 
-type TaskAnswer = { status: 'running' | 'done' | 'failed'; url?: string }
+type Refusal = { failure?: FailureKind; stage?: 'input' | 'output'; costUsdMicro?: number; accepted?: true }
+type TaskAnswer = Refusal & { status: 'running' | 'done' | 'failed'; urls?: string[] }
 
-function readTask(task: UpstreamTask, { status, url }: TaskAnswer): ProviderOutcome {
-  if (status === 'running') return { kind: 'pending', task, pollAfterMs: 50 }
-  if (status === 'failed') return { kind: 'failed', failure: 'upstream_failed', message: 'it said so' }
-  const images = [{ kind: 'url' as const, url: url ?? '', mediaType: 'image/png' }]
-  return { kind: 'succeeded', images, usage: noUsage, warnings: [] }
+function readTask(task: UpstreamTask, answer: TaskAnswer): ProviderOutcome {
+  if (answer.status === 'running') return { kind: 'pending', task, pollAfterMs: 50 }
+  if (answer.status === 'failed') return readRefusal(answer)
+  const urls = answer.urls ?? []
+  const images = urls.map(url => ({ kind: 'url' as const, url, mediaType: 'image/png' }))
+  const usage = { ...noUsage, costUsdMicro: answer.costUsdMicro ?? null }
+  return { kind: 'succeeded', images, usage, warnings: [] }
+}
+
+/** This upstream says by itself which failure it is, and what it bills for it. */
+function readRefusal({
+  failure = 'upstream_failed',
+  costUsdMicro,
+  stage,
+  accepted,
+}: Refusal): ProviderFailure {
+  return {
+    kind: 'failed',
+    failure,
+    message: 'it said so',
+    ...(stage ? { stage } : {}),
+    ...(accepted ? { accepted } : {}),
+    ...(costUsdMicro === undefined ? {} : { usage: { ...noUsage, costUsdMicro } }),
+  }
 }
 
 function addressOf({ parameters }: ProviderRequest): string {

@@ -105,7 +105,7 @@ function classifyPictureless(candidate: Candidate, usage: Usage): ProviderFailur
   if (REFUSED_OUTPUT.includes(reason)) return rejectContent(message, { ...because, stage: 'output' })
   if (REFUSED_UNSPECIFIED.includes(reason)) return rejectContent(message, { ...because, stage: 'unknown' })
   if (reason === 'LANGUAGE')
-    return { kind: 'failed', failure: 'invalid_request', message, field: 'prompt', usage }
+    return { kind: 'failed', failure: 'invalid_request', message, field: 'prompt', accepted: true, usage }
   // Words instead of a picture, with an ordinary end, are how these models decline.
   if (reason === 'STOP' && prose !== '') return rejectContent(message, { ...because, stage: 'unknown' })
   return { kind: 'failed', failure: 'malformed_response', message, usage }

@@ -76,6 +76,7 @@ export function classifyErrorInSuccess(error: ErrorObject, hadPartial: boolean):
     failure: kind,
     message: `OpenAI reported under status 200: ${nameError(error)}: ${error.message}`,
     ...(kind === 'content_rejected' ? { ...rejection, stage } : {}),
+    ...(kind === 'invalid_request' ? { accepted: true } : {}),
     ...(kind === 'invalid_request' && error.param ? { field: nameField(error.param) } : {}),
   }
 }

@@ -1,0 +1,153 @@
+// What upstreams refuse, fail and deliver in part, and what of it the books show as the operator's loss: the cost
+// that was stated, else the expected one, and nothing where the answer proves that nothing ran.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  type CrashRig,
+  createCrashRig,
+  eventually,
+  type Fate,
+  isEnded,
+  type Node,
+  order,
+} from './crash-rig.ts'
+import { type BuiltProgram, buildProgram } from './program.ts'
+
+let program: BuiltProgram
+let rig: CrashRig
+let node: Node
+let account: { accountId: string; apiKey: string }
+
+beforeAll(async () => {
+  program = await buildProgram()
+  rig = await createCrashRig({ program: program.file, latencyMs: 5 })
+  node = await rig.start()
+  account = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
+})
+afterAll(async () => {
+  expect(await rig?.violations()).toEqual([])
+  await rig?.close()
+  program?.remove()
+})
+
+/** What the test engine's catalogue expects a picture to cost. */
+const expectedUsdMicro = 10_000
+
+type Case = { directives: string; lossUsdMicro: number; state?: string; native?: boolean; model?: string }
+
+async function endOf(key: string): Promise<Fate> {
+  const find = async () => (await rig.fates(account.accountId, key))[0]
+  await eventually(`${key} ends`, async () => isEnded(await find()))
+  const fate = await find()
+  if (!fate) throw new Error(`${key} is gone`)
+  return fate
+}
+
+/** Places all orders at once and compares what became of each. */
+async function check(name: string, model: string, cases: Case[]): Promise<void> {
+  const keyOf = (at: number) => `${name}-${at}`
+  await Promise.all(
+    cases.map(({ directives }, at) => {
+      const prompt = `${keyOf(at)} [[emulate: ${directives}]]`
+      return order(node, { apiKey: account.apiKey, key: keyOf(at), model, prompt, native: true })
+    }),
+  )
+  const ends = await Promise.all(cases.map((_, at) => endOf(keyOf(at))))
+  const found = ends.map(({ state, captured, lossUsdMicro }, at) => {
+    return { directives: cases[at]?.directives, state, captured, lossUsdMicro }
+  })
+  expect(found).toEqual(
+    cases.map(({ directives, state = 'failed', lossUsdMicro }) => {
+      return { directives, state, captured: 0, lossUsdMicro }
+    }),
+  )
+}
+
+const billable: [string, string?][] = [
+  ['malformed_response'],
+  ['unknown_outcome'],
+  ['upstream_failed'],
+  ['content_rejected', 'blocked'],
+  ['content_rejected, stage=output', 'blocked'],
+  ['invalid_request, accepted'],
+]
+const notRun: [string, string?][] = [
+  ['invalid_request'],
+  ['rate_limited'],
+  ['quota_exhausted'],
+  ['unavailable'],
+  ['misconfigured'],
+  ['model_retired'],
+  ['content_rejected, stage=input', 'blocked'],
+]
+
+test('a create that is refused is lost at the stated cost, else at the expected one if it may have run', async () => {
+  const cases = (kinds: [string, string?][], lossUsdMicro: number, more = ''): Case[] =>
+    kinds.map(([kind, state]) => {
+      return { directives: `refuse=${kind}${more}`, lossUsdMicro, ...(state ? { state } : {}) }
+    })
+  await check('refused', 'engine:tasks', [
+    ...cases(billable, expectedUsdMicro),
+    ...cases(billable, 1_234, ', cost=1234'),
+    ...cases(billable, 0, ', cost=0'),
+    ...cases(notRun, 0),
+    ...cases(notRun, 77, ', cost=77'),
+  ])
+})
+
+test('a task that ends as a failure is lost likewise', async () => {
+  // After these a task is read again.
+  const passing = ['rate_limited', 'unavailable', 'unknown_outcome']
+  const ends = [...billable, ...notRun].filter(([kind]) => !passing.includes(kind))
+  const cases = ends.flatMap(([kind, state]): Case[] => {
+    const lossUsdMicro = billable.some(([each]) => each === kind) ? expectedUsdMicro : 0
+    const more = state ? { state } : {}
+    return [
+      { directives: `end=${kind}`, lossUsdMicro, ...more },
+      { directives: `end=${kind}, cost=4321`, lossUsdMicro: 4_321, ...more },
+    ]
+  })
+  await check('ended', 'engine:tasks', cases)
+})
+
+test('pictures of the shipped upstreams that are refused on arrival are lost at their expected cost', async () => {
+  const openai = 'openai:gpt-image-2'
+  const google = 'google:gemini-3.1-flash-image-preview'
+  const priceOf = async (model: string) => {
+    const key = `price-${model}`
+    await order(node, { apiKey: account.apiKey, key, model, prompt: `a price of ${model}`, native: true })
+    const { id } = await endOf(key)
+    const rows = await rig.database.db.query<{ cost: number }>(
+      {
+        name: 'test_cost',
+        text: 'SELECT expected_cost_usd_micro AS cost FROM attempt WHERE generation_id = $1',
+      },
+      [id],
+    )
+    return rows[0]?.cost ?? Number.NaN
+  }
+  const [ofOpenai, ofGoogle] = [await priceOf(openai), await priceOf(google)]
+  expect(Math.min(ofOpenai, ofGoogle)).toBeGreaterThan(0)
+  await check('openai', openai, [
+    { directives: 'html_picture', lossUsdMicro: ofOpenai },
+    { directives: 'no_data', lossUsdMicro: ofOpenai },
+    { directives: 'moderation_output', state: 'blocked', lossUsdMicro: ofOpenai },
+    { directives: 'moderation_input', state: 'blocked', lossUsdMicro: 0 },
+  ])
+  await check('google', google, [
+    { directives: 'html_picture', lossUsdMicro: ofGoogle },
+    { directives: 'finish=IMAGE_SAFETY', state: 'blocked', lossUsdMicro: ofGoogle },
+    { directives: 'finish=NO_IMAGE', state: 'blocked', lossUsdMicro: ofGoogle },
+    { directives: 'finish=LANGUAGE', lossUsdMicro: ofGoogle },
+    { directives: 'text_only', state: 'blocked', lossUsdMicro: ofGoogle },
+    { directives: 'block', state: 'blocked', lossUsdMicro: 0 },
+  ])
+})
+
+test('a loss that was stated beside pictures survives the death of the process that heard it', async () => {
+  const dying = await rig.start({ FAILPOINT: 'T5.after:1:kill' })
+  const key = 'stated-then-killed'
+  const call = { apiKey: account.apiKey, key, model: 'engine:tasks', native: true }
+  await order(dying, { ...call, prompt: `${key} [[emulate: cost=777, file_404]]` })
+  await dying.exited
+  expect(await endOf(key)).toMatchObject({ state: 'failed', captured: 0, lossUsdMicro: 777 })
+})
