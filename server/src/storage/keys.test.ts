@@ -1,6 +1,15 @@
 // Where objects of a generation lie.
 import { expect, test } from 'vitest'
-import { assertObjectKey, generationObjectKey, isObjectOfGeneration, manifestKey } from './keys.ts'
+import {
+  assertObjectKey,
+  derivedObjectKey,
+  generationObjectKey,
+  isObjectOfGeneration,
+  keysOfOutput,
+  manifestKey,
+  readGenerationKey,
+} from './keys.ts'
+import { linkFormats } from './links.ts'
 
 const id = '0198c0de-7000-7abc-8def-0123456789ab'
 
@@ -33,4 +42,42 @@ test('a generation knows its own objects from all others', () => {
   ]) {
     expect(isObjectOfGeneration(key, id)).toBe(false)
   }
+})
+
+test('copies in other formats lie beside their output, are no result, and lead back to it', () => {
+  const output = generationObjectKey(id, 3, 7)
+  const copies = linkFormats.map(format => derivedObjectKey(output, format))
+  expect(new Set([output, ...copies]).size).toBe(linkFormats.length + 1)
+  expect(keysOfOutput(output)).toEqual([output, ...copies])
+  for (const key of keysOfOutput(output)) {
+    expect(() => assertObjectKey(key)).not.toThrow()
+    expect(readGenerationKey(key)).toEqual({ generationId: id, kind: 'output', original: output })
+  }
+  // A manifest that names a copy is broken: only what the model made is paid for.
+  for (const copy of copies) expect(isObjectOfGeneration(copy, id)).toBe(false)
+})
+
+test('a key tells whose it is, also when the id itself looks like numbers', () => {
+  const numeric = '01980000-7000-7000-8000-000000000012'
+  expect(readGenerationKey(manifestKey(numeric))).toEqual({ generationId: numeric, kind: 'manifest' })
+  const output = generationObjectKey(numeric, 1, 0)
+  expect(readGenerationKey(derivedObjectKey(output, 'thumb'))).toEqual({
+    generationId: numeric,
+    kind: 'output',
+    original: output,
+  })
+})
+
+test('what no driver of ours wrote names nothing', () => {
+  const output = generationObjectKey(id, 1, 0)
+  const foreign = [
+    '',
+    'check/x',
+    `g/00/${id}-1-0`,
+    `g/ab/${id}`,
+    `${output}.svg`,
+    `${output}.png.png`,
+    `x${output}`,
+  ]
+  for (const key of [...foreign, `g/ab/-1-0`, 'g/ab/.json']) expect(readGenerationKey(key), key).toBeNull()
 })

@@ -1,5 +1,7 @@
 // Names of objects. All objects of one generation lie in one shard folder, so that a single directory sync,
-// the manifest's, commits all their names; do not spread them.
+// the manifest's, commits all their names; do not spread them. Whoever looks through storage asks here what a key
+// names: an output's copies in other formats live and die with it.
+import type { LinkFormat } from './links.ts'
 
 /** Room for a prefix on every file system: names end at 255 bytes nearly everywhere. */
 const MAX_SEGMENT_CHARS = 200
@@ -45,4 +47,42 @@ export function manifestKey(generationId: string): string {
 export function isObjectOfGeneration(key: string, generationId: string): boolean {
   const stem = `${generationKeyStem(generationId)}-`
   return key.startsWith(stem) && /^\d+-\d+$/.test(key.slice(stem.length))
+}
+
+const derivedSuffixes: Record<LinkFormat, string> = {
+  png: '.png',
+  webp: '.webp',
+  jpeg: '.jpg',
+  thumb: '.thumb.webp',
+}
+
+/** Where the copy of an output in another format lies: beside it. */
+export function derivedObjectKey(key: string, format: LinkFormat): string {
+  return key + derivedSuffixes[format]
+}
+
+/** An output and every copy there may be of it, the output first. */
+export function keysOfOutput(key: string): string[] {
+  return [key, ...Object.values(derivedSuffixes).map(suffix => key + suffix)]
+}
+
+/** `original` is the output itself or, for a copy in another format, the output it was made from. */
+export type GenerationKey =
+  | { generationId: string; kind: 'manifest' }
+  | { generationId: string; kind: 'output'; original: string }
+
+const manifestPattern = /^g\/[0-9a-f]{2}\/(.+)\.json$/
+const outputPattern = /^(g\/[0-9a-f]{2}\/(.+)-\d+-\d+)(\.png|\.webp|\.jpg|\.thumb\.webp)?$/
+
+/** What a key names, or null when it is no manifest, output or copy of an output. */
+export function readGenerationKey(key: string): GenerationKey | null {
+  const generationId = manifestPattern.exec(key)?.[1]
+  if (generationId !== undefined) return isAt(key, generationId) ? { generationId, kind: 'manifest' } : null
+  const [, original, id] = outputPattern.exec(key) ?? []
+  if (original === undefined || id === undefined || !isAt(key, id)) return null
+  return { generationId: id, kind: 'output', original }
+}
+
+function isAt(key: string, generationId: string): boolean {
+  return generationIdPattern.test(generationId) && key.startsWith(generationKeyStem(generationId))
 }
