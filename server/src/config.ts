@@ -208,6 +208,21 @@ export function loadConfig(): Config {
   return readConfig(process.env)
 }
 
+/** Every secret of the configuration, for what cuts them out of foreign texts. */
+export function secretsOf(config: Config): string[] {
+  const { providers, database, authSecret, metricsToken, paymentSecretKey, smtpUrl } = config
+  const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
+  const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
+  const keys = [
+    providers.openai?.apiKey,
+    providers.google?.apiKey,
+    authSecret,
+    metricsToken,
+    paymentSecretKey,
+  ]
+  return [...new Set([...keys, ...passwords].flatMap(secret => secret || []))]
+}
+
 /** The origin in links, once the port is known. */
 export function publicOrigin(config: Pick<Config, 'publicUrl'>, port: number): string {
   return config.publicUrl ?? `http://127.0.0.1:${port}`

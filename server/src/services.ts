@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
-import { type Config, publicOrigin } from './config.ts'
+import { type Config, publicOrigin, secretsOf } from './config.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { type AuthPool, createAuthPool } from './db/auth-pool.ts'
 import { checkDatabaseSettings } from './db/check-settings.ts'
@@ -17,6 +17,7 @@ import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
+import { createRedact, type Redact } from './generations/redaction.ts'
 import { createRetryBudget } from './generations/retry-budget.ts'
 import { createRunner, type Runner } from './generations/runner.ts'
 import { createSettledBus, type SettledBus } from './generations/settled.ts'
@@ -94,6 +95,7 @@ export type Outside = {
   providers: ReadonlyMap<string, Provider>
   http: OutboundClient
   storage: Storage
+  redact: Redact
   close(): Promise<void>
 }
 
@@ -117,7 +119,8 @@ export function openOutside(config: Config, log: Log): Outside {
     now: systemClock,
   })
   const storage = openStorage(config.storageUrl, { assertNoTransaction })
-  return { catalog, providers, http, storage, close: () => http.close() }
+  const redact = createRedact(secretsOf(config))
+  return { catalog, providers, http, storage, redact, close: () => http.close() }
 }
 
 export type Services = Omit<Outside, 'storage'> & {

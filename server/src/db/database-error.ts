@@ -11,7 +11,7 @@ export class DatabaseError extends Error {
   readonly ambiguous: boolean
   /** The constraint that was violated, when the server names one. */
   readonly constraint: string | null
-  /** The DETAIL text: our own functions put machine-readable facts there. */
+  /** The DETAIL text of our own functions: machine-readable facts. PostgreSQL's own shows rows, prompts and all. */
   readonly detail: string | null
   constructor(message: string, facts: DatabaseErrorFacts) {
     super(message, { cause: facts.cause })
@@ -110,7 +110,7 @@ export function toCallerError(error: unknown, { phase, lost }: FailureCircumstan
     sqlState,
     ambiguous,
     constraint: readField(error, 'constraint'),
-    detail: readField(error, 'detail'),
+    detail: sqlState?.startsWith('DR') ? readField(error, 'detail') : null,
     cause: error,
   })
   const passing =

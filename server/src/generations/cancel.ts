@@ -6,6 +6,7 @@ import { type DispatchNeeds, openContext } from './dispatch.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import { type Generation, isTerminal } from './generation.ts'
 import { findGeneration } from './read.ts'
+import { callUpstream } from './redaction.ts'
 import { type AttemptRow, sql } from './sql.ts'
 
 export type CancelResult =
@@ -52,11 +53,13 @@ async function cancelUpstream(needs: FinishNeeds & DispatchNeeds, generation: Ge
   const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const current = attempts.find(each => each.n === generation.attempts && each.state === 'accepted')
   const provider = current ? needs.providers.get(current.provider) : undefined
-  if (!current?.upstream_task || !provider?.cancel) return false
+  const cancel = provider?.cancel
+  if (!current?.upstream_task || !cancel) return false
   const signal = AbortSignal.timeout(cancelTimeoutMs)
   const { n, part } = current
   const call = { generation, n, part, signal, timeoutMs: cancelTimeoutMs, received: [] }
-  const outcome = await provider.cancel(current.upstream_task as UpstreamTask, openContext(needs, call))
+  const task = current.upstream_task as UpstreamTask
+  const outcome = await callUpstream(needs, generation, () => cancel(task, openContext(needs, call)))
   if (outcome.kind !== 'canceled') return false
   return settleReleased(needs, generation, {
     ...canceled,

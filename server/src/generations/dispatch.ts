@@ -18,6 +18,7 @@ import { receiveImage } from '../storage/receive-image.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { FreshImages } from './fresh.ts'
 import { type Generation, type StoredInput, splitCount } from './generation.ts'
+import { callUpstream, type Redact } from './redaction.ts'
 
 export type DispatchNeeds = {
   catalog: Catalog
@@ -29,6 +30,7 @@ export type DispatchNeeds = {
   attemptHeaders(attemptId: string): Record<string, string>
   partials?: PartialImages
   fresh: FreshImages
+  redact: Redact
 }
 
 /** Where partial pictures go while somebody watches; streaming dialects listen. */
@@ -85,7 +87,11 @@ export async function submitParts(
           signal: deadline.signal,
           timeoutMs: deadline.timeoutMs,
         })
-        return { part, outcome: await provider.submit({ ...base, count, seed, references, mask }, context) }
+        const request = { ...base, count, seed, references, mask }
+        return {
+          part,
+          outcome: await callUpstream(needs, generation, () => provider.submit(request, context)),
+        }
       }),
     )
   } catch (error) {

@@ -8,6 +8,7 @@ import { openContext } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
 import { failureRules, type Generation, type StoredImage } from './generation.ts'
 import { costOfOutcome } from './loss.ts'
+import { callUpstream } from './redaction.ts'
 import { type RunNeeds, reconcileUnknown } from './run.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 
@@ -20,7 +21,8 @@ export async function pollGeneration(needs: RunNeeds, generation: Generation): P
   const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const attempt = attempts.find(each => each.n === generation.attempts && each.state === 'accepted')
   const provider = attempt ? needs.providers.get(attempt.provider) : undefined
-  if (!attempt?.upstream_task || !provider?.poll)
+  const poll = provider?.poll
+  if (!attempt?.upstream_task || !poll)
     return waitOn(needs, generation, { part: 0, delayMs: failedReadDelayMs })
   const signal = AbortSignal.timeout(pollTimeoutMs)
   const received: string[] = []
@@ -33,7 +35,8 @@ export async function pollGeneration(needs: RunNeeds, generation: Generation): P
     received,
   })
   if (__FAILPOINTS__) await fp('poll.before')
-  const outcome = await provider.poll(attempt.upstream_task as UpstreamTask, context)
+  const task = attempt.upstream_task as UpstreamTask
+  const outcome = await callUpstream(needs, generation, () => poll(task, context))
   if (__FAILPOINTS__) await fp('poll.after')
   const sold = await act(needs, { generation, attempt, received }, outcome)
   await dropLeftovers(needs, generation, { received, sold })

@@ -98,7 +98,10 @@ export const noUsage: Usage = {
   upstreamRequestId: null,
 }
 
-/** The provider's own handle for pending work; stored before the first poll. Must survive JSON. */
+/**
+ * The provider's own handle for pending work; stored before the first poll. Must survive JSON. Outlives the customer's
+ * deletion, so it holds addresses and ids only, never the prompt that some upstreams repeat beside them.
+ */
 export type UpstreamTask = { id: string; pollUrl?: string; cancelUrl?: string; [extra: string]: unknown }
 
 export type ProviderFailure = {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cancelGeneration } from '../../src/generations/cancel.ts'
 import { createGenerationEvents } from '../../src/generations/observe.ts'
+import { createRedact } from '../../src/generations/redaction.ts'
 import { createSettledBus } from '../../src/generations/settled.ts'
 import { createLog } from '../../src/log.ts'
 import { createOutbound } from '../../src/outbound.ts'
@@ -44,6 +45,7 @@ function makeCancel() {
     processName: 'a test',
     providers: new Map(createEngineProviders().map(provider => [provider.name, provider])),
     http,
+    redact: createRedact([]),
     attemptHeaders: () => ({}),
   }
   // What a cancel never touches is not there: touching it would throw.

@@ -25,6 +25,8 @@ export const engineDirectives: Record<string, string> = {
   lose: 'the connection is reset after the work, instead of the answer',
   'poll_500=N': 'the first N polls are answered 500',
   'vanish=N': 'the first N polls are answered 404',
+  'words=TEXT': 'the create is answered with TEXT and the prompt, where JSON is expected',
+  'echo_poll=N': 'the first N polls are answered in such words',
   task_failed: 'the task ends as failed',
   'refuse=KIND': 'the create is refused as that kind of failure',
   'end=KIND': 'the task ends as that kind of failure',
@@ -41,6 +43,7 @@ type Work = {
   polls: number
   canceled: boolean
   count: number
+  prompt: string
   directives: Directives
 }
 type State = { upstream: EngineUpstream | null; byKey: Map<string, Work>; byId: Map<string, Work> }
@@ -67,12 +70,12 @@ async function handle(exchange: Exchange, state: State): Promise<void> {
 
 async function repeatable(exchange: Exchange, state: State): Promise<void> {
   const { request, response } = exchange
-  const directives = exchange.steer(promptOf(request.body))
+  const directives = exchange.steer(orderOf(request.body).prompt)
   const key = request.headers['idempotency-key'] ?? randomUUID()
   const keys = state.upstream?.keys
   keys?.set(key, (keys.get(key) ?? 0) + 1)
   if (!state.byKey.has(key)) {
-    state.byKey.set(key, newWork(directives))
+    state.byKey.set(key, newWork(directives, orderOf(request.body)))
     exchange.bill()
   }
   await exchange.wait(readNumber(directives, 'slow', 20))
@@ -80,9 +83,9 @@ async function repeatable(exchange: Exchange, state: State): Promise<void> {
   await sendPicture(exchange, key)
 }
 
-function newWork(directives: Directives, count = 1): Work {
+function newWork(directives: Directives, { count, prompt }: Order): Work {
   const readyAt = performance.now() + readNumber(directives, 'slow', 20)
-  return { readyAt, billed: true, polls: 0, canceled: false, count, directives }
+  return { readyAt, billed: true, polls: 0, canceled: false, count, prompt, directives }
 }
 
 async function download(
@@ -107,12 +110,13 @@ function describeRefusal(directives: Directives, failure: string | undefined) {
 }
 
 async function createTask(exchange: Exchange, state: State): Promise<void> {
-  const directives = exchange.steer(promptOf(exchange.request.body))
+  const directives = exchange.steer(orderOf(exchange.request.body).prompt)
   const refusal = directives.get('refuse')
+  if (directives.has('words'))
+    return send(exchange, 202, `${directives.get('words')} ${orderOf(exchange.request.body).prompt}`)
   if (refusal) return send(exchange, 422, JSON.stringify(describeRefusal(directives, refusal)))
   const id = randomUUID()
-  const { count } = JSON.parse(exchange.request.body.toString('utf8')) as { count: number }
-  state.byId.set(id, newWork(directives, count))
+  state.byId.set(id, newWork(directives, orderOf(exchange.request.body)))
   state.upstream?.tasks.set(exchange.attempt, { id, canceled: false, polls: 0 })
   exchange.bill()
   if (directives.has('lose')) return void exchange.response.socket?.resetAndDestroy()
@@ -127,6 +131,7 @@ async function pollTask(exchange: Exchange, state: State, id: string): Promise<v
   if (task) task.polls += 1
   if (work.polls <= readNumber(work.directives, 'vanish', 0)) return send(exchange, 404, '')
   if (work.polls <= readNumber(work.directives, 'poll_500', 0)) return send(exchange, 500, 'oops')
+  if (work.polls <= readNumber(work.directives, 'echo_poll', 0)) return send(exchange, 200, work.prompt)
   if (work.canceled) return send(exchange, 200, JSON.stringify({ status: 'failed' }))
   if (performance.now() < work.readyAt) return send(exchange, 200, JSON.stringify({ status: 'running' }))
   const told = describeRefusal(work.directives, work.directives.get('end'))
@@ -154,8 +159,10 @@ function send({ response }: Exchange, status: number, body: string): void {
   response.end(body)
 }
 
-function promptOf(body: Buffer): string {
-  return (JSON.parse(body.toString('utf8')) as { prompt: string }).prompt
+type Order = { prompt: string; count: number }
+
+function orderOf(body: Buffer): Order {
+  return { count: 1, ...(JSON.parse(body.toString('utf8')) as { prompt: string }) }
 }
 
 /** Writes a catalogue file that offers `engine:repeatable` and `engine:tasks`, for DARKROOM_CATALOG. */

@@ -66,9 +66,11 @@ function createTasksProvider(): Provider {
           headers: {},
           body: JSON.stringify({ prompt: request.prompt, count: request.count }),
         })
-        if (answer.status === 422) return readRefusal(JSON.parse(await answer.text()) as Refusal)
+        if (answer.status === 422) return readRefusal(parse(await answer.text()) as Refusal)
         if (answer.status !== 202) return unknown(`status ${answer.status}`)
-        const { id } = JSON.parse(await answer.text()) as { id: string }
+        const text = await answer.text()
+        if (!text.startsWith('{')) return unknown(text)
+        const { id } = parse(text) as { id: string }
         return { kind: 'pending', task: { id, pollUrl: `${url}/${id}` }, pollAfterMs: 50 }
       }),
     poll: (task, context) =>
@@ -77,7 +79,7 @@ function createTasksProvider(): Provider {
         if (answer.status === 404) return unknown('the task is gone')
         if (answer.status !== 200)
           return { kind: 'failed', failure: 'unavailable', message: `${answer.status}` }
-        return readTask(task, JSON.parse(await answer.text()) as TaskAnswer)
+        return readTask(task, parse(await answer.text()) as TaskAnswer)
       }),
     async cancel(task, context) {
       const answer = await send(context, { method: 'DELETE', url: task.pollUrl ?? '', headers: {} })
@@ -86,6 +88,12 @@ function createTasksProvider(): Provider {
       return { kind: 'not_canceled', message: `status ${answer.status}` }
     },
   }
+}
+
+/** Careless on purpose: its error holds all that the upstream said. */
+function parse(text: string): unknown {
+  if (!text.startsWith('{')) throw new Error(`no JSON: ${text}`)
+  return JSON.parse(text)
 }
 
 type Refusal = { failure?: FailureKind; stage?: 'input' | 'output'; costUsdMicro?: number; accepted?: true }

@@ -18,6 +18,7 @@ import { settleReleased, settleSucceeded } from '../../src/generations/finish.ts
 import { createFreshImages } from '../../src/generations/fresh.ts'
 import { createGenerationEvents } from '../../src/generations/observe.ts'
 import { createQueueSample } from '../../src/generations/queue.ts'
+import { createRedact } from '../../src/generations/redaction.ts'
 import type { Runner } from '../../src/generations/runner.ts'
 import { createSettledBus } from '../../src/generations/settled.ts'
 import { type GenerationRow, sql, toGeneration } from '../../src/generations/sql.ts'
@@ -86,6 +87,7 @@ function needsOf(db: Db, processName: string) {
     }),
     http,
     fresh: createFreshImages(() => false),
+    redact: createRedact([]),
     settled: createSettledBus(),
     events: createGenerationEvents(log, metrics),
     queue: createQueueSample({ db, metrics }, 1_000),

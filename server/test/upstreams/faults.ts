@@ -26,6 +26,8 @@ export const transportDirectives: Record<string, string> = {
   'redirect=URL': '308 to URL',
   'huge_body=BYTES': '200 with one JSON string of BYTES where no picture belongs (default 50 MB)',
   'huge_error=BYTES': '500 with a text of BYTES (default 50 MB)',
+  'echo=STATUS': 'STATUS in the envelope of both vendors, repeating headers and body of the request',
+  'echo_text=STATUS': 'the same without an envelope, as a page of HTML',
   'deep_json=N': '200 with N nested arrays (default 100,000)',
   gzip_bomb: '200, content-encoding gzip, 100 MB of zeros in 100 kB',
 }
@@ -134,10 +136,36 @@ function findBluntFault(exchange: Exchange): (() => Promise<void>) | null {
   return answer === null ? null : () => sendAnswer(exchange, answer)
 }
 
-function findBluntAnswer({ directives }: Exchange): Answer | null {
+/** What a debugging proxy or a careless vendor answers: all that it was sent. */
+function findEcho({ directives, request }: Exchange): Answer | null {
+  const said = `${JSON.stringify(request.headers)} ${request.body.toString('utf8')}`
+  const text = directives.get('echo_text')
+  if (text !== undefined) {
+    const page = said.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+    return {
+      status: Number(text || 500),
+      headers: { 'content-type': 'text/html' },
+      body: [`<pre>${page}</pre>`],
+    }
+  }
+  const status = directives.get('echo')
+  if (status === undefined) return null
+  const error = {
+    message: `Invalid request: ${said}`,
+    type: 'invalid_request_error',
+    status: 'INVALID_ARGUMENT',
+  }
+  const headers = { 'content-type': 'application/json' }
+  return { status: Number(status || 400), headers, body: [JSON.stringify({ error })] }
+}
+
+function findBluntAnswer(exchange: Exchange): Answer | null {
+  const { directives } = exchange
   for (const status of [500, 502, 503, 504]) {
     if (directives.has(`html_${status}`)) return htmlPage(status)
   }
+  const echo = findEcho(exchange)
+  if (echo !== null) return echo
   const json = { 'content-type': 'application/json' }
   if (directives.has('empty_200')) return { status: 200, headers: json, body: [] }
   if (directives.has('not_json'))
