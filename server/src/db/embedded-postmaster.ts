@@ -4,6 +4,7 @@ import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import {
   chown,
+  type FileHandle,
   mkdir,
   open,
   readdir,
@@ -12,7 +13,6 @@ import {
   realpath,
   rename,
   stat,
-  writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -59,10 +59,7 @@ const SERVER_SETTINGS: Readonly<Record<string, string>> = {
 
 /** Reads the lock file of a cluster; null when there is none. Says nothing about the process being alive. */
 export async function readPostmaster(home: Home): Promise<Postmaster | null> {
-  const text = await readFile(join(home.data, 'postmaster.pid'), 'utf8').catch(error => {
-    if (Reflect.get(error, 'code') === 'ENOENT') return null
-    throw error
-  })
+  const text = await readFile(join(home.data, 'postmaster.pid'), 'utf8').catch(nullIfMissing)
   if (text === null) return null
   const lines = text.split('\n')
   const pid = Math.abs(Number(lines[0]))
@@ -71,6 +68,11 @@ export async function readPostmaster(home: Home): Promise<Postmaster | null> {
   return Number.isInteger(pid) && pid > 0
     ? { pid, port: Number(lines[3]), socketFolder: lines[4] ?? '', status: known }
     : null
+}
+
+function nullIfMissing(error: object): null {
+  if (Reflect.get(error, 'code') === 'ENOENT') return null
+  throw error
 }
 
 /** Whether that process is alive and is the server of this very cluster, not a stranger with a reused number. */
@@ -105,23 +107,38 @@ export async function disownLockFiles(home: Home): Promise<void> {
   for (const file of [join(home.data, 'postmaster.pid'), ...files]) {
     const pid = await readLockPid(file)
     if (pid === null || !isAlive(pid) || (await servesCluster(home, pid))) continue
-    // Another process may have started the server meanwhile.
-    if ((await readLockPid(file)) !== pid) continue
-    const lines = (await readFile(file, 'utf8')).split('\n')
-    lines[0] = String(process.pid)
-    await writeFile(file, lines.join('\n'))
+    await disownLockFile(file, pid)
+  }
+}
+
+/** Writes to the very file that was read: one that a server made in its place meanwhile stays as it is. */
+async function disownLockFile(file: string, pid: number): Promise<void> {
+  const handle = await open(file, 'r+').catch(nullIfMissing)
+  if (handle === null) return
+  try {
+    const text = await handle.readFile('utf8')
+    if (lockPidOf(text) !== pid) return
+    const [, ...rest] = text.split('\n')
+    const { bytesWritten } = await handle.write([process.pid, ...rest].join('\n'), 0)
+    // Never empty for a moment: PostgreSQL does not start on an empty one.
+    await handle.truncate(bytesWritten)
+  } finally {
+    await handle.close()
   }
 }
 
 async function readLockPid(file: string): Promise<number | null> {
-  const text = await readFile(file, 'utf8').catch(() => '')
+  return lockPidOf(await readFile(file, 'utf8').catch(() => ''))
+}
+
+function lockPidOf(text: string): number | null {
   const pid = Math.abs(Number.parseInt(text, 10))
   return Number.isInteger(pid) && pid > 0 ? pid : null
 }
 
 export class StartFailure extends Error {
   override name = 'StartFailure'
-  readonly reason: 'port_taken' | 'running_already' | 'other'
+  readonly reason: 'port_taken' | 'running_already' | 'stopped_again' | 'other'
   constructor(reason: StartFailure['reason'], output: string) {
     super(`the embedded PostgreSQL did not start: ${output.trim() || 'it said nothing'}`)
     this.reason = reason
@@ -134,7 +151,8 @@ export type StartOptions = { programs: Programs; port: number; settings: Readonl
 export async function startPostmaster(home: Home, options: StartOptions): Promise<Postmaster> {
   const logFile = join(home.folder, 'server.log')
   await setLogAside(logFile)
-  const log = await open(logFile, 'a', 0o600)
+  // Readable, because another process may set the file aside while we start.
+  const log = await open(logFile, 'a+', 0o600)
   const { size: logStart } = await log.stat()
   const socketFolder = findSocketFolder(home)
   if (socketFolder !== '') await makeSocketFolder(home, socketFolder)
@@ -160,7 +178,7 @@ export async function startPostmaster(home: Home, options: StartOptions): Promis
     for (;;) {
       const end = hasEnded()
       if (end?.error !== undefined) throw new StartFailure('other', end.error.message)
-      if (end !== null) throw await explainStart(logFile, logStart)
+      if (end !== null) throw explainStart(await readFrom(log, logStart), end.code)
       const state = await readPostmaster(home)
       if (state !== null && state.pid === child.pid && state.status === 'ready') return state
       await delay(LOOK_EVERY_MS)
@@ -187,13 +205,22 @@ async function setLogAside(file: string): Promise<void> {
   if (facts !== null && facts.size > LOG_LIMIT_BYTES) await rename(file, `${file}.old`)
 }
 
-async function explainStart(logFile: string, from: number): Promise<StartFailure> {
-  const said = (await readFile(logFile)).subarray(from).toString('utf8')
+async function readFrom(file: FileHandle, from: number): Promise<string> {
+  const { size } = await file.stat()
+  if (size <= from) return ''
+  const { buffer } = await file.read({ buffer: Buffer.alloc(size - from), position: from })
+  return buffer.toString('utf8')
+}
+
+function explainStart(said: string, code: number | null): StartFailure {
+  // A process that found it ready before we did has come and gone meanwhile, and as the last one stopped it.
+  if (code === 0) return new StartFailure('stopped_again', said)
   if (/Address already in use|could not create any TCP\/IP sockets/.test(said)) {
     return new StartFailure('port_taken', said)
   }
-  // Also while the children of a killed server have not noticed its death yet.
-  if (/lock file "[^"]*" already exists|pre-existing shared memory block/.test(said)) {
+  // Also while another server has made its lock file and not filled it, and while the children of a killed server
+  // have not noticed its death yet.
+  if (/lock file "[^"]*" (already exists|is empty)|pre-existing shared memory block/.test(said)) {
     return new StartFailure('running_already', said)
   }
   return new StartFailure('other', said)

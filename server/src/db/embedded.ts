@@ -59,8 +59,6 @@ const DEFAULT_START_TIMEOUT_MS = 120_000
 /** A fast shutdown writes a last checkpoint; beyond this the server is left to finish by itself. */
 const STOP_TIMEOUT_MS = 30_000
 const LOOK_EVERY_MS = 20
-/** A start that fails for a reason of its own fails every time; a race with another process does not. */
-const MAX_UNEXPLAINED_STARTS = 3
 /** Pause between restarts of a server that keeps dying: the first at once, then ever longer. */
 const LONGEST_RESTART_PAUSE_MS = 5_000
 /**
@@ -118,7 +116,6 @@ function makeUrls({ port, socketFolder }: Server, { admin, owner, app }: Credent
 async function openSession(context: Context, port: number | null): Promise<Session> {
   const start = performance.now()
   let lastError: unknown = null
-  let unexplained = 0
   while (performance.now() - start < context.startTimeoutMs && !context.abandoned) {
     try {
       const running = await findRunning(context)
@@ -131,9 +128,7 @@ async function openSession(context: Context, port: number | null): Promise<Sessi
       const guard = await openGuard(makeUrls(server, context.credentials).adminUrl)
       return { guard, server, attached }
     } catch (error) {
-      // The log is shared: beside a process that starts or stops the same server, the reason may be told as its.
-      if (error instanceof StartFailure && error.reason === 'other') unexplained += 1
-      if (!isPassing(error) && (unexplained === 0 || unexplained >= MAX_UNEXPLAINED_STARTS)) throw error
+      if (!isPassing(error)) throw error
       lastError = error
       await delay(LOOK_EVERY_MS)
     }
@@ -174,13 +169,27 @@ async function startServer(context: Context, keptPort: number | null): Promise<S
 /** Connection trouble while a server starts, stops or loses a race to another process: worth another look. */
 function isPassing(error: unknown): boolean {
   if (error instanceof StartFailure) return error.reason !== 'other'
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
-  if (typeof code !== 'string') return error instanceof Error && /terminated|timeout/i.test(error.message)
+  if (error instanceof ConnectionEnded) return true
+  const code = codeOf(error)
+  if (code === null) return false
   return (
     code.startsWith('57P') ||
     code === '53300' ||
     ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT'].includes(code)
   )
+}
+
+function codeOf(error: unknown): string | null {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
+  return typeof code === 'string' ? code : null
+}
+
+/**
+ * The connection ended and only the driver says so, in words that depend on the moment: a server that another
+ * process stops may let us in and end the session before the first statement was sent.
+ */
+class ConnectionEnded extends Error {
+  override name = 'ConnectionEnded'
 }
 
 async function openGuard(adminUrl: string): Promise<pg.Client> {
@@ -197,7 +206,9 @@ async function openGuard(adminUrl: string): Promise<pg.Client> {
     await guard.query('SELECT pg_advisory_lock_shared($1)', [USE_LOCK])
   } catch (error) {
     guard.end().catch(() => undefined)
-    throw error
+    // What the server or the system refuses has a code.
+    if (codeOf(error) !== null) throw error
+    throw new ConnectionEnded('the embedded PostgreSQL ended the connection', { cause: error })
   }
   return guard
 }
