@@ -183,7 +183,6 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
       ...outside,
       db,
       fresh,
-      now: systemClock,
       settled,
       events,
       processName,

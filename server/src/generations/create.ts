@@ -17,6 +17,7 @@ import type { QueueSample } from './queue.ts'
 import type { Runner } from './runner.ts'
 import type { Settled, SettledBus } from './settled.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { startCountdown } from './time-left.ts'
 
 export type CreateNeeds = {
   db: Db
@@ -67,7 +68,7 @@ type CreateRow = {
   found_fingerprint: Buffer
   available: number | null
   created_at: Date
-  deadline: Date
+  left_ms: number
 }
 
 /**
@@ -173,7 +174,7 @@ async function hold(
   const row = await callCreate(needs, id, values)
   if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
   if (row?.found_id !== id) return null
-  const times = { createdAt: row.created_at, deadline: row.deadline }
+  const times = { createdAt: row.created_at, timeLeft: startCountdown(row.left_ms) }
   const created: Generation = claim
     ? { ...generation, ...times, state: 'dispatching', epoch: 1, attempts: 1, leaseOwner: needs.processName }
     : { ...generation, ...times }
@@ -210,8 +211,8 @@ async function repeatCreate(needs: CreateNeeds, id: string, values: unknown[]): 
     if (sqlStateOf(error) !== uniqueViolation) throw error
     const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])
     if (!row) throw error
-    const { fingerprint, created_at, deadline } = row
-    const found = { found_id: id, found_fingerprint: fingerprint, created_at, deadline }
+    const { fingerprint, created_at, left_ms } = row
+    const found = { found_id: id, found_fingerprint: fingerprint, created_at, left_ms }
     return { created: false, available: null, ...found }
   }
 }
@@ -258,7 +259,7 @@ function newGeneration(input: GenerationInput, { id, offer }: { id: string; offe
     epoch: 0,
     attempts: 0,
     leaseOwner: null,
-    deadline: unknownTime,
+    timeLeft: startCountdown(input.deadlineMs),
     images: [],
     warnings: [],
     usage: null,

@@ -19,13 +19,13 @@ import type { Storage } from '../storage/storage.ts'
 import type { FreshImages } from './fresh.ts'
 import { type Generation, type StoredInput, splitCount } from './generation.ts'
 import { callUpstream, type Redact } from './redaction.ts'
+import { timeLeftMs } from './time-left.ts'
 
 export type DispatchNeeds = {
   catalog: Catalog
   providers: ReadonlyMap<string, Provider>
   storage: Storage
   http: OutboundClient
-  now: () => Date
   /** Headers for every upstream call of an attempt: empty but in tests. */
   attemptHeaders(attemptId: string): Record<string, string>
   partials?: PartialImages
@@ -75,7 +75,7 @@ export async function submitParts(
   const references = (generation.inputs?.references ?? []).map(input => toReference(needs.storage, input))
   const mask = generation.inputs?.mask ? toReference(needs.storage, generation.inputs.mask) : null
   const counts = partsOf(generation, route)
-  const deadline = openDeadline(generation.deadline.getTime() - needs.now().getTime())
+  const deadline = openDeadline(timeLeftMs(generation.timeLeft))
   try {
     return await Promise.all(
       counts.map(async (count, part) => {

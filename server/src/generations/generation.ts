@@ -1,6 +1,7 @@
 // A generation: one accepted request and its result. States, words and pure rules; no database, no clock.
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { FailureKind, Usage } from '../providers/provider.ts'
+import type { Countdown } from './time-left.ts'
 
 export const openStates = ['queued', 'dispatching', 'awaiting', 'storing', 'reconciling'] as const
 export const terminalStates = ['succeeded', 'failed', 'blocked', 'canceled'] as const
@@ -55,7 +56,8 @@ export type Generation = {
   epoch: number
   attempts: number
   leaseOwner: string | null
-  deadline: Date
+  /** What is left to the deadline, counted down since the row was read. */
+  timeLeft: Countdown
   images: StoredImage[]
   warnings: string[]
   usage: Usage | null

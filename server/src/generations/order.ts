@@ -8,6 +8,7 @@ import {
   namingGeneration,
 } from './create.ts'
 import { type Generation, isTerminal } from './generation.ts'
+import { timeLeftMs } from './time-left.ts'
 import { waitForOutcome } from './wait.ts'
 
 export type OrderResult =
@@ -40,7 +41,7 @@ export async function orderGeneration(
     accepted.settlement.cancel()
     return { kind: 'open', generation, replayed }
   }
-  const leftMs = Math.max(0, generation.deadline.getTime() - needs.now().getTime()) + graceMs
+  const leftMs = Math.max(0, timeLeftMs(generation.timeLeft)) + graceMs
   const timeoutMs = Math.min(wait.waitMs ?? leftMs, leftMs)
   const limits = { timeoutMs, signal: wait.signal }
   const outcome = await namingGeneration(generation.id, async () => {

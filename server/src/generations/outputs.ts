@@ -5,6 +5,7 @@ import { ImageRejected, type ReceivedImage, type UpstreamImage } from '../provid
 import { type DispatchNeeds, openContext } from './dispatch.ts'
 import { backoffMs, type Generation, type StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
+import { timeLeftMs } from './time-left.ts'
 
 /** One output as T5 records it: stored already, or a URL still to be fetched. */
 export type ExpectedImage = StoredImage | { index: number; url: string }
@@ -51,7 +52,7 @@ async function fetchOutput(
   work: Work,
   image: { index: number; url: string },
 ): Promise<StoredImage | null> {
-  const leftMs = () => work.generation.deadline.getTime() - needs.now().getTime() - reserveMs
+  const leftMs = () => timeLeftMs(work.generation.timeLeft) - reserveMs
   for (let tries = 1; ; tries += 1) {
     const timeoutMs = Math.max(1, Math.min(fetchTimeoutMs, leftMs()))
     const result = await tryFetch(needs, work, { ...image, timeoutMs })

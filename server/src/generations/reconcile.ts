@@ -11,6 +11,7 @@ import { backoffMs, type Generation, type StoredImage } from './generation.ts'
 import { costsOfAttempt, lossOfMissing } from './loss.ts'
 import { collectImages, type ExpectedImage } from './outputs.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
+import { timeLeftMs } from './time-left.ts'
 
 export type ReconcileNeeds = DeliverNeeds & {
   leaseMs: number
@@ -59,8 +60,8 @@ export async function reconcile(
   return null
 }
 
-function isInTime(needs: ReconcileNeeds, generation: Generation): boolean {
-  return generation.deadline.getTime() > needs.now().getTime()
+function isInTime({ timeLeft }: Generation): boolean {
+  return timeLeftMs(timeLeft) > 0
 }
 
 type Costs = ReturnType<typeof costsOfAttempt>
@@ -74,7 +75,7 @@ async function settleFromStorage(
   try {
     return (await findStored(needs, generation, costs)) ? 'settled' : 'nothing'
   } catch (error) {
-    if (!(error instanceof StorageError) || isInTime(needs, generation)) throw error
+    if (!(error instanceof StorageError) || isInTime(generation)) throw error
     return 'unreachable'
   }
 }
@@ -96,7 +97,7 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, costs: 
   }
   // Past the deadline only what is stored counts: a download could outlast every lease.
   const expected = (generation.images as ExpectedImage[]).filter(
-    image => 'key' in image || isInTime(needs, generation),
+    image => 'key' in image || isInTime(generation),
   )
   if (expected.length === 0) return false
   const n = generation.attempts
@@ -134,7 +135,7 @@ async function isReadable(
 /** T10. */
 async function pollOn(needs: ReconcileNeeds, generation: Generation, attempt: AttemptRow): Promise<boolean> {
   const task = attempt.upstream_task as UpstreamTask | null
-  if (!task || !isInTime(needs, generation) || !needs.providers.get(attempt.provider)?.poll) return false
+  if (!task || !isInTime(generation) || !needs.providers.get(attempt.provider)?.poll) return false
   const values = [generation.id, generation.epoch, attempt.n, attempt.part, null, pollAgainMs]
   if (__FAILPOINTS__) await fp('T10.before')
   const row = await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)

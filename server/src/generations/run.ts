@@ -21,6 +21,7 @@ import { persist } from './persist.ts'
 import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
+import { timeLeftMs } from './time-left.ts'
 
 export type RunNeeds = ReconcileNeeds & {
   retryBudget: RetryBudget
@@ -214,7 +215,7 @@ async function retry(
   if (n >= maxAttempts || (failure.action === 'retry_elsewhere' && !elsewhere)) return false
   if (failure.overloaded && !needs.retryBudget.take()) return false
   const delayMs = elsewhere ? 0 : (failure.retryAfterMs ?? backoffMs(n, needs.random()))
-  if (generation.deadline.getTime() - needs.now().getTime() < delayMs + minTimeLeftMs) return false
+  if (timeLeftMs(generation.timeLeft) < delayMs + minTimeLeftMs) return false
   if (__FAILPOINTS__) await fp('T3.before')
   const values = [generation.id, generation.epoch, n, failure.failure, failure.message, delayMs]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.requeue, values))

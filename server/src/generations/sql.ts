@@ -4,6 +4,7 @@ import { type Queryable, statement } from '../db/db.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Usage } from '../providers/provider.ts'
 import type { Generation, GenerationState, Reason, StoredImage, StoredInputs } from './generation.ts'
+import { startCountdown } from './time-left.ts'
 
 export type GenerationRow = {
   id: string
@@ -25,7 +26,8 @@ export type GenerationRow = {
   epoch: number
   attempts: number
   lease_owner: string | null
-  deadline: Date
+  /** To the deadline, by the database's clock when the row was read. */
+  left_ms: number
   images: StoredImage[] | null
   warnings: string[] | null
   usage: Usage | null
@@ -55,7 +57,7 @@ export function toGeneration(row: GenerationRow): Generation {
     epoch: row.epoch,
     attempts: row.attempts,
     leaseOwner: row.lease_owner,
-    deadline: row.deadline,
+    timeLeft: startCountdown(row.left_ms),
     images: row.images ?? [],
     warnings: row.warnings ?? [],
     usage: row.usage,
@@ -66,13 +68,14 @@ export function toGeneration(row: GenerationRow): Generation {
 }
 
 const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
-  count, price, captured, state, reason, epoch, attempts, lease_owner, deadline, images, warnings, usage,
-  created_at, completed_at, deleted_at`
+  count, price, captured, state, reason, epoch, attempts, lease_owner, images, warnings, usage, created_at,
+  completed_at, deleted_at, extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
 
 export const sql = {
   create: statement(
     'generation_create',
-    `SELECT * FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+    `SELECT *, extract(epoch FROM deadline - created_at)::float8 * 1000 AS left_ms
+      FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
       $18, $19, $20, $21, $22, $23, $24, $25)`,
   ),
   findById: statement(

@@ -219,7 +219,7 @@ export const mutants: Mutant[] = [
     source: [
       {
         file: 'src/generations/reconcile.ts',
-        from: 'if (!(error instanceof StorageError) || isInTime(needs, generation)) throw error',
+        from: 'if (!(error instanceof StorageError) || isInTime(generation)) throw error',
         to: 'if (error) throw error',
       },
     ],
