@@ -13,6 +13,7 @@ import { assertNoTransaction, connectDatabase } from './db/connect.ts'
 import type { Db } from './db/db.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate, readRole } from './db/migrate.ts'
+import { invalidField } from './errors.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
@@ -25,6 +26,8 @@ import type { Log } from './log.ts'
 import type { Catalog, ModelList } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
 import { loadCatalogEntries } from './models/load.ts'
+import type { Moderation } from './moderation/moderation.ts'
+import { noModeration } from './moderation/off.ts'
 import { createOutbound, type OutboundClient } from './outbound.ts'
 import type { Provider } from './providers/provider.ts'
 import { createProviders } from './providers/registry.ts'
@@ -32,6 +35,8 @@ import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
 import { type WatchedStorage, watchStorage } from './storage/watch.ts'
 import { createMetrics, type Metrics } from './telemetry.ts'
+import type { InputTaker } from './uploads/input.ts'
+import { createInputTaker } from './uploads/reference.ts'
 
 export const systemClock = (): Date => new Date()
 
@@ -138,6 +143,8 @@ export type Services = Omit<Outside, 'storage'> & {
   events: GenerationEvents
   queue: QueueSample
   runner: Runner
+  inputs: InputTaker
+  moderation: Moderation
   answered: AnsweredMarks
   lastUsed: LastUsed
   /** For roles that serve; opened by openSessions once the port is known. */
@@ -162,6 +169,21 @@ function concurrencyOf(config: Config, tuning: Tuning): number {
 /** Unique also among processes of one host that were given the same number one after the other. */
 function nameProcess(): string {
   return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+}
+
+/** Production sends nothing; builds for tests label each call so that an emulator can count by attempt. */
+function labelAttempt(attemptId: string): Record<string, string> {
+  return __FAILPOINTS__ ? { 'x-darkroom-attempt': attemptId } : {}
+}
+
+function openIntake(outside: Outside): Pick<Services, 'inputs' | 'moderation'> {
+  const inputs = createInputTaker({
+    ...outside,
+    takeUpload: async (_accountId, { field }) => {
+      throw invalidField(field, `There is no such upload as in ${field}.`)
+    },
+  })
+  return { inputs, moderation: noModeration }
 }
 
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
@@ -189,8 +211,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
       leaseMs,
       random: Math.random,
       retryBudget: createRetryBudget(),
-      // Production sends nothing; builds for tests label each call so that an emulator can count by attempt.
-      attemptHeaders: attemptId => (__FAILPOINTS__ ? { 'x-darkroom-attempt': attemptId } : {}),
+      attemptHeaders: labelAttempt,
     },
     { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
@@ -212,6 +233,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     events,
     queue,
     runner,
+    ...openIntake(outside),
     answered,
     lastUsed,
     async openSessions(port) {

@@ -72,3 +72,15 @@ export const crashCounts = {
   // G-8: cancels around a success.
   cancelRaces: countOf(500),
 } as const
+
+/** Repetitions of what comes in: pictures, addresses, uploads. */
+export const inputCounts = {
+  // M-6: damaged files of twelve kinds.
+  mutations: countOf(20_000),
+  // S-1: generated forms of private addresses, at each entry.
+  addressForms: countOf(5_000),
+  // S-3: fetches from a name whose address flips.
+  rebinding: countOf(1_000),
+  // S-5: addresses that parsers disagree on.
+  parserUrls: countOf(300, 60),
+} as const

@@ -8,9 +8,13 @@ import { fp } from '../failpoints.ts'
 import { newId } from '../ids.ts'
 import type { Catalog, Offer, Route } from '../models/catalog.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
+import type { Moderation } from '../moderation/moderation.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.ts'
 import { createKeyOf, expectedPartCostUsdMicro, partsOf } from './dispatch.ts'
-import type { Generation, StoredInputs } from './generation.ts'
+import type { Generation } from './generation.ts'
+import { takeInputs, withCounts } from './intake.ts'
 import type { GenerationEvents } from './observe.ts'
 import { persist } from './persist.ts'
 import type { QueueSample } from './queue.ts'
@@ -27,7 +31,9 @@ export type CreateNeeds = {
   events: GenerationEvents
   runner: Runner
   queue: QueueSample
-  storage: { isFailing(): boolean }
+  storage: Pick<Storage, 'read'> & { isFailing(): boolean }
+  inputs: InputTaker
+  moderation: Moderation
   now: () => Date
   processName: string
   leaseMs: number
@@ -41,9 +47,11 @@ export type GenerationInput = {
   modelId: string
   /** 1 or more code points; the dialect has checked its own limit. */
   prompt: string
+  /** How many pictures come with the order need not be said here: that follows from `inputs`. */
   options: GenerationOptions
   echo: Record<string, unknown>
-  inputs: StoredInputs | null
+  /** Pictures to work from. They are fetched and stored only when the order is no repeat and the model takes them. */
+  inputs: InputRequests | null
   idempotencyKey: string | null
   /** SHA-256 of method, route and canonical body: generations/fingerprint.ts. */
   fingerprint: Buffer
@@ -72,29 +80,34 @@ type CreateRow = {
 }
 
 /**
- * Throws AppError: invalid_request (model or options), insufficient_credits, too_many_in_flight,
- * idempotency_key_reused, overloaded (queue full or stopping), unavailable (database).
+ * Throws AppError: invalid_request (model, options or pictures), content_rejected, rate_limited and forbidden (by
+ * moderation), insufficient_credits, too_many_in_flight, idempotency_key_reused, overloaded (queue full or stopping),
+ * unavailable (database, storage or the safety check).
  */
 export async function createGeneration(needs: CreateNeeds, input: GenerationInput): Promise<Accepted> {
   const earlier = await findReplay(needs, input)
   if (earlier) return earlier
-  const offer = needs.catalog.resolve(input.dialect, input.modelId, input.options)
+  const offer = needs.catalog.resolve(input.dialect, input.modelId, withCounts(input))
   refuseWhenFull(needs)
+  needs.moderation.refuseAccount(input.accountId)
   const id = newId(needs.now)
   const settlement = subscribe(needs.settled, id)
+  let inputs: StoredInputs | null = null
   try {
-    const accepted = await insert(needs, input, { id, offer })
-    if (!accepted) {
-      settlement.cancel()
-      const winner = await findReplay(needs, input)
-      if (!winner) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
-      return winner
-    }
-    return { ...accepted, replayed: false, settlement }
+    inputs = await takeInputs(needs, input, id)
+    const accepted = await insert(needs, input, { id, offer, inputs })
+    if (accepted) return { ...accepted, replayed: false, settlement }
   } catch (error) {
     settlement.cancel()
+    // Any other failure may hide an order that was taken, and works from these pictures.
+    if (inputs && isRefusal(error)) await needs.inputs.discard(inputs)
     throw refusalOf(error, offer)
   }
+  settlement.cancel()
+  if (inputs) await needs.inputs.discard(inputs)
+  const winner = await findReplay(needs, input)
+  if (!winner) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  return winner
 }
 
 function refuseWhenFull(needs: CreateNeeds): void {
@@ -108,6 +121,8 @@ function refuseWhenFull(needs: CreateNeeds): void {
   }
 }
 
+type Taking = { id: string; offer: Offer; inputs: StoredInputs | null }
+
 /**
  * T1, with T2 when this process has room and nobody waits in the queue. Null when the key was used before. The
  * place among the workers or in the queue is taken before the database is asked: a burst of orders that all saw
@@ -116,7 +131,7 @@ function refuseWhenFull(needs: CreateNeeds): void {
 async function insert(
   needs: CreateNeeds,
   input: GenerationInput,
-  order: { id: string; offer: Offer },
+  order: Taking,
 ): Promise<{ generation: Generation; available: number } | null> {
   const route = needs.catalog
     .routes(order.offer.modelId, order.offer.options)
@@ -137,9 +152,9 @@ async function insert(
 async function hold(
   needs: CreateNeeds,
   input: GenerationInput,
-  order: { id: string; offer: Offer; route: Route | null },
+  order: Taking & { route: Route | null },
 ): Promise<{ generation: Generation; available: number } | null> {
-  const { id, offer, route } = order
+  const { id, offer, route, inputs } = order
   const claim = route !== null
   const generation = newGeneration(input, order)
   const slots = [...input.slots].sort((a, b) => (a.scope < b.scope ? -1 : 1))
@@ -153,7 +168,7 @@ async function hold(
     input.prompt,
     JSON.stringify(offer.options),
     JSON.stringify(input.echo),
-    input.inputs ? JSON.stringify(input.inputs) : null,
+    inputs ? JSON.stringify(inputs) : null,
     input.idempotencyKey,
     input.fingerprint,
     offer.unitPrice,
@@ -199,7 +214,7 @@ async function callCreate(needs: CreateNeeds, id: string, values: unknown[]): Pr
   try {
     return await persist(() => repeatCreate(needs, id, values))
   } catch (error) {
-    if (sqlStateOf(error)?.startsWith('DR')) throw error
+    if (isRefusal(error)) throw error
     return await namingGeneration(id, () => Promise.reject(error))
   }
 }
@@ -237,7 +252,7 @@ export async function namingGeneration<Result>(id: string, run: () => Promise<Re
   }
 }
 
-function newGeneration(input: GenerationInput, { id, offer }: { id: string; offer: Offer }): Generation {
+function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): Generation {
   const unknownTime = new Date(0)
   return {
     id,
@@ -248,7 +263,7 @@ function newGeneration(input: GenerationInput, { id, offer }: { id: string; offe
     prompt: input.prompt,
     options: offer.options,
     echo: input.echo,
-    inputs: input.inputs,
+    inputs,
     fingerprint: input.fingerprint,
     unitPrice: offer.unitPrice,
     count: offer.options.count,
@@ -288,6 +303,11 @@ async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<A
   // Read again after subscribing: a settlement in between would otherwise be missed.
   const row = await findRow<GenerationRow>(needs.db, sql.findById, [known.id, input.accountId])
   return { generation: toGeneration(row ?? known), replayed: true, available: null, settlement }
+}
+
+/** The database said no to the whole order: nothing of it remains. */
+function isRefusal(error: unknown): boolean {
+  return sqlStateOf(error)?.startsWith('DR') ?? false
 }
 
 function refusalOf(error: unknown, offer: Offer): unknown {

@@ -14,10 +14,12 @@ import type {
   Usage,
 } from '../providers/provider.ts'
 import { generationObjectKey } from '../storage/keys.ts'
+import { readObject } from '../storage/read-object.ts'
 import { receiveImage } from '../storage/receive-image.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { StoredInput } from '../uploads/input.ts'
 import type { FreshImages } from './fresh.ts'
-import { type Generation, type StoredInput, splitCount } from './generation.ts'
+import { type Generation, splitCount } from './generation.ts'
 import { callUpstream, type Redact } from './redaction.ts'
 import { timeLeftMs } from './time-left.ts'
 
@@ -168,13 +170,7 @@ function toReference(storage: Storage, input: StoredInput): ReferenceImage {
     sizeBytes: input.sizeBytes,
     width: input.width,
     height: input.height,
-    async read() {
-      const found = await storage.read(input.key)
-      if (!found) throw new Error(`reference image ${input.key} is gone`)
-      const chunks: Buffer[] = []
-      for await (const chunk of found.stream) chunks.push(chunk as Buffer)
-      return Buffer.concat(chunks)
-    },
+    read: () => readObject(storage, input.key),
   }
 }
 

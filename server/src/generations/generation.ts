@@ -1,6 +1,7 @@
 // A generation: one accepted request and its result. States, words and pure rules; no database, no clock.
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { FailureKind, Usage } from '../providers/provider.ts'
+import type { StoredInputs } from '../uploads/input.ts'
 import type { Countdown } from './time-left.ts'
 
 export const openStates = ['queued', 'dispatching', 'awaiting', 'storing', 'reconciling'] as const
@@ -29,10 +30,6 @@ export type StoredImage = {
   width: number
   height: number
 }
-
-/** A picture the customer sent, checked and stored before the order was taken. */
-export type StoredInput = { key: string; mediaType: string; sizeBytes: number; width: number; height: number }
-export type StoredInputs = { references: StoredInput[]; mask: StoredInput | null }
 
 export type Generation = {
   id: string

@@ -3,7 +3,8 @@
 import { type Queryable, statement } from '../db/db.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Usage } from '../providers/provider.ts'
-import type { Generation, GenerationState, Reason, StoredImage, StoredInputs } from './generation.ts'
+import type { StoredInputs } from '../uploads/input.ts'
+import type { Generation, GenerationState, Reason, StoredImage } from './generation.ts'
 import { startCountdown } from './time-left.ts'
 
 export type GenerationRow = {

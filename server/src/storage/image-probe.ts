@@ -41,6 +41,11 @@ const kinds: Kind[] = [
   },
 ]
 
+/** What the first 12 bytes say; null = no picture that is taken here. */
+export function findKind(head: Buffer): Kind | null {
+  return kinds.find(({ matches }) => matches(head)) ?? null
+}
+
 /** One probe serves one picture. */
 export function createImageProbe(): ImageProbe {
   let head: Buffer = Buffer.alloc(0)
@@ -60,7 +65,7 @@ export function createImageProbe(): ImageProbe {
         head = Buffer.from(head)
         return
       }
-      kind = kinds.find(({ matches }) => matches(head)) ?? null
+      kind = findKind(head)
       if (kind === null) throw notAPicture(head)
       run = startWalk(kind)
       run.push(head)

@@ -1,6 +1,6 @@
-// Names of objects. All objects of one generation lie in one shard folder, so that a single directory sync,
-// the manifest's, commits all their names; do not spread them. Whoever looks through storage asks here what a key
-// names: an output's copies in other formats live and die with it.
+// Names of objects. `g/…` are results: all objects of one generation lie in one shard folder, so that a single
+// directory sync, the manifest's, commits all their names; copies in other formats lie beside them. `in/…` are
+// pictures that came with an order and die with its generation; `u/…` belong to an upload.
 import type { LinkFormat } from './links.ts'
 
 /** Room for a prefix on every file system: names end at 255 bytes nearly everywhere. */
@@ -85,4 +85,29 @@ export function readGenerationKey(key: string): GenerationKey | null {
 
 function isAt(key: string, generationId: string): boolean {
   return generationIdPattern.test(generationId) && key.startsWith(generationKeyStem(generationId))
+}
+
+/** `in/<last 2 hex digits of the id>/<id>-<name>`: a picture that came with the order; dies with the generation. */
+export function inputObjectKey(generationId: string, name: string): string {
+  return `in${generationKeyStem(generationId).slice(1)}-${name}`
+}
+
+const inputPattern = /^in\/[0-9a-f]{2}\/(.+)-(?:\d+|mask)$/
+
+/** The generation whose picture the key names; null for every other object, an upload's picture among them. */
+export function readInputKey(key: string): string | null {
+  const id = inputPattern.exec(key)?.[1]
+  return id !== undefined && generationIdPattern.test(id) ? id : null
+}
+
+const uploadPattern = /^u\/[0-9A-Za-z]{2}\/(up_[0-9A-Za-z]+)-\w+$/
+
+/** `u/<last 2 letters of the upload's key>/<upload's key>-<name>`: `raw…` as it was sent, `picture…` checked. */
+export function uploadObjectKey(uploadKey: string, name: string): string {
+  return `u/${uploadKey.slice(-2)}/${uploadKey}-${name}`
+}
+
+/** The upload whose object the key names, or null. */
+export function readUploadKey(key: string): string | null {
+  return uploadPattern.exec(key)?.[1] ?? null
 }

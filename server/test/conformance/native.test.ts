@@ -334,7 +334,11 @@ describe('refusals', () => {
       [call(apiKey, generations, { body }), 402, 'insufficient_credits'],
       [call(apiKey, `${generations}/x`), 404, 'not_found'],
       [call(apiKey, generations, { body: '{' }), 400, 'invalid_request'],
-      [call(apiKey, generations, { body: `{"prompt":"${'x'.repeat(300_000)}"}` }), 413, 'payload_too_large'],
+      [
+        call(apiKey, generations, { body: `{"prompt":"${'x'.repeat(27_000_000)}"}` }),
+        413,
+        'payload_too_large',
+      ],
       [
         call(apiKey, generations, { body: 'x=1', headers: { 'content-type': 'text/plain' } }),
         415,

@@ -25,10 +25,12 @@ import { type GenerationRow, sql, toGeneration } from '../../src/generations/sql
 import { sweepDeadlines } from '../../src/generations/sweep.ts'
 import { createLog } from '../../src/log.ts'
 import { noOptions } from '../../src/models/options.ts'
+import { noModeration } from '../../src/moderation/off.ts'
 import { createOutbound } from '../../src/outbound.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { watchStorage } from '../../src/storage/watch.ts'
 import { createMetrics } from '../../src/telemetry.ts'
+import type { InputTaker } from '../../src/uploads/input.ts'
 import { isProof, raceCounts } from '../counts.ts'
 import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
 import { ask, openAccount, store, wipe } from '../money.ts'
@@ -61,6 +63,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+/** No order here brings pictures. */
+const noInputs: InputTaker = {
+  take: () => Promise.reject(new Error('no pictures here')),
+  discard: async () => undefined,
+}
+
 /** Work is done by the actors of the test, so this process has never room. */
 const noRunner: Runner = {
   start: () => undefined,
@@ -92,6 +100,8 @@ function needsOf(db: Db, processName: string) {
     events: createGenerationEvents(log, metrics),
     queue: createQueueSample({ db, metrics }, 1_000),
     runner: noRunner,
+    inputs: noInputs,
+    moderation: noModeration,
     now: () => new Date(),
     attemptHeaders: () => ({}),
     processName,

@@ -20,9 +20,11 @@ import { logBroken, sendImage } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
 import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
+import type { InputRequest, InputRequests } from '../../uploads/input.ts'
+import { readSource } from '../../uploads/reference.ts'
 import { describeNative } from './describe.ts'
 import { renderError, toGenerationObject, toIssues } from './present.ts'
-import { type CreateGenerationRequest, createGenerationRequest } from './schema.ts'
+import { type CreateGenerationRequest, createGenerationRequest, type InputPicture } from './schema.ts'
 
 export type NativeNeeds = CreateNeeds &
   AdmissionNeeds & {
@@ -37,8 +39,8 @@ export type NativeNeeds = CreateNeeds &
 
 const rate: RateRule = { dialect: 'native', per: 'key', requests: 600, windowS: 60 }
 const defaultInFlight = 50
-/** A prompt of 32,000 four-byte characters and its options. */
-const maxBodyBytes = 256 * 1024
+/** A prompt of 32,000 four-byte characters with its options, and a picture or two as data URLs. */
+const maxBodyBytes = 25 * 1024 * 1024
 
 const paths = {
   generations: '/api/v1/generations',
@@ -162,8 +164,24 @@ function toInput(request: CreateGenerationRequest) {
       background: request.background ?? null,
     },
     echo: {},
-    inputs: null,
+    inputs: toInputs(request),
   }
+}
+
+function toInputs({ images = [], mask }: CreateGenerationRequest): InputRequests | null {
+  if (images.length === 0 && !mask) return null
+  return {
+    references: images.map((picture, index) => toInputRequest(picture, `images.${index}`)),
+    mask: mask ? toInputRequest(mask, 'mask') : null,
+  }
+}
+
+function toInputRequest({ url, uploadKey }: InputPicture, path: string): InputRequest {
+  if (uploadKey !== undefined) {
+    return { source: { kind: 'upload', key: uploadKey }, field: `${path}.uploadKey` }
+  }
+  const field = `${path}.url`
+  return { source: readSource(url ?? '', field), field }
 }
 
 async function sendOne(needs: NativeNeeds, context: HttpContext, accountId: string): Promise<Response> {

@@ -11,6 +11,23 @@ function atMostCodePoints(maximum: number) {
   }
 }
 
+/** A data URL of the largest picture: a third more letters than bytes, and its head. */
+const maxUrlLength = 14_000_000
+
+const picture = z
+  .strictObject({
+    url: z.string().min(1).max(maxUrlLength).optional().openapi({
+      description: 'An https URL, or a data URL such as `data:image/png;base64,…`.',
+    }),
+    uploadKey: z.string().min(1).max(100).optional().openapi({ description: 'A key of `/api/v1/upload`.' }),
+    role: z.literal('reference_image').optional(),
+  })
+  .refine(({ url, uploadKey }) => (url === undefined) !== (uploadKey === undefined), {
+    message: 'Send exactly one of url and uploadKey.',
+  })
+  .openapi('InputPicture')
+export type InputPicture = z.infer<typeof picture>
+
 export const createGenerationRequest = z
   .strictObject({
     model: z.string().min(1).max(200).openapi({ description: 'A model id from the model list.' }),
@@ -42,6 +59,12 @@ export const createGenerationRequest = z
     outputFormat: z.enum(['png', 'jpeg', 'webp']).optional(),
     outputCompression: z.int().min(0).max(100).optional(),
     background: z.enum(['auto', 'transparent', 'opaque']).optional(),
+    images: z.array(picture).max(16).optional().openapi({
+      description: 'Pictures to edit or to follow, PNG, JPEG or WebP; as many as the model takes.',
+    }),
+    mask: picture.optional().openapi({
+      description: "A PNG of the first picture's size; its transparent areas are drawn anew.",
+    }),
   })
   .openapi('CreateGenerationRequest')
 export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>

@@ -1,0 +1,102 @@
+// What a customer sends as a picture is decoded and encoded anew before anybody else sees it: orientation applied,
+// colours in sRGB, every byte that is no pixel gone. What it claims to be counts for nothing; its first bytes decide.
+import { availableParallelism } from 'node:os'
+import { AppError, invalidField } from '../errors.ts'
+import { createBound } from '../storage/bound.ts'
+import { guardedSharp } from '../storage/decoders.ts'
+import { type InspectedPicture, inspectPicture } from '../storage/inspect-picture.ts'
+
+/** The most bytes of one picture, also of an upload; a dialect may allow less. */
+export const maxInputBytes = 10_000_000
+/** Photographs of telephones have up to 24 megapixels by default; decoding takes four to ten bytes for each. */
+export const maxInputPixels = 40_000_000
+/** Upstreams refuse smaller ones, and a picture of one pixel is a tracker or a mistake. */
+const minEdge = 8
+/** A core is left for everything else. A picture waits a second or two at most when all chairs are taken. */
+const decoding = createBound({ atOnce: Math.max(1, availableParallelism() >> 1), waiting: 64 })
+const decodeTimeoutSeconds = 20
+
+export type CheckedInput = {
+  bytes: Buffer
+  mediaType: string
+  width: number
+  height: number
+  hasAlpha: boolean
+}
+
+/** Throws AppError: `invalid_request` naming the field, or `overloaded`. */
+export async function checkInput(
+  bytes: Buffer,
+  { field, maxBytes = maxInputBytes }: { field: string; maxBytes?: number },
+): Promise<CheckedInput> {
+  if (bytes.length === 0) throw refuse(field, 'is empty', 'too_small')
+  if (bytes.length > maxBytes) throw refuse(field, `is larger than ${maxBytes} bytes`, 'too_big')
+  const found = inspect(bytes, field)
+  return decoding.run(async () => {
+    try {
+      return await encodeAnew(bytes, found)
+    } catch (error) {
+      throw new AppError('invalid_request', `The picture in ${field} cannot be decoded.`, {
+        details: [{ path: field, message: 'It cannot be decoded.', code: 'invalid_value' }],
+        cause: error,
+      })
+    }
+  })
+}
+
+function inspect(bytes: Buffer, field: string): InspectedPicture {
+  let found: InspectedPicture
+  try {
+    found = inspectPicture(bytes)
+  } catch (error) {
+    throw refuse(
+      field,
+      `is not accepted: ${error instanceof Error ? error.message : 'unknown'}`,
+      'invalid_value',
+    )
+  }
+  const { width, height } = found
+  if (width * height > maxInputPixels) {
+    throw refuse(field, `has ${width} x ${height} pixels, more than ${maxInputPixels}`, 'too_big')
+  }
+  if (Math.min(width, height) < minEdge) {
+    throw refuse(
+      field,
+      `has ${width} x ${height} pixels; each edge must have at least ${minEdge}`,
+      'too_small',
+    )
+  }
+  return found
+}
+
+function refuse(field: string, what: string, code: string): AppError {
+  return invalidField(field, `The picture in ${field} ${what}.`, code)
+}
+
+async function encodeAnew(bytes: Buffer, found: InspectedPicture): Promise<CheckedInput> {
+  const picture = guardedSharp(bytes, {
+    limitInputPixels: maxInputPixels,
+    failOn: 'error',
+    sequentialRead: true,
+  })
+    .timeout({ seconds: decodeTimeoutSeconds })
+    .autoOrient()
+    // Without it the profile of the file would decide how its numbers look, and the profile does not stay.
+    .toColourspace('srgb')
+  const { data, info } = await encodeAs(picture, found).toBuffer({ resolveWithObject: true })
+  const { width, height, channels } = info
+  return {
+    bytes: data,
+    mediaType: found.mediaType,
+    width,
+    height,
+    hasAlpha: channels === 2 || channels === 4,
+  }
+}
+
+/** The same kind again, at a quality at which the loss of a second encoding is not seen. */
+function encodeAs(picture: ReturnType<typeof guardedSharp>, { mediaType, isLossless }: InspectedPicture) {
+  if (mediaType === 'image/png') return picture.png({ compressionLevel: 6 })
+  if (mediaType === 'image/webp') return picture.webp(isLossless ? { lossless: true } : { quality: 92 })
+  return picture.jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+}
