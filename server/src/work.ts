@@ -2,6 +2,7 @@
 // decide who wins, so no leader is needed.
 import { sweepAccounts } from './accounts/accounts.ts'
 import { findViolations } from './credits/ledger.ts'
+import { sweepFiles } from './generations/files.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import type { Services } from './services.ts'
@@ -58,6 +59,7 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'sweep', everyMs: sweepEveryMs, run: () => sweepOnce(services) },
     // A third of the lease: two renewals may fail before anybody takes over.
     { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
+    { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
     {
       name: 'invariants.recent',

@@ -58,6 +58,7 @@ export type OrderInput = {
   claim?: boolean
   id?: string
   expectedCostUsdMicro?: number
+  filesLiveS?: number
 }
 
 export type Order = { id: string; created: boolean; available: number | null }
@@ -95,6 +96,7 @@ export async function order(db: Queryable, input: OrderInput): Promise<Order> {
     input.expectedCostUsdMicro ?? 40_000,
     null,
     'Generated image',
+    input.filesLiveS ?? null,
   ])
   if (!row) throw new Error('T1 returned no row')
   return { id: row.found_id, created: row.created, available: row.available }

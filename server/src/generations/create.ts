@@ -56,6 +56,8 @@ export type GenerationInput = {
   /** SHA-256 of method, route and canonical body: generations/fingerprint.ts. */
   fingerprint: Buffer
   deadlineMs: number
+  /** Seconds from the order until its files end; left out, they stay. */
+  filesLiveS?: number
   /** In-flight counters this order raises, with their caps. */
   slots: { scope: string; cap: number }[]
 }
@@ -77,6 +79,7 @@ type CreateRow = {
   available: number | null
   created_at: Date
   left_ms: number
+  files_expire_at: Date | null
 }
 
 /**
@@ -185,11 +188,16 @@ async function hold(
     claim ? expectedPartCostUsdMicro(needs.catalog, generation, route) : 0,
     claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
     needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
+    input.filesLiveS ?? null,
   ]
   const row = await callCreate(needs, id, values)
   if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
   if (row?.found_id !== id) return null
-  const times = { createdAt: row.created_at, timeLeft: startCountdown(row.left_ms) }
+  const times = {
+    createdAt: row.created_at,
+    timeLeft: startCountdown(row.left_ms),
+    filesExpireAt: row.files_expire_at,
+  }
   const created: Generation = claim
     ? { ...generation, ...times, state: 'dispatching', epoch: 1, attempts: 1, leaseOwner: needs.processName }
     : { ...generation, ...times }
@@ -226,8 +234,8 @@ async function repeatCreate(needs: CreateNeeds, id: string, values: unknown[]): 
     if (sqlStateOf(error) !== uniqueViolation) throw error
     const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])
     if (!row) throw error
-    const { fingerprint, created_at, left_ms } = row
-    const found = { found_id: id, found_fingerprint: fingerprint, created_at, left_ms }
+    const { fingerprint, created_at, left_ms, files_expire_at } = row
+    const found = { found_id: id, found_fingerprint: fingerprint, created_at, left_ms, files_expire_at }
     return { created: false, available: null, ...found }
   }
 }
@@ -281,6 +289,8 @@ function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): G
     createdAt: unknownTime,
     completedAt: null,
     deletedAt: null,
+    filesExpireAt: null,
+    filesRemovedAt: null,
   }
 }
 

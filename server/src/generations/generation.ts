@@ -61,6 +61,16 @@ export type Generation = {
   createdAt: Date
   completedAt: Date | null
   deletedAt: Date | null
+  /** From then on its files are refused and removed; null = they stay. A whole second. */
+  filesExpireAt: Date | null
+  filesRemovedAt: Date | null
+}
+
+/** Whether its images may be shown at this moment. */
+export function hasFiles(generation: Generation, now: Date): boolean {
+  const { state, deletedAt, filesRemovedAt, filesExpireAt } = generation
+  if (state !== 'succeeded' || deletedAt || filesRemovedAt) return false
+  return filesExpireAt === null || now < filesExpireAt
 }
 
 export function isTerminal(state: GenerationState): boolean {

@@ -42,6 +42,12 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
         'pictures that are no result were not removed',
       )
     },
+    filesKept({ id: generationId }: Generation, error: unknown): void {
+      log.error(
+        { event: 'files.kept', generationId, err: error },
+        'files that have ended could not be removed; the sweep tries again',
+      )
+    },
     outputLost(
       { id: generationId }: Generation,
       lost: { index: number; cause: string; tries: number },

@@ -4,7 +4,7 @@ import type { Db } from '../db/db.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { FreshImages, FreshText } from './fresh.ts'
-import type { Generation, StoredImage } from './generation.ts'
+import { type Generation, hasFiles, type StoredImage } from './generation.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -32,24 +32,28 @@ export async function listSucceeded(
   return { generations: rows.map(toGeneration), total: total?.succeeded ?? 0 }
 }
 
-/** The base64 of one image when it has just passed through this process, else null. The taker releases it. */
-export function takeFreshText(fresh: FreshImages, generation: Generation, index: number): FreshText | null {
-  const image = findImage(generation, index)
-  return image ? fresh.take(image.key, image.sizeBytes) : null
+/** The image that may be shown now, or null. */
+export function findImage(generation: Generation, index: number, now: Date): StoredImage | null {
+  return hasFiles(generation, now) ? (generation.images[index] ?? null) : null
 }
 
-function findImage(generation: Generation, index: number): StoredImage | null {
-  if (generation.state !== 'succeeded' || generation.deletedAt) return null
-  return generation.images[index] ?? null
+/** The base64 of one image when it has just passed through this process, else null. The taker releases it. */
+export function takeFreshText(
+  needs: { fresh: FreshImages; now: () => Date },
+  generation: Generation,
+  index: number,
+): FreshText | null {
+  const image = findImage(generation, index, needs.now())
+  return image ? needs.fresh.take(image.key, image.sizeBytes) : null
 }
 
 /** The bytes of one image from storage, or null when they are gone. */
 export async function openImage(
-  needs: { storage: Storage },
+  needs: { storage: Storage; now: () => Date },
   generation: Generation,
   index: number,
 ): Promise<{ stream: Readable; sizeBytes: number; image: StoredImage } | null> {
-  const image = findImage(generation, index)
+  const image = findImage(generation, index, needs.now())
   if (!image) return null
   const { sizeBytes } = image
   const found = await needs.storage.read(image.key)

@@ -35,6 +35,8 @@ export type GenerationRow = {
   created_at: Date
   completed_at: Date | null
   deleted_at: Date | null
+  files_expire_at: Date | null
+  files_removed_at: Date | null
 }
 
 export function toGeneration(row: GenerationRow): Generation {
@@ -65,19 +67,24 @@ export function toGeneration(row: GenerationRow): Generation {
     createdAt: row.created_at,
     completedAt: row.completed_at,
     deletedAt: row.deleted_at,
+    filesExpireAt: row.files_expire_at,
+    filesRemovedAt: row.files_removed_at,
   }
 }
 
 const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
   count, price, captured, state, reason, epoch, attempts, lease_owner, images, warnings, usage, created_at,
-  completed_at, deleted_at, extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
+  completed_at, deleted_at, files_expire_at, files_removed_at,
+  extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
 
 export const sql = {
   create: statement(
     'generation_create',
-    `SELECT *, extract(epoch FROM deadline - created_at)::float8 * 1000 AS left_ms
+    // The end of its files, if it has one, is set by the same statement.
+    `SELECT c.*, extract(epoch FROM c.deadline - c.created_at)::float8 * 1000 AS left_ms,
+        CASE WHEN c.created AND $26::int IS NOT NULL THEN end_files(c.found_id, $26) END AS files_expire_at
       FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-      $18, $19, $20, $21, $22, $23, $24, $25)`,
+        $18, $19, $20, $21, $22, $23, $24, $25) c`,
   ),
   findById: statement(
     'generation_find',
@@ -163,6 +170,23 @@ export const sql = {
         SELECT id FROM generation WHERE account_id = $1 AND dialect = $2 AND state = 'succeeded' AND deleted_at IS NULL
         ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4)
       ORDER BY created_at DESC, id DESC`,
+  ),
+  delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
+  /** Files whose end has come, and those of deleted generations: ended work only, each a short list of its own. */
+  filesToRemove: statement(
+    'generation_files_to_remove',
+    `SELECT ${columns} FROM generation WHERE id IN (
+        (SELECT id FROM generation WHERE files_expire_at <= (SELECT app_now()) AND files_removed_at IS NULL
+          AND state IN ('succeeded', 'failed', 'blocked', 'canceled') ORDER BY files_expire_at LIMIT $1)
+        UNION ALL
+        (SELECT id FROM generation WHERE deleted_at IS NOT NULL AND files_removed_at IS NULL
+          ORDER BY deleted_at LIMIT $1))`,
+  ),
+  filesRemoved: statement(
+    'generation_files_removed',
+    `UPDATE generation SET files_removed_at = coalesce(files_removed_at, app_now()), inputs = NULL,
+        images = CASE WHEN deleted_at IS NULL THEN images END
+      WHERE id = $1`,
   ),
   total: statement(
     'generation_total',

@@ -9,7 +9,7 @@ import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import type { FreshImages } from '../../generations/fresh.ts'
-import type { Generation } from '../../generations/generation.ts'
+import { type Generation, hasFiles } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration, listSucceeded, openImage, takeFreshText } from '../../generations/read.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
@@ -171,8 +171,7 @@ function statusOf(generation: Generation): string {
 
 async function sendOne(needs: GetImagesNeeds, context: HttpContext, accountId: string): Promise<Response> {
   const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
-  const shown =
-    generation?.dialect === 'getimages' && generation.state === 'succeeded' && !generation.deletedAt
+  const shown = generation?.dialect === 'getimages' && hasFiles(generation, needs.now())
   if (!shown) throw new AppError('not_found', 'Image not found.')
   if (context.req.query('format') === 'metadata') return context.json({ image: metadataOf(generation) })
   return sendBytes(needs, context, { generation, rest: {} })
@@ -184,7 +183,7 @@ async function sendBytes(
   context: HttpContext,
   { generation, rest }: { generation: Generation; rest: Record<string, unknown> },
 ): Promise<Response> {
-  const text = takeFreshText(needs.fresh, generation, 0)
+  const text = takeFreshText(needs, generation, 0)
   const image = text ? null : await openImage(needs, generation, 0)
   const metadata = JSON.stringify(metadataOf(generation))
   const tail = JSON.stringify(rest)
