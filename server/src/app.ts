@@ -10,18 +10,27 @@ import { createGetImagesDialect } from './dialects/getimages/routes.ts'
 import { renderError as renderNativeError } from './dialects/native/present.ts'
 import { createNativeDialect } from './dialects/native/routes.ts'
 import { AppError } from './errors.ts'
+import { openPublicLink, openSignedLink } from './generations/linked.ts'
 import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
 import { methodNotAllowed, toAppError } from './http/errors.ts'
+import { addFiles } from './http/files.ts'
+import { guardFilesHost } from './http/files-host.ts'
 import { addHealth } from './http/health.ts'
 import { frameRequests } from './http/request-log.ts'
 import type { Services } from './services.ts'
 
-export type AppNeeds = Services & { publicUrl: () => string; sessions: Sessions }
+export type AppNeeds = Services & { sessions: Sessions }
 
 export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
   app.use(frameRequests(needs))
+  app.use(guardFilesHost({ filesUrl: needs.config.filesUrl, publicUrl: needs.publicUrl() }))
   addHealth(app, needs)
+  addFiles(app, {
+    ...needs,
+    openPublicLink: link => openPublicLink(needs, link),
+    openSignedLink: (link, query) => openSignedLink(needs, link, query),
+  })
   const dialectNeeds = {
     ...needs,
     deadlineSyncMs: needs.config.deadlineSyncMs,

@@ -107,6 +107,15 @@ test('contradictions are refused', () => {
   for (const env of contradictions) expect([env, problemsOf(env).length]).toEqual([env, 1])
 })
 
+test('replaced secrets are a list, each as long as a secret, and are never repeated in a refusal', () => {
+  const [one, other] = ['one-secret-of-thirty-two-letters.', 'another-secret-of-thirty-two-lett']
+  expect(readConfig({ AUTH_SECRET_EARLIER: `${one}, ${other}` }).earlierAuthSecrets).toEqual([one, other])
+  expect(readConfig({}).earlierAuthSecrets).toEqual([])
+  const problems = problemsOf({ AUTH_SECRET_EARLIER: `${one},tooshort` })
+  expect(problems).toEqual([expect.stringContaining('AUTH_SECRET_EARLIER')])
+  expect(problems.join()).not.toMatch(/tooshort|one-secret/)
+})
+
 test('the roles of an external database fall back on one another', () => {
   const url = 'postgres://app@pool.example.com/darkroom'
   const directUrl = 'postgres://app@db.example.com/darkroom'

@@ -48,6 +48,7 @@ export type Config = {
   smtpUrl: string | null
   workerConcurrency: number
   queueBound: number
+  getimgFilesLiveS: number
   deadlineSyncMs: number
   deadlineAsyncMs: number
   shutdownGraceMs: number
@@ -55,6 +56,8 @@ export type Config = {
   logPrompts: boolean
   metricsToken: string | null
   authSecret: string | null
+  /** Replaced ones: links they signed still open. */
+  earlierAuthSecrets: string[]
   allowInsecureCookies: boolean
 }
 
@@ -128,6 +131,17 @@ function readAuthSecret(read: SettingReader): string | null {
   return secret
 }
 
+function readEarlierSecrets(read: SettingReader): string[] {
+  const secrets = (read.text('AUTH_SECRET_EARLIER') ?? '').split(',').map(secret => secret.trim())
+  const given = secrets.filter(Boolean)
+  if (given.some(secret => secret.length < AUTH_SECRET_MIN_LENGTH)) {
+    read.problems.push(
+      `AUTH_SECRET_EARLIER must be secrets of ${AUTH_SECRET_MIN_LENGTH} letters or more, separated by commas`,
+    )
+  }
+  return given
+}
+
 function readDeadlines(read: SettingReader) {
   const sync = read.integer('GENERATION_DEADLINE_SYNC_S', { min: 5, max: 3_600 })
   const async_ = read.integer('GENERATION_DEADLINE_ASYNC_S', { min: 5, max: 86_400 })
@@ -142,6 +156,7 @@ function readWork(read: SettingReader) {
     workerConcurrency: read.integer('WORKER_CONCURRENCY', { min: 1, max: 1_000 }),
     queueBound: read.integer('QUEUE_BOUND', { min: 1, max: 1_000_000 }),
     ...readDeadlines(read),
+    getimgFilesLiveS: read.integer('GETIMG_FILES_LIFETIME_S', { min: 3_600, max: 315_360_000 }),
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
     logLevel: read.choice('LOG_LEVEL', logLevels),
     logPrompts: read.flag('LOG_PROMPTS'),
@@ -197,6 +212,7 @@ export function readConfig(env: Environment): Config {
     smtpUrl: read.url('SMTP_URL', ['smtp', 'smtps']),
     ...readWork(read),
     authSecret: readAuthSecret(read),
+    earlierAuthSecrets: readEarlierSecrets(read),
     allowInsecureCookies: read.flag('ALLOW_INSECURE_COOKIES'),
   }
   if (read.problems.length > 0) throw new ConfigError([...new Set(read.problems)])

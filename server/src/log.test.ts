@@ -53,6 +53,15 @@ test('credentials in headers and connection URLs are cut whatever their form', (
   expect(lines.join('')).toContain('db.example.com')
 })
 
+test('what opens a link to a file is cut, so that a log opens none', () => {
+  const { log, lines } = captureLog()
+  const token = 'AbCd-_01'.repeat(4)
+  log.info({ url: `https://x.example/files/0198c0de-7000-7abc-8def-0123456789ab/${token}/0.png` }, 'x')
+  log.info({}, `GET /v2/downloads/1/0?exp=1&sig=${'0a'.repeat(32)}&X-Amz-Signature=${'0b'.repeat(32)}`)
+  expect(lines.join('')).not.toMatch(/AbCd|0a0a|0b0b/)
+  expect(lines.join('')).toContain('/0.png')
+})
+
 test('prompts are logged only when the operator asks for them', () => {
   const quiet = captureLog()
   quiet.log.info({ request: { prompt: 'a red fox', negativePrompt: 'blue' } }, 'generation.created')

@@ -29,12 +29,14 @@ export type LogOptions = {
 
 export const REDACTED = '[redacted]'
 
-// Our own keys, upstream keys (OpenAI, Google, Replicate, Stripe), webhook secrets, bearer values and passwords in
-// connection URLs. The first group stays, so that the reader knows what was cut.
+// Our own keys, upstream keys (OpenAI, Google, Replicate, Stripe), webhook secrets, bearer values, passwords in
+// connection URLs, and what opens a link to a file. The first group stays, so that the reader knows what was cut.
 const secretPatterns: readonly RegExp[] = [
   /\b(gi_live_|imgeo_sk_|gimg_|dr_|whsec_|r8_|sk_live_|sk_test_|rk_live_|rk_test_|sk_|sk-|AIza)[\w+/=-]{12,}/g,
   /\b(bearer\s+)[\w.~+/=-]{8,}/gi,
   /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"\\]*:)[^\s@"\\/]+(?=@)/gi,
+  /([?&](?:sig|x-amz-signature)=)[0-9a-f]{16,}/gi,
+  /(\/files\/[0-9a-f-]{36}\/)[\w-]{32}/gi,
 ]
 
 const secretFields = new Set([

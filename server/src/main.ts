@@ -77,8 +77,7 @@ const minAnswerGraceMs = 2_000
 function startServing(services: Services): Promise<Listening> {
   const { config } = services
   return listen({ host: config.host, port: config.port, log: services.log }, async port => {
-    const publicUrl = () => publicOrigin(config, port)
-    return createApp({ ...services, publicUrl, sessions: await services.openSessions(port) })
+    return createApp({ ...services, sessions: await services.openSessions(port) })
   })
 }
 

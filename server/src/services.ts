@@ -31,6 +31,8 @@ import { noModeration } from './moderation/off.ts'
 import { createOutbound, type OutboundClient } from './outbound.ts'
 import type { Provider } from './providers/provider.ts'
 import { createProviders } from './providers/registry.ts'
+import { createDeriver, type Deriver } from './storage/derive.ts'
+import { createLinks, type Links } from './storage/links.ts'
 import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
 import { type WatchedStorage, watchStorage } from './storage/watch.ts'
@@ -130,6 +132,10 @@ export function openOutside(config: Config, log: Log): Outside {
 
 export type Services = Omit<Outside, 'storage'> & {
   storage: WatchedStorage
+  links: Links
+  deriver: Deriver
+  /** The origin callers use; final once openSessions has been told the port. */
+  publicUrl: () => string
   config: Config
   log: Log
   metrics: Metrics
@@ -166,6 +172,34 @@ function concurrencyOf(config: Config, tuning: Tuning): number {
   return tuning.runsGenerations ? config.workerConcurrency : 0
 }
 
+async function loadSecretOrClose(config: Config, open: OpenDatabase, outside: Outside): Promise<string> {
+  try {
+    return await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir })
+  } catch (error) {
+    await outside.close()
+    await open.close()
+    throw error
+  }
+}
+
+type Site = Pick<Services, 'links' | 'publicUrl'> & { noteListening(port: number): void }
+
+/** What links in answers begin with, and what makes them true. */
+function openSite(config: Config, secret: string): Site {
+  let { port } = config
+  const publicUrl = () => publicOrigin(config, port)
+  return {
+    publicUrl,
+    links: createLinks({
+      secrets: [secret, ...config.earlierAuthSecrets],
+      origin: () => config.filesUrl ?? publicUrl(),
+    }),
+    noteListening(listening) {
+      port = listening
+    },
+  }
+}
+
 /** Unique also among processes of one host that were given the same number one after the other. */
 function nameProcess(): string {
   return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
@@ -191,6 +225,8 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
   const database = await openDatabase(config, log)
   const opened = await openOutsideOrClose(config, log, database)
+  const secret = await loadSecretOrClose(config, database, opened)
+  const site = openSite(config, secret)
   const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
   const outside = { ...opened, storage }
   const { db } = database
@@ -220,13 +256,10 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   let authPool: AuthPool | null = null
   return {
     ...outside,
-    config,
-    log,
-    metrics,
-    db,
+    ...site,
+    deriver: createDeriver({ storage, log }),
+    ...{ config, log, metrics, db, processName, leaseMs },
     now: systemClock,
-    processName,
-    leaseMs,
     sandbox: config.sandbox.on,
     settled,
     fresh,
@@ -237,11 +270,10 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     answered,
     lastUsed,
     async openSessions(port) {
+      site.noteListening(port)
       authPool = createAuthPool({ url: database.urls.url, log })
       return createSessions({
-        ...{ db, pool: authPool, now: systemClock, log },
-        secret: await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir }),
-        publicUrl: publicOrigin(config, port),
+        ...{ db, pool: authPool, now: systemClock, log, secret, publicUrl: site.publicUrl() },
         allowInsecureCookies: config.allowInsecureCookies,
       })
     },

@@ -36,7 +36,7 @@ const listening: Setting[] = [
     default: '',
     values: 'origin',
     meaning:
-      'Another origin of this service for image files. Recommended in production; unset: the public origin.',
+      'Another origin of this service for image files, on a host name of its own: under it nothing but files is answered. Recommended in production; the proxy must pass `Host` on. Unset: the public origin.',
   },
   {
     name: 'INTERIM_RESPONSES',
@@ -99,6 +99,13 @@ const keeping: Setting[] = [
     default: '',
     values: 'file:<folder>',
     meaning: 'Where images are kept. Unset: the folder `images` in the data folder.',
+  },
+  {
+    name: 'GETIMG_FILES_LIFETIME_S',
+    default: '86400',
+    values: '3600 to 315360000',
+    meaning:
+      'Seconds after which images made through the getimg API are deleted and their links end, counted from the order. Other images stay until they are deleted.',
   },
 ]
 
@@ -231,7 +238,14 @@ const signingIn: Setting[] = [
     default: '',
     values: 'secret of 32 letters or more',
     meaning:
-      'Signs session cookies. Unset: made once in the data folder; set it when several machines serve.',
+      'Signs session cookies and links to files. Unset: made once in the data folder; set it to the same text everywhere when several machines serve or work.',
+  },
+  {
+    name: 'AUTH_SECRET_EARLIER',
+    default: '',
+    values: 'secrets, …',
+    meaning:
+      'Secrets that were replaced, also one from the data folder: permanent links that they signed still open. Leave one out and its links are dead.',
   },
   {
     name: 'ALLOW_INSECURE_COOKIES',

@@ -1,5 +1,5 @@
-// The secret that signs session cookies. Made once and kept in the data folder, readable by the service alone;
-// losing it signs everybody out and harms nothing else.
+// The secret that signs session cookies and links to files. Made once and kept in the data folder, readable by the
+// service alone; losing it signs everybody out and kills every link given out, permanent ones too.
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -5,6 +5,8 @@ import { request } from 'node:http'
 export type RawRequest = {
   method?: string
   path: string
+  /** What the request says it is for; its own address when left out. */
+  host?: string
   /** Name, value, name, value …; repeats are sent. */
   headers?: readonly string[]
   /** One buffer is sent with Content-Length unless `chunked`; several always in chunks. */
@@ -26,7 +28,7 @@ export function sendRaw(url: string, raw: RawRequest): Promise<RawAnswer> {
   const inChunks = raw.chunked === true || parts.length > 1
   const [only] = parts
   const length = !inChunks && only ? ['content-length', String(only.length)] : []
-  const headers = ['host', `${hostname}:${port}`, ...(raw.headers ?? []), ...length]
+  const headers = ['host', raw.host ?? `${hostname}:${port}`, ...(raw.headers ?? []), ...length]
   if (inChunks) headers.push('transfer-encoding', 'chunked')
   return new Promise((resolve, reject) => {
     const outgoing = request(

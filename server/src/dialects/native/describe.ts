@@ -1,7 +1,7 @@
 // The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
-import { createGenerationRequest, generationObject, nativeError } from './schema.ts'
+import { createGenerationRequest, generationObject, imageFormats, nativeError } from './schema.ts'
 
 type Registry = OpenAPIHono<HttpEnv>['openAPIRegistry']
 
@@ -101,14 +101,32 @@ function describeReads(registry: Registry): void {
     tags,
     summary: 'Read the bytes of an image',
     operationId: 'getGenerationImage',
-    request: { params: id.extend({ index: z.int().min(0) }) },
+    request: {
+      params: id.extend({ index: z.int().min(0) }),
+      query: z.object({
+        format: z
+          .enum(imageFormats)
+          .optional()
+          .openapi({
+            param: { description: 'Another format; left out, the image as the model made it.' },
+          }),
+      }),
+    },
     responses: {
       200: {
         description: 'The image',
         headers: rateHeaders,
         content: { 'image/*': { schema: z.string().openapi({ format: 'binary' }) } },
       },
+      206: {
+        description: 'The part that `Range` asked for',
+        headers: rateHeaders,
+        content: { 'image/*': { schema: z.string().openapi({ format: 'binary' }) } },
+      },
+      304: { description: '`If-None-Match` named it.', headers: rateHeaders },
+      400: refused('The format is not known.'),
       404: refused('Unknown, not yours, or deleted.'),
+      416: { description: '`Range` lies outside the image.', headers: rateHeaders },
       ...common,
     },
   })

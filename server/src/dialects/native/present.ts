@@ -2,6 +2,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { AppError } from '../../errors.ts'
 import { type Generation, publicStatus, reasonTexts } from '../../generations/generation.ts'
+import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
 import type { generationObject } from './schema.ts'
@@ -25,11 +26,10 @@ export function toIssues(error: z.ZodError) {
 }
 
 export function toGenerationObject(
+  needs: ShowNeeds,
   generation: Generation,
-  publicUrl: string,
 ): z.infer<typeof generationObject> {
   const status = publicStatus(generation.state)
-  const shown = generation.state === 'succeeded' && !generation.deletedAt
   const open = status === 'queued' || status === 'running'
   return {
     id: generation.id,
@@ -38,16 +38,7 @@ export function toGenerationObject(
     model: generation.model,
     prompt: generation.prompt,
     dialect: generation.dialect,
-    outputs: shown
-      ? generation.images.map(({ index, mediaType, width, height, sizeBytes, sha256 }) => ({
-          url: `${publicUrl}/api/v1/generations/${generation.id}/images/${index}`,
-          mediaType,
-          width,
-          height,
-          sizeBytes,
-          sha256,
-        }))
-      : [],
+    outputs: showOutputs(needs, generation),
     error: generation.reason ? reasonTexts[generation.reason] : null,
     reason: generation.reason,
     costCredits: open ? generation.price : generation.captured,

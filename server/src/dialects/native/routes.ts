@@ -2,38 +2,48 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { RateRule } from '../../accounts/authenticate.ts'
 import type { Db } from '../../db/db.ts'
-import { AppError } from '../../errors.ts'
+import { AppError, invalidField } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
+import { type OutputNeeds, openOutput } from '../../generations/files.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import type { FreshImages } from '../../generations/fresh.ts'
+import type { Generation } from '../../generations/generation.ts'
 import { orderGeneration } from '../../generations/order.ts'
-import { findGeneration, openImage } from '../../generations/read.ts'
+import { findGeneration } from '../../generations/read.ts'
+import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
+import { cacheControlOf } from '../../http/files.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
-import { logBroken, sendImage } from '../../http/send-image.ts'
+import { sendFile, setFileHeaders } from '../../http/send-file.ts'
+import { logBroken } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
 import { noOptions } from '../../models/options.ts'
-import type { Storage } from '../../storage/storage.ts'
+import type { OutputFormat } from '../../storage/links.ts'
 import type { InputRequest, InputRequests } from '../../uploads/input.ts'
 import { readSource } from '../../uploads/reference.ts'
 import { describeNative } from './describe.ts'
 import { renderError, toGenerationObject, toIssues } from './present.ts'
-import { type CreateGenerationRequest, createGenerationRequest, type InputPicture } from './schema.ts'
+import {
+  type CreateGenerationRequest,
+  createGenerationRequest,
+  type InputPicture,
+  imageFormats,
+} from './schema.ts'
 
 export type NativeNeeds = CreateNeeds &
-  AdmissionNeeds & {
+  AdmissionNeeds &
+  OutputNeeds &
+  ShowNeeds & {
     db: Db
-    storage: Storage
     fresh: FreshImages
     log: Log
     answered: AnsweredMarks
-    publicUrl: () => string
     deadlineAsyncMs: number
   }
 
@@ -70,11 +80,12 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
     const { accountId } = await begin(context, paths.generation, 'read')
     const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
     if (!generation) throw new AppError('not_found', 'There is no such generation.')
-    const shown = toGenerationObject(generation, needs.publicUrl())
+    const shown = toGenerationObject(needs, generation)
     if (shown.status === 'queued' || shown.status === 'running') setAnswerHeader(context, 'retry-after', '1')
     return context.json(shown)
   })
   app.get(paths.image, async context => {
+    setFileHeaders(context, { crossOrigin: false })
     const { accountId } = await begin(context, paths.image, 'read')
     return sendOne(needs, context, accountId)
   })
@@ -140,7 +151,7 @@ async function create(
   const ended = result.kind === 'ended'
   if (!ended) setAnswerHeader(context, 'retry-after', '1')
   if (ended) context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
-  return context.json(toGenerationObject(generation, needs.publicUrl()), ended ? 200 : 202)
+  return context.json(toGenerationObject(needs, generation), ended ? 200 : 202)
 }
 
 function toInput(request: CreateGenerationRequest) {
@@ -185,23 +196,30 @@ function toInputRequest({ url, uploadKey }: InputPicture, path: string): InputRe
 }
 
 async function sendOne(needs: NativeNeeds, context: HttpContext, accountId: string): Promise<Response> {
+  const format = readFormat(context)
   const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
   const index = context.req.param('index') ?? ''
-  const found =
-    generation && /^\d{1,3}$/.test(index) ? await openImage(needs, generation, Number(index)) : null
-  if (!found) throw new AppError('not_found', 'There is no such image.')
-  const { mediaType, sizeBytes, sha256 } = found.image
-  return sendImage(context, {
-    status: 200,
-    headers: {
-      'content-type': mediaType,
-      'content-length': String(sizeBytes),
-      etag: `"${sha256}"`,
-      'cache-control': 'private, max-age=31536000, immutable',
-      'content-security-policy': "default-src 'none'; sandbox",
-      'cross-origin-resource-policy': 'same-origin',
-    },
-    image: found,
+  const file =
+    generation && /^\d{1,3}$/.test(index)
+      ? await openOutput(needs, generation, { index: Number(index), format })
+      : null
+  if (!generation || !file) throw new AppError('not_found', 'There is no such image.')
+  return sendFile(context, file, {
+    cacheControl: privateCacheOf(generation, needs.now()),
+    crossOrigin: false,
     onBroken: logBroken(needs.log, context),
   })
+}
+
+function privateCacheOf({ filesExpireAt }: Generation, now: Date): string {
+  return filesExpireAt ? cacheControlOf(filesExpireAt, now) : 'private, max-age=31536000, immutable'
+}
+
+/** Left out: the bytes as the model made them. */
+function readFormat(context: HttpContext): OutputFormat {
+  const given = context.req.query('format')
+  if (given === undefined) return 'original'
+  const format = imageFormats.find(each => each === given)
+  if (!format) throw invalidField('format', `format must be one of ${imageFormats.join(', ')}.`)
+  return format
 }

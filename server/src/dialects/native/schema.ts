@@ -69,9 +69,17 @@ export const createGenerationRequest = z
   .openapi('CreateGenerationRequest')
 export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
 
+/** What an image can be read as; `thumb` is a WebP of at most 512 pixels an edge. */
+export const imageFormats = ['png', 'webp', 'jpeg', 'thumb'] as const
+
 const generationOutput = z
   .object({
-    url: z.url().openapi({ description: 'The image itself; needs the API key.' }),
+    url: z.url().openapi({
+      description:
+        'The image as the model made it. Opens for whoever has the address, except that of an image made through the Get Images or OpenAI API, which needs the API key.',
+    }),
+    png: z.url().openapi({ description: 'The image as PNG.' }),
+    webp: z.url().openapi({ description: 'The image as WebP.' }),
     mediaType: z.string(),
     width: z.int(),
     height: z.int(),
