@@ -6,7 +6,7 @@ import { createApp } from './app.ts'
 import { runCommand } from './commands/command-line.ts'
 import type { CommandIo, OutsideNeeds } from './commands/needs.ts'
 import { type Config, loadConfig, loadTestSettings, publicOrigin } from './config.ts'
-import { adjustCredits, findViolations, grantCredits } from './credits/ledger.ts'
+import { adjustCredits, findAllViolations, grantCredits } from './credits/ledger.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { findSettingFaults } from './db/check-settings.ts'
 import { armFailpoints } from './failpoints.ts'
@@ -124,7 +124,7 @@ function openIo(): CommandIo {
       return {
         db,
         now: systemClock,
-        ledger: { grantCredits, adjustCredits, findViolations },
+        ledger: { grantCredits, adjustCredits, findAllViolations },
         findSettingFaults,
         close,
       }

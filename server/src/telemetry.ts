@@ -106,9 +106,27 @@ function watchQueue(registers: Registers) {
       help: 'Generations this process runs.',
       registers,
     }),
+    ...watchBooks(registers),
+  }
+}
+
+function watchBooks(registers: Registers) {
+  return {
     invariantViolations: new Gauge({
       name: 'darkroom_invariant_violations',
       help: 'Rows of the invariant check; anything but 0 is an incident.',
+      labelNames: ['scope'] as const,
+      registers,
+    }),
+    invariantCheckFailed: new Gauge({
+      name: 'darkroom_invariant_check_failed',
+      help: '1 when the last invariant check did not come to its end: nobody knows whether the books balance.',
+      labelNames: ['scope'] as const,
+      registers,
+    }),
+    invariantCheckSeconds: new Gauge({
+      name: 'darkroom_invariant_check_seconds',
+      help: 'How long the last invariant check took.',
       labelNames: ['scope'] as const,
       registers,
     }),

@@ -1,7 +1,8 @@
 // What a process does besides answering: wakes on notifications and sweeps. Every node does all of it; the rows
 // decide who wins, so no leader is needed.
 import { sweepAccounts } from './accounts/accounts.ts'
-import { findViolations } from './credits/ledger.ts'
+import { checkBooks } from './credits/check-books.ts'
+import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
@@ -13,6 +14,8 @@ const minute = 60 * second
 /** Accounts touched so recently are checked every minute. */
 const recentMs = 15 * minute
 const fullCheckEveryMs = 24 * 60 * minute
+/** The first look at everything, so that a process which is replaced every day has one at all. */
+const firstFullCheckMs = 60 * minute
 
 export type Work = { stop(): Promise<void> }
 
@@ -29,13 +32,17 @@ export async function startWork(
     stopListening.push(await db.listen('generation_queued', fill))
   }
   await services.queue.refresh()
+  const stopping = new AbortController()
   const tasks = [
     ...servingTasks(services),
-    ...(tuning.runsGenerations ? runningTasks(services, tuning.sweepEveryMs) : []),
+    ...(tuning.runsGenerations
+      ? [...runningTasks(services, tuning.sweepEveryMs), ...bookTasks(services, stopping.signal)]
+      : []),
   ]
   const periodic: Periodic = startPeriodic(tasks, { log, random: Math.random })
   return {
     async stop() {
+      stopping.abort()
       await periodic.stop()
       await Promise.all(stopListening.map(stop => stop()))
     },
@@ -61,27 +68,22 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
     { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
-    {
-      name: 'invariants.recent',
-      everyMs: minute,
-      run: () => checkInvariants(services, sinceMs(services, recentMs)),
-    },
-    { name: 'invariants.all', everyMs: fullCheckEveryMs, run: () => checkInvariants(services, null) },
   ]
 }
 
-function sinceMs({ now }: Services, ageMs: number): Date {
-  const since = now()
-  since.setTime(since.getTime() - ageMs)
-  return since
-}
-
-/** Any violation is an incident: an alarm in the log and a metric that is not zero. */
-async function checkInvariants({ db, log, metrics }: Services, since: Date | null): Promise<void> {
-  const violations = await findViolations(db, since)
-  // Two series: the look at recent accounts must not wipe away what only the look at everything can see.
-  metrics.invariantViolations.set({ scope: since ? 'recent' : 'all' }, violations.length)
-  for (const violation of violations.slice(0, 50)) {
-    log.error({ event: 'invariant.violated', ...violation }, 'INVARIANT VIOLATED: the books do not balance')
-  }
+function bookTasks(services: Services, signal: AbortSignal): PeriodicTask[] {
+  const all = { scope: 'all', limitMs: fullCheckLimitMs, signal } as const
+  return [
+    {
+      name: 'invariants.recent',
+      everyMs: minute,
+      run: () => checkBooks(services, { scope: 'recent', ageMs: recentMs }),
+    },
+    {
+      name: 'invariants.all',
+      firstMs: firstFullCheckMs,
+      everyMs: fullCheckEveryMs,
+      run: () => checkBooks(services, all),
+    },
+  ]
 }

@@ -7,7 +7,7 @@ import type { TestDatabase } from '../../test/database.ts'
 import { createTestDatabase } from '../../test/database.ts'
 import { authenticateKey } from '../accounts/authenticate.ts'
 import { readConfig } from '../config.ts'
-import { adjustCredits, findViolations, grantCredits } from '../credits/ledger.ts'
+import { adjustCredits, findAllViolations, findViolations, grantCredits } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Environment } from '../setting-values.ts'
@@ -64,7 +64,7 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
       (async () => ({
         db: database.db,
         now,
-        ledger: { grantCredits, adjustCredits, findViolations },
+        ledger: { grantCredits, adjustCredits, findAllViolations },
         findSettingFaults,
         close,
       })),

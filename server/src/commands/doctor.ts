@@ -20,6 +20,8 @@ export type CheckResult = {
 const PROVIDER_CHECK_TIMEOUT_MS = 15_000
 /** A hung network disk or database must not hang the doctor; a first start of the embedded one takes seconds. */
 const CHECK_TIMEOUT_MS = 60_000
+/** As for the daily look (credits/ledger.ts): with millions of orders it takes minutes. */
+const LEDGER_TIMEOUT_MS = 3_600_000
 /** Signatures tolerate five minutes; half a minute already confuses whoever reads the logs. */
 const CLOCK_WARN_MS = 2_000
 const CLOCK_FAIL_MS = 30_000
@@ -45,13 +47,19 @@ async function withinTime<Result>(work: Promise<Result>, timeoutMs: number): Pro
   }
 }
 
-async function attempt(
-  name: string,
-  advice: string,
-  check: () => Promise<CheckResult[]> | CheckResult[],
+type Check = () => Promise<CheckResult[]> | CheckResult[]
+
+function attempt(name: string, advice: string, check: Check): Promise<CheckResult[]> {
+  return attemptWithin(CHECK_TIMEOUT_MS, { name, advice }, check)
+}
+
+async function attemptWithin(
+  timeoutMs: number,
+  { name, advice }: { name: string; advice: string },
+  check: Check,
 ): Promise<CheckResult[]> {
   try {
-    return await withinTime(Promise.resolve(check()), CHECK_TIMEOUT_MS)
+    return await withinTime(Promise.resolve(check()), timeoutMs)
   } catch (error) {
     return [report(name, { status: 'fail', message: describeError(error), advice })]
   }
@@ -117,7 +125,7 @@ async function checkDatabase(needs: DatabaseNeeds): Promise<CheckResult[]> {
       ? report('database', { status: 'ok', message: row.version.split(' on ')[0] ?? row.version })
       : report('database', { status: 'fail', message: faults.join(' '), advice })
   const offMs = Math.round(Math.abs(row.now.getTime() - (before + after) / 2) - (after - before) / 2)
-  return [database, checkClock(Math.max(offMs, 0)), await checkLedger(needs)]
+  return [database, checkClock(Math.max(offMs, 0))]
 }
 
 function checkClock(offMs: number): CheckResult {
@@ -127,16 +135,13 @@ function checkClock(offMs: number): CheckResult {
   return report('clock', { status, message, ...(status === 'ok' ? {} : { advice }) })
 }
 
-async function checkLedger(needs: DatabaseNeeds): Promise<CheckResult> {
-  const violations = await needs.ledger.findViolations(needs.db, null)
-  if (violations.length === 0) return report('ledger', { status: 'ok', message: 'Every rule holds.' })
+async function checkLedger(needs: DatabaseNeeds): Promise<CheckResult[]> {
+  const violations = await needs.ledger.findAllViolations(needs.db, { limitMs: LEDGER_TIMEOUT_MS })
+  if (violations.length === 0) return [report('ledger', { status: 'ok', message: 'Every rule holds.' })]
   const first = violations.slice(0, 5).map(({ rule, subject }) => `${rule} (${subject})`)
   const message = `${violations.length} broken rules: ${first.join(', ')}`
-  return report('ledger', {
-    status: 'fail',
-    message,
-    advice: 'Take no payments and look into it: this never heals by itself.',
-  })
+  const advice = 'Take no payments and look into it: this never heals by itself.'
+  return [report('ledger', { status: 'fail', message, advice })]
 }
 
 async function checkStorage(needs: OutsideNeeds): Promise<CheckResult[]> {
@@ -192,14 +197,22 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<CheckResu
     config.database === null
       ? 'Read the message; the embedded database keeps its files in DARKROOM_DATA.'
       : 'Check DATABASE_URL, DATABASE_OWNER_URL and that PostgreSQL runs and may be reached from here.'
-  return attempt('database', advice, async () => {
-    const needs = await io.openDatabase(config)
-    try {
-      return await checkDatabase(needs)
-    } finally {
-      await needs.close()
-    }
-  })
+  let needs: DatabaseNeeds
+  try {
+    needs = await withinTime(io.openDatabase(config), CHECK_TIMEOUT_MS)
+  } catch (error) {
+    return [report('database', { status: 'fail', message: describeError(error), advice })]
+  }
+  try {
+    const ledger = { name: 'ledger', advice: 'Run doctor again while the database has less to do.' }
+    return [
+      ...(await attempt('database', advice, () => checkDatabase(needs))),
+      // The database's own limit speaks first.
+      ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
+    ]
+  } finally {
+    await needs.close()
+  }
 }
 
 async function examineOutside(io: CommandIo, config: Config): Promise<CheckResult[]> {

@@ -1,7 +1,7 @@
 // What the commands are lent by main.ts, opened only when a command asks: a command that needs no database must
 // work without one.
 import type { Config } from '../config.ts'
-import type { adjustCredits, findViolations, grantCredits } from '../credits/ledger.ts'
+import type { adjustCredits, findAllViolations, grantCredits } from '../credits/ledger.ts'
 import type { Db } from '../db/db.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -14,7 +14,7 @@ export type DatabaseNeeds = {
   ledger: {
     grantCredits: typeof grantCredits
     adjustCredits: typeof adjustCredits
-    findViolations: typeof findViolations
+    findAllViolations: typeof findAllViolations
   }
   /** Settings of the server under which an acknowledged commit could be lost; empty = none. */
   findSettingFaults(db: Db): Promise<string[]>

@@ -113,7 +113,31 @@ function usageKindOf({ kind, amount }: UsageSqlRow): UsageKind {
 
 export type Violation = { rule: string; subject: string }
 
-/** Rules of the ledger that do not hold; any row is an incident. Null looks at everything. */
+/**
+ * Rules of the ledger that do not hold; any row is an incident. Null looks at everything, within the time that any
+ * statement has.
+ */
 export async function findViolations(db: Queryable, since: Date | null): Promise<Violation[]> {
   return db.query<Violation>(sql.violations, [since])
+}
+
+/** Of what was touched so recently, by the database's clock. */
+export async function findRecentViolations(db: Queryable, ageMs: number): Promise<Violation[]> {
+  const [row] = await db.query<{ since: Date }>(sql.timeAgo, [ageMs])
+  return row ? findViolations(db, row.since) : []
+}
+
+/**
+ * How long the look at everything may take: some minutes for ten million orders. While it reads, PostgreSQL cannot
+ * clean up rows that were replaced since it began, so it must end within a night.
+ */
+export const fullCheckLimitMs = 3_600_000
+
+/** Everything, within a limit of its own. Throws when that is over, or when the signal ends it. */
+export async function findAllViolations(
+  db: Db,
+  { limitMs, signal }: { limitMs: number; signal?: AbortSignal },
+): Promise<Violation[]> {
+  const options = { statementTimeoutMs: limitMs, ...(signal ? { signal } : {}) }
+  return db.transaction(tx => findViolations(tx, null), options)
 }

@@ -15,5 +15,6 @@ export const sql = {
       JOIN transfer t ON t.id = e.transfer_id
       WHERE a.id = $1 ORDER BY e.seq DESC`,
   ),
+  timeAgo: statement('credits_time_ago', "SELECT app_now() - $1::float8 * interval '1 ms' AS since"),
   violations: statement('credits_violations', 'SELECT rule, subject FROM invariant_violations($1)'),
 }

@@ -12,6 +12,7 @@ import {
 import type { DatabaseLog, Db, Statement, Tx } from './db.ts'
 import { createListener, type Listener } from './listener.ts'
 import { columnTypes } from './pg-types.ts'
+import { withOptions } from './transaction-options.ts'
 import { assertNoTransaction, runInScope } from './transaction-scope.ts'
 
 export { DatabaseError, findDatabaseError, isAmbiguous, sqlStateOf } from './database-error.ts'
@@ -127,14 +128,13 @@ type Parts = {
 }
 
 function makeDb({ pool, settings, listener, lost }: Parts): Db {
-  const answerTimeoutMs = settings.statementTimeoutMs + settings.answerGraceMs
-
-  async function send(client: pg.PoolClient, { statement, values, phase }: Order): Promise<pg.QueryResult> {
+  async function send(client: pg.PoolClient, order: Order): Promise<pg.QueryResult> {
+    const { statement, values, phase, timeoutMs = settings.statementTimeoutMs } = order
     const config: SentQuery = {
       text: statement.text,
       ...(settings.prepare && statement.name !== null ? { name: statement.name } : {}),
       ...(values === undefined ? {} : { values: [...values] }),
-      query_timeout: answerTimeoutMs,
+      query_timeout: timeoutMs + settings.answerGraceMs,
     }
     const reached: StatementPhase = lost.has(client) ? 'unsent' : phase
     try {
@@ -169,10 +169,15 @@ function makeDb({ pool, settings, listener, lost }: Parts): Db {
 
   return {
     query,
-    async transaction(run) {
+    async transaction(run, options) {
       assertNoTransaction('a transaction')
       const client = await acquire()
-      return await runTransaction(client, { send, run })
+      if (options === undefined) return await runTransaction(client, { send, run })
+      const cancel = (pid: number) => cancelStatement(settings, pid)
+      return await runTransaction(client, {
+        send: (on, order) => send(on, { timeoutMs: options.statementTimeoutMs, ...order }),
+        run: tx => withOptions(tx, options, { run, cancel }),
+      })
     },
     listen: (channel, onPayload, listenOptions) => listener.listen(channel, onPayload, listenOptions),
     async close() {
@@ -187,6 +192,8 @@ type Order = {
   statement: { name: string | null; text: string }
   values?: readonly unknown[] | undefined
   phase: StatementPhase
+  /** Default: the usual limit. */
+  timeoutMs?: number | undefined
 }
 
 /** The driver reads `query_timeout` from a query too, which its types leave out. */
@@ -272,6 +279,18 @@ function rolledBack(): DatabaseError {
     ambiguous: false,
     sqlState: '25P02',
   })
+}
+
+/** Over a connection of its own: the pool may have none to spare. */
+async function cancelStatement(settings: Settings, pid: number): Promise<void> {
+  const client = new pg.Client(clientConfig(settings, settings.url))
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.query('SELECT pg_cancel_backend($1)', [pid])
+  } finally {
+    await client.end().catch(() => undefined)
+  }
 }
 
 /** Behind a pooler the timeouts are settings of the role, set once over the direct connection. */

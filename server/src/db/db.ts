@@ -28,7 +28,7 @@ export type Tx = Queryable & { readonly [txBrand]: true }
 
 export type Db = Queryable & {
   /** READ COMMITTED. Rolls back on throw. Network calls inside are refused by assertNoTransaction(). */
-  transaction<Result>(run: (tx: Tx) => Promise<Result>): Promise<Result>
+  transaction<Result>(run: (tx: Tx) => Promise<Result>, options?: TransactionOptions): Promise<Result>
   /**
    * Calls back for every NOTIFY on the channel, reconnecting by itself; resolves when first listening, with a
    * function that ends the subscription. Notifications sent while the connection was lost never arrive: whoever
@@ -41,6 +41,13 @@ export type Db = Queryable & {
   ): Promise<() => Promise<void>>
   /** Waits for running statements, then closes every connection. */
   close(): Promise<void>
+}
+
+export type TransactionOptions = {
+  /** In place of the usual limit of a statement, for this transaction alone: for a look that no caller waits for. */
+  statementTimeoutMs?: number
+  /** Ends the statement that runs, on the server too, and with it the transaction. */
+  signal?: AbortSignal
 }
 
 export type ListenOptions = {

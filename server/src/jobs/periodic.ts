@@ -2,7 +2,13 @@
 // a run that fails is logged and tried again at its next time.
 import type { Log } from '../log.ts'
 
-export type PeriodicTask = { name: string; everyMs: number; run(): Promise<void> }
+export type PeriodicTask = {
+  name: string
+  everyMs: number
+  /** Before the first run. Default: `everyMs`. */
+  firstMs?: number
+  run(): Promise<void>
+}
 
 export type Periodic = {
   /** Starts no further run and waits for those under way. */
@@ -17,9 +23,9 @@ export function startPeriodic(tasks: PeriodicTask[], needs: { log: Log; random: 
   const running = new Set<Promise<void>>()
   let stopped = false
 
-  function schedule(task: PeriodicTask): void {
+  function schedule(task: PeriodicTask, afterMs: number): void {
     if (stopped) return
-    const delayMs = task.everyMs * (1 - jitterShare + 2 * jitterShare * needs.random())
+    const delayMs = afterMs * (1 - jitterShare + 2 * jitterShare * needs.random())
     timers.set(
       task.name,
       setTimeout(() => runOnce(task), delayMs),
@@ -34,12 +40,12 @@ export function startPeriodic(tasks: PeriodicTask[], needs: { log: Log; random: 
       )
       .finally(() => {
         running.delete(run)
-        schedule(task)
+        schedule(task, task.everyMs)
       })
     running.add(run)
   }
 
-  for (const task of tasks) schedule(task)
+  for (const task of tasks) schedule(task, task.firstMs ?? task.everyMs)
   return {
     async stop() {
       stopped = true
