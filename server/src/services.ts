@@ -13,7 +13,6 @@ import { assertNoTransaction, connectDatabase } from './db/connect.ts'
 import type { Db } from './db/db.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate, readRole } from './db/migrate.ts'
-import { invalidField } from './errors.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
@@ -32,13 +31,14 @@ import { createOutbound, type OutboundClient } from './outbound.ts'
 import type { Provider } from './providers/provider.ts'
 import { createProviders } from './providers/registry.ts'
 import { createDeriver, type Deriver } from './storage/derive.ts'
-import { createLinks, type Links } from './storage/links.ts'
+import { createLinks, createSigner, type Links } from './storage/links.ts'
 import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
 import { type WatchedStorage, watchStorage } from './storage/watch.ts'
 import { createMetrics, type Metrics } from './telemetry.ts'
 import type { InputTaker } from './uploads/input.ts'
 import { createInputTaker } from './uploads/reference.ts'
+import { takeUpload, type UploadNeeds, uploadPurpose } from './uploads/uploads.ts'
 
 export const systemClock = (): Date => new Date()
 
@@ -150,6 +150,7 @@ export type Services = Omit<Outside, 'storage'> & {
   queue: QueueSample
   runner: Runner
   inputs: InputTaker
+  uploads: UploadNeeds
   moderation: Moderation
   answered: AnsweredMarks
   lastUsed: LastUsed
@@ -210,14 +211,16 @@ function labelAttempt(attemptId: string): Record<string, string> {
   return __FAILPOINTS__ ? { 'x-darkroom-attempt': attemptId } : {}
 }
 
-function openIntake(outside: Outside): Pick<Services, 'inputs' | 'moderation'> {
+type Intake = Pick<Services, 'inputs' | 'uploads' | 'moderation'>
+
+function openIntake(needs: Outside & Pick<Services, 'config' | 'db' | 'publicUrl'>, secret: string): Intake {
+  const signer = createSigner([secret, ...needs.config.earlierAuthSecrets], uploadPurpose)
+  const uploads = { ...needs, signer, now: systemClock }
   const inputs = createInputTaker({
-    ...outside,
-    takeUpload: async (_accountId, { field }) => {
-      throw invalidField(field, `There is no such upload as in ${field}.`)
-    },
+    ...needs,
+    takeUpload: (accountId, request) => takeUpload(uploads, accountId, request),
   })
-  return { inputs, moderation: noModeration }
+  return { inputs, uploads, moderation: noModeration }
 }
 
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
@@ -266,7 +269,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     events,
     queue,
     runner,
-    ...openIntake(outside),
+    ...openIntake({ ...outside, ...site, db, config }, secret),
     answered,
     lastUsed,
     async openSessions(port) {

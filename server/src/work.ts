@@ -7,6 +7,7 @@ import { sweepFiles } from './generations/files.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import type { Services } from './services.ts'
+import { purgeUploads } from './uploads/uploads.ts'
 
 const second = 1_000
 const minute = 60 * second
@@ -67,6 +68,7 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     // A third of the lease: two renewals may fail before anybody takes over.
     { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
     { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
+    { name: 'uploads.purge', everyMs: 10 * minute, run: () => purgeUploads(services) },
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
 }

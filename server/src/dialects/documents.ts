@@ -60,7 +60,10 @@ export const nativeHead: DocumentHead = {
   version: '1.0.0',
   description: 'Generations with any model, asynchronous or waited for.',
   license: { name: 'MIT' },
-  tags: [{ name: 'Generations', description: 'Create and read generations of any model.' }],
+  tags: [
+    { name: 'Generations', description: 'Create and read generations of any model.' },
+    { name: 'Uploads', description: 'Send pictures to work from.' },
+  ],
 }
 
 export const serviceHead: DocumentHead = {

@@ -29,6 +29,14 @@ export type Storage = {
   head(key: string): Promise<{ sizeBytes: number } | null>
   /** Absent keys are no error. */
   remove(keys: string[]): Promise<void>
+  /**
+   * An address to which anybody may send exactly this object, for a while; only drivers whose store takes what is
+   * sent there by itself have it. Where it is missing, the service takes uploads at an address of its own.
+   */
+  presignPut?(
+    key: string,
+    limits: { mediaType: string; sizeBytes: number; expiresInSeconds: number },
+  ): Promise<string>
   /** Writes, reads and removes a probe; for readiness and `doctor`. */
   check(): Promise<{ ok: true } | { ok: false; message: string }>
 }

@@ -5,7 +5,7 @@ import type { OutboundClient } from '../outbound.ts'
 import { OutboundError } from '../outbound.ts'
 import { inputObjectKey, readInputKey } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { type CheckedInput, checkInput, maxInputBytes } from './check-input.ts'
+import { checkInput, maxInputBytes } from './check-input.ts'
 import type {
   InputOwner,
   InputRequest,
@@ -14,10 +14,13 @@ import type {
   StoredInput,
   StoredInputs,
 } from './input.ts'
+import { storePicture } from './store-picture.ts'
 
 export type ReferenceNeeds = {
   http: OutboundClient
   storage: Storage
+  /** Shorter ones for tests. */
+  timeouts?: { fetchMs: number; takeMs: number }
   /** The stored picture of an upload of this account; throws `invalid_request` naming the field. */
   takeUpload(
     accountId: string,
@@ -25,18 +28,20 @@ export type ReferenceNeeds = {
   ): Promise<StoredInput>
 }
 
-/** A picture of the largest size comes within it over a slow line; a waiting caller is still there afterwards. */
-const fetchTimeoutMs = 15_000
+/**
+ * A picture of the largest size comes within the first over a slow line. The second is for all pictures of an order:
+ * that wait comes on top of the generation's own deadline, and callers' libraries give up soon after it.
+ */
+const defaultTimeouts = { fetchMs: 15_000, takeMs: 20_000 }
 const connectTimeoutMs = 5_000
-/** All pictures of an order; the wait comes on top of the generation's own deadline, which callers know. */
-const takeTimeoutMs = 20_000
 /** Pictures of one order in the works at once: each is held in memory. */
 const atOnce = 4
 
 /** The source that a text in a field for pictures names. Throws `invalid_request`: bare base64 among others. */
 export function readSource(text: string, field: string): InputRequest['source'] {
   if (/^data:/i.test(text)) return { kind: 'dataUrl', text }
-  if (/^https:/i.test(text)) return { kind: 'url', url: text }
+  // Plain http is refused where it is fetched, unless the operator has allowed that very target.
+  if (/^https?:/i.test(text)) return { kind: 'url', url: text }
   throw invalidField(
     field,
     `${field} must be an https URL or a data URL such as data:image/png;base64,….`,
@@ -68,22 +73,12 @@ export async function takeReference(
   return storePicture(needs.storage, inputObjectKey(owner.generationId, name), checked)
 }
 
-export async function storePicture(
-  storage: Storage,
-  key: string,
-  { bytes, mediaType, width, height }: CheckedInput,
-): Promise<StoredInput> {
-  // The name is committed at once: no manifest follows for pictures that come in.
-  const { sizeBytes } = await storage.put(key, bytes, { mediaType, maxBytes: bytes.length, commitName: true })
-  return { key, mediaType, sizeBytes, width, height }
-}
-
 async function takeAll(
   needs: ReferenceNeeds,
   owner: InputOwner,
   { references, mask }: InputRequests,
 ): Promise<StoredInputs> {
-  const signal = AbortSignal.timeout(takeTimeoutMs)
+  const signal = AbortSignal.timeout((needs.timeouts ?? defaultTimeouts).takeMs)
   const requests: NamedRequest[] = references.map((request, index) => ({
     ...request,
     name: `${index}`,
@@ -177,7 +172,7 @@ async function fetchPicture(needs: ReferenceNeeds, url: string, limits: Limits):
       trust: 'customer',
       headers: { accept: 'image/png, image/jpeg, image/webp' },
       connectTimeoutMs,
-      timeoutMs: fetchTimeoutMs,
+      timeoutMs: (needs.timeouts ?? defaultTimeouts).fetchMs,
       maxBodyBytes: limits.maxBytes,
       signal: limits.signal,
     })

@@ -1,7 +1,15 @@
 // The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
-import { createGenerationRequest, generationObject, imageFormats, nativeError } from './schema.ts'
+import { uploadMediaTypes } from '../../uploads/uploads.ts'
+import {
+  createGenerationRequest,
+  createUploadRequest,
+  generationObject,
+  imageFormats,
+  nativeError,
+  uploadTicket,
+} from './schema.ts'
 
 type Registry = OpenAPIHono<HttpEnv>['openAPIRegistry']
 
@@ -34,6 +42,7 @@ const id = z.object({ id: z.uuid() })
 export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeCreate(app.openAPIRegistry)
   describeReads(app.openAPIRegistry)
+  describeUploads(app.openAPIRegistry)
 }
 
 function describeCreate(registry: Registry): void {
@@ -71,7 +80,7 @@ function describeCreate(registry: Registry): void {
       402: refused('Too few credits.'),
       413: refused('The body is too large.'),
       415: refused('The body is not declared as JSON.'),
-      422: refused('The idempotency key was used with another request.'),
+      422: refused('Refused by a safety check, or the idempotency key was used with another request.'),
       ...common,
     },
   })
@@ -128,6 +137,63 @@ function describeReads(registry: Registry): void {
       404: refused('Unknown, not yours, or deleted.'),
       416: { description: '`Range` lies outside the image.', headers: rateHeaders },
       ...common,
+    },
+  })
+}
+
+function describeUploads(registry: Registry): void {
+  registry.registerPath({
+    method: 'post',
+    path: '/api/v1/upload',
+    tags: ['Uploads'],
+    summary: 'Announce an upload',
+    description:
+      'Answers an address to PUT the picture to within 5 minutes, and the key that orders name. An upload that is never sent is gone after 24 hours, any other after 30 days.',
+    operationId: 'createUpload',
+    request: {
+      headers: z.object({
+        'Idempotency-Key': z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .openapi({ param: { description: 'A repeat answers the same key with a fresh address.' } }),
+      }),
+      body: { required: true, content: json(createUploadRequest) },
+    },
+    responses: {
+      200: { description: 'Where to send it', headers: rateHeaders, content: json(uploadTicket) },
+      400: refused('The request is not valid; `issues` names the fields.'),
+      413: refused('The body is too large.'),
+      415: refused('The body is not declared as JSON.'),
+      422: refused('The idempotency key was used with another request.'),
+      ...common,
+    },
+  })
+  registry.registerPath({
+    method: 'put',
+    path: '/uploads/{key}',
+    tags: ['Uploads'],
+    summary: 'Send an upload',
+    operationId: 'sendUpload',
+    security: [],
+    request: {
+      params: z.object({ key: z.string() }),
+      query: z.object({ exp: z.string(), sig: z.string() }),
+      headers: z.object({ 'Content-Length': z.string() }),
+      body: {
+        required: true,
+        content: Object.fromEntries(
+          uploadMediaTypes.map(type => [type, { schema: z.string().openapi({ format: 'binary' }) }]),
+        ),
+      },
+    },
+    responses: {
+      200: { description: 'Kept' },
+      400: refused('Another type or length than announced, or sent before.'),
+      403: refused('The address is not valid or has ended.'),
+      500: refused('Something went wrong on our side.'),
+      503: refused('Not available right now; see `Retry-After`.', waitHeaders),
     },
   })
 }

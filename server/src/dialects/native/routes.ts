@@ -27,6 +27,7 @@ import { noOptions } from '../../models/options.ts'
 import type { OutputFormat } from '../../storage/links.ts'
 import type { InputRequest, InputRequests } from '../../uploads/input.ts'
 import { readSource } from '../../uploads/reference.ts'
+import type { UploadNeeds } from '../../uploads/uploads.ts'
 import { describeNative } from './describe.ts'
 import { renderError, toGenerationObject, toIssues } from './present.ts'
 import {
@@ -35,6 +36,7 @@ import {
   type InputPicture,
   imageFormats,
 } from './schema.ts'
+import { addUploads } from './upload-routes.ts'
 
 export type NativeNeeds = CreateNeeds &
   AdmissionNeeds &
@@ -44,6 +46,7 @@ export type NativeNeeds = CreateNeeds &
     fresh: FreshImages
     log: Log
     answered: AnsweredMarks
+    uploads: UploadNeeds
     deadlineAsyncMs: number
   }
 
@@ -90,6 +93,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
     return sendOne(needs, context, accountId)
   })
 
+  addUploads(app, needs, begin)
   app.all(paths.generations, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET']))
   app.all(paths.image, methodNotAllowed(['GET']))

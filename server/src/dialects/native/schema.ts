@@ -1,5 +1,6 @@
 // The native API on the wire: core words in camelCase. Unknown fields are refused.
 import { z } from '@hono/zod-openapi'
+import { maxFilenameLength, maxUploadBytes, uploadMediaTypes } from '../../uploads/uploads.ts'
 
 /** The longest prompt any model takes; each model's own limit is its upstream's affair. */
 export const maxPromptLength = 32_000
@@ -71,6 +72,26 @@ export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
 
 /** What an image can be read as; `thumb` is a WebP of at most 512 pixels an edge. */
 export const imageFormats = ['png', 'webp', 'jpeg', 'thumb'] as const
+
+export const createUploadRequest = z
+  .strictObject({
+    filename: z
+      .string()
+      .min(1)
+      .check(atMostCodePoints(maxFilenameLength))
+      .openapi({ maxLength: maxFilenameLength, description: 'For display only.' }),
+    contentType: z.enum(uploadMediaTypes),
+    size: z.int().min(1).max(maxUploadBytes).openapi({ description: 'Bytes.' }),
+  })
+  .openapi('CreateUploadRequest')
+
+export const uploadTicket = z
+  .object({
+    url: z.url().openapi({ description: 'PUT the bytes here, once, with the type and length announced.' }),
+    key: z.string().openapi({ description: 'Names the picture in orders of this account.' }),
+    expiresAt: z.iso.datetime().openapi({ description: 'When the address ends.' }),
+  })
+  .openapi('UploadTicket')
 
 const generationOutput = z
   .object({
