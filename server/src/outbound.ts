@@ -1,6 +1,8 @@
 // The only way out. Every request names who wrote its URL; addresses are checked when the socket connects.
 import { Readable } from 'node:stream'
 import { Client, type Dispatcher } from 'undici'
+import { type Body, openBody } from './outbound/body.ts'
+import { createFlow, type Flow } from './outbound/flow.ts'
 import { createIdleConnections, type IdleConnection, MAX_IDLE_MS } from './outbound/idle-connections.ts'
 import { type Dial, openSocket, type Resolver } from './outbound/open-socket.ts'
 import { AddressRefused } from './outbound/public-address.ts'
@@ -71,8 +73,6 @@ export type OutboundOptions = {
 
 // An upstream that cannot be connected to within this time is down for us.
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
-// How far reading runs ahead of a slow consumer: four reads of a socket.
-const READ_AHEAD_BYTES = 256 * 1024
 // Reading up to this much of an unwanted answer costs less than a new TLS connection.
 const MAX_DISCARD_BYTES = 64 * 1024
 
@@ -108,6 +108,7 @@ export function createOutbound(options: OutboundOptions): OutboundClient & { clo
   if (options.allow.length > 0)
     options.log?.warn({ allow: options.allow }, 'outbound checks are off for the listed targets')
   const idle = createIdleConnections<Connection>()
+  const flow = createFlow()
   const connections = new Set<Connection>()
   const sessions = new Map<string, Buffer>()
   let isClosed = false
@@ -134,7 +135,7 @@ export function createOutbound(options: OutboundOptions): OutboundClient & { clo
       const isSafe = request.method === 'GET' || request.method === 'HEAD'
       const connection = (isPooled && idle.take(url.origin, isSafe)) || open(target)
       const release = () => (isPooled ? idle.put(url.origin, connection) : void connection.destroy())
-      return runExchange({ request, target, connection, release })
+      return runExchange({ request, target, connection, flow, release })
     },
     async close() {
       isClosed = true
@@ -195,13 +196,19 @@ function openConnection(
   return connection
 }
 
-type ExchangeOptions = { request: OutboundRequest; target: Target; connection: Connection; release(): void }
+type ExchangeOptions = {
+  request: OutboundRequest
+  target: Target
+  connection: Connection
+  flow: Flow
+  release(): void
+}
 
 type Exchange = ExchangeOptions & {
   /** `sent` begins when the connection is made and the first byte is about to be written, never after it. */
   phase: 'waiting' | 'sent' | 'answered' | 'ended'
   requestBody: string | Buffer | Readable | null
-  body: Readable | undefined
+  body: Body | undefined
   receivedBytes: number
   /** Ends the whole exchange; ends its present stage. */
   deadline: NodeJS.Timeout
@@ -277,20 +284,26 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
       exchange.phase = 'answered'
       clearTimeout(exchange.stageTimer)
       const headers = joinHeaders(rawHeaders)
-      exchange.body = openBody(exchange, controller)
-      exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body }))
-      const length = Number(headers['content-length'] ?? 0)
-      if (request.method !== 'HEAD' && length > request.maxBodyBytes) fail(exchange, 'too_large')
+      const stated = headers['content-length']
+      const lengthBytes = stated === undefined ? null : Number(stated)
+      const onDestroy = () => {
+        // A consumer that stops reading ends the exchange; nothing else would free the connection.
+        if (end(exchange)) void exchange.connection.destroy()
+      }
+      exchange.body = openBody(controller, { lengthBytes, flow: exchange.flow, onDestroy })
+      exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body.stream }))
+      const isTooLarge = (lengthBytes ?? 0) > request.maxBodyBytes
+      if (request.method !== 'HEAD' && isTooLarge) fail(exchange, 'too_large')
     },
-    onResponseData(controller, chunk) {
+    onResponseData(_controller, chunk) {
       if (exchange.phase === 'ended') return
       exchange.receivedBytes += chunk.length
       if (exchange.receivedBytes > request.maxBodyBytes) return fail(exchange, 'too_large')
-      if (exchange.body?.push(chunk) === false) controller.pause()
+      exchange.body?.push(chunk)
     },
     onResponseEnd() {
       if (!end(exchange)) return
-      exchange.body?.push(null)
+      exchange.body?.stream.push(null)
       exchange.release()
     },
     onResponseError(_controller, error) {
@@ -318,24 +331,10 @@ function fail(exchange: Exchange, code: OutboundError['code'], cause?: unknown):
   if (!end(exchange)) return
   const error = outboundError(code, sent, cause)
   // The error goes first: ending the connection makes errors of its own, which would say less.
-  if (exchange.body) exchange.body.destroy(error)
+  if (exchange.body) exchange.body.stream.destroy(error)
   else exchange.reject(error)
   void exchange.connection.destroy()
   if (exchange.requestBody instanceof Readable) exchange.requestBody.destroy()
-}
-
-function openBody(exchange: Exchange, controller: Dispatcher.DispatchController): Readable {
-  const body = new Readable({
-    highWaterMark: READ_AHEAD_BYTES,
-    read: () => controller.resume(),
-    destroy(error, callback) {
-      // A consumer that stops reading ends the exchange; nothing else would free the connection.
-      if (end(exchange)) void exchange.connection.destroy()
-      callback(error)
-    },
-  })
-  // An answer that nobody reads must not end the process when it breaks off; readers see the error all the same.
-  return body.on('error', () => undefined)
 }
 
 function buildResponse(

@@ -1,0 +1,53 @@
+// The body of an answer as a stream that reads ahead a little, holds the upstream back when nobody takes it, and
+// waits for its turn when it is large.
+import { Readable } from 'node:stream'
+import type { Flow } from './flow.ts'
+
+// How far reading runs ahead of a slow consumer: four reads of a socket.
+const READ_AHEAD_BYTES = 256 * 1024
+// Answers up to this size are read at once: holding them back would save nothing.
+const SMALL_BODY_BYTES = 64 * 1024
+
+/** The exchange's parser, which goes on parsing until it is paused. */
+export type BodySource = { pause(): void; resume(): void }
+
+export type Body = {
+  stream: Readable
+  /** Takes a piece that has arrived. */
+  push(chunk: Buffer): void
+}
+
+export type BodyOptions = {
+  /** As the answer states it; null when it does not. */
+  lengthBytes: number | null
+  flow: Flow
+  /** The stream is read to its end, or nobody reads on. */
+  onDestroy(): void
+}
+
+export function openBody(source: BodySource, { lengthBytes, flow, onDestroy }: BodyOptions): Body {
+  const isSmall = lengthBytes !== null && lengthBytes <= SMALL_BODY_BYTES
+  const member = isSmall ? null : flow.join(() => source.resume())
+  if (member && !member.isFlowing()) source.pause()
+  const stream = new Readable({
+    highWaterMark: READ_AHEAD_BYTES,
+    read() {
+      member?.note(stream.readableLength)
+      if (!member || member.isFlowing()) source.resume()
+    },
+    destroy(error, callback) {
+      member?.leave()
+      onDestroy()
+      callback(error)
+    },
+  })
+  // An answer that nobody reads must not end the process when it breaks off; readers see the error all the same.
+  stream.on('error', () => undefined)
+  return {
+    stream,
+    push(chunk) {
+      if (!stream.push(chunk)) source.pause()
+      member?.note(stream.readableLength)
+    },
+  }
+}
