@@ -8,16 +8,21 @@ CREATE TABLE clock_offset (
   value interval NOT NULL DEFAULT '0'
 );
 INSERT INTO clock_offset DEFAULT VALUES;
-CREATE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql VOLATILE
-  AS $$ SELECT clock_timestamp() + (SELECT value FROM clock_offset) $$;
+-- PL/pgSQL keeps its plan; an SQL function that is not inlined is parsed and planned for every statement anew.
+CREATE FUNCTION app_now() RETURNS timestamptz LANGUAGE plpgsql VOLATILE
+  AS $$ BEGIN RETURN clock_timestamp() + (SELECT value FROM clock_offset); END $$;
+
+-- An amount that cannot be negative. A domain is judged where the value is written, while a CHECK of the table is
+-- parsed anew for every statement that writes any column.
+CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
 
 CREATE TABLE account (
   id uuid PRIMARY KEY,
   name text NOT NULL,
   plan text NOT NULL DEFAULT 'free',
-  available bigint NOT NULL DEFAULT 0 CHECK (available >= 0),
-  held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
-  debt bigint NOT NULL DEFAULT 0 CHECK (debt >= 0),
+  available credits NOT NULL DEFAULT 0,
+  held credits NOT NULL DEFAULT 0,
+  debt credits NOT NULL DEFAULT 0,
   -- Rows of the usage list (entries on the bucket `available`), so that its total is never a count.
   usage_rows bigint NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT app_now(),

@@ -34,7 +34,7 @@ CREATE UNIQUE INDEX transfer_one_grant ON transfer (account_id, reference)
   WHERE kind = 'grant' AND reference IS NOT NULL;
 
 CREATE TABLE entry (
-  transfer_id uuid NOT NULL REFERENCES transfer,
+  transfer_id uuid NOT NULL, -- proved by the trigger below, once a statement instead of once a line
   -- An account, or the nil UUID for the system.
   owner uuid NOT NULL,
   bucket entry_bucket NOT NULL,
@@ -46,9 +46,7 @@ CREATE TABLE entry (
   -- The bucket after this entry, so that each line can be checked against the one before it; likewise.
   balance_after bigint,
   created_at timestamptz NOT NULL,
-  PRIMARY KEY (transfer_id, owner, bucket),
-  CHECK (CASE WHEN bucket = 'available' THEN num_nulls(seq, balance_after) = 0
-    ELSE num_nonnulls(seq, balance_after) = 0 END)
+  PRIMARY KEY (transfer_id, owner, bucket)
 );
 CREATE UNIQUE INDEX entry_usage ON entry (owner, seq) WHERE seq IS NOT NULL;
 
@@ -62,12 +60,18 @@ CREATE TRIGGER transfer_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON trans
 CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- All entries of a transfer arrive in one statement, and that statement must balance. Checked once a statement
--- over its new rows: a deferred row trigger would read the table again for every line.
+-- All entries of a transfer arrive in one statement, and that statement must balance, name a transfer that is there
+-- and number the lines on `available`, and no others. Checked once a statement over its new rows: a deferred row
+-- trigger would read the table again for every line, and so does a foreign key.
 CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF EXISTS (SELECT 1 FROM added GROUP BY transfer_id, unit HAVING sum(amount) <> 0) THEN
-    RAISE EXCEPTION 'a transfer must sum to zero per unit' USING ERRCODE = 'DR011';
+  IF EXISTS (SELECT 1 FROM added a GROUP BY transfer_id, unit
+      HAVING sum(amount) <> 0
+        OR bool_or(num_nonnulls(seq, balance_after) <> CASE WHEN bucket = 'available' THEN 2 ELSE 0 END)
+        -- Not EXISTS, whose plan may read the whole table.
+        OR (SELECT t.kind FROM transfer t WHERE t.id = a.transfer_id) IS NULL) THEN
+    RAISE EXCEPTION 'a transfer must exist, sum to zero per unit and number its lines on available'
+      USING ERRCODE = 'DR011';
   END IF;
   RETURN NULL;
 END $$;
@@ -99,7 +103,7 @@ BEGIN
     VALUES (v_transfer, 'grant', p_account, p_stripe_ref, p_reference, p_description, v_now)
     ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN
-    RETURN QUERY SELECT false, v_account.available;
+    RETURN QUERY SELECT false, v_account.available::bigint;
     RETURN;
   END IF;
   UPDATE account SET available = available + p_amount, usage_rows = usage_rows + 1, touched_at = v_now
@@ -118,7 +122,7 @@ BEGIN
       (v_transfer, p_account, 'available', 'credit', -v_repaid, v_account.usage_rows, v_account.available, v_now),
       (v_transfer, p_account, 'debt', 'credit', v_repaid, NULL, NULL, v_now);
   END IF;
-  RETURN QUERY SELECT true, v_account.available;
+  RETURN QUERY SELECT true, v_account.available::bigint;
 END $$;
 
 -- Correction by the operator, or a payment taken back. What `available` cannot bear becomes debt, which blocks
@@ -151,5 +155,5 @@ BEGIN
       (p_account, 'debt', p_amount - v_delta, NULL::bigint, NULL::bigint),
       (system_owner(), p_bucket, -p_amount, NULL, NULL)) l (owner, bucket, amount, seq, balance_after)
     WHERE l.amount <> 0;
-  RETURN QUERY SELECT v_after.available, v_after.debt;
+  RETURN QUERY SELECT v_after.available::bigint, v_after.debt::bigint;
 END $$;

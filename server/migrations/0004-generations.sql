@@ -9,7 +9,6 @@ CREATE DOMAIN attempt_state AS text
 CREATE DOMAIN event_type AS text CHECK (VALUE IN ('generation.succeeded', 'generation.failed'));
 CREATE DOMAIN idempotency_key AS text CHECK (octet_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN ordinal AS int CHECK (VALUE >= 1);
-CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
 
 CREATE TABLE generation (
   id uuid PRIMARY KEY,
@@ -52,20 +51,18 @@ CREATE TABLE generation (
   completed_at timestamptz,
   -- When an answer with the outcome was fully sent.
   answered_at timestamptz,
-  deleted_at timestamptz,
-  CHECK (price = unit_price * count AND captured <= price)
+  deleted_at timestamptz
 ) WITH (fillfactor = 80);
 -- The idempotency record: one key of an account names one generation.
 CREATE UNIQUE INDEX generation_idempotency ON generation (account_id, idem_key) WHERE idem_key IS NOT NULL;
 CREATE INDEX generation_list ON generation (account_id, dialect, created_at DESC, id DESC)
   WHERE state = 'succeeded' AND deleted_at IS NULL;
--- Work: a handful of open rows among millions.
+-- Work: a handful of open rows among millions. Every change of state enters the new row into each index of the table
+-- whose rows it belongs to, so there are few.
 CREATE INDEX generation_queued ON generation (account_id, created_at) WHERE state = 'queued';
 CREATE INDEX generation_open ON generation (state, lease_until)
   WHERE state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling');
-CREATE INDEX generation_open_account ON generation (account_id)
-  WHERE state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling');
-CREATE INDEX generation_completed ON generation (completed_at);
+CREATE INDEX generation_completed ON generation (completed_at) WHERE completed_at IS NOT NULL;
 
 -- One try at an upstream. An order larger than the upstream's largest call is split into parts; each part has at
 -- most one attempt that may have run.
@@ -106,14 +103,12 @@ CREATE TABLE generation_total (
 
 -- Something that happened: written in the transaction that settled the money, exactly one per terminal generation.
 CREATE TABLE event (
-  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  generation_id uuid PRIMARY KEY, -- as with attempts
   account_id uuid NOT NULL,
-  generation_id uuid NOT NULL UNIQUE, -- as with attempts
   type event_type NOT NULL,
   status text NOT NULL,
   created_at timestamptz NOT NULL
 );
-CREATE INDEX event_created ON event (created_at);
 
 -- The time of an account's last change, to ten seconds: it is indexed, and the hottest row of a tenant would else
 -- leave a new entry in every index of its table with each change of the wallet.
@@ -156,6 +151,9 @@ BEGIN
   END IF;
 
   FOR i IN 1 .. coalesce(cardinality(p_slots), 0) LOOP
+    -- Only the first order of a scope inserts: a conflict costs more than an update, most of all for those who wait.
+    UPDATE slot SET in_flight = in_flight + 1 WHERE scope = p_slots[i] AND in_flight < p_caps[i];
+    CONTINUE WHEN FOUND;
     INSERT INTO slot AS s (scope, in_flight) SELECT p_slots[i], 1 WHERE p_caps[i] >= 1
       ON CONFLICT (scope) DO UPDATE SET in_flight = s.in_flight + 1 WHERE s.in_flight < p_caps[i];
     IF NOT FOUND THEN
@@ -195,8 +193,9 @@ BEGIN
   ELSE
     PERFORM pg_notify('generation_queued', '');
   END IF;
-  RETURN QUERY SELECT true, p_id, p_fingerprint, v_account.available, v_now,
-    v_now + p_deadline_ms * interval '1 ms';
+  created := true; found_id := p_id; found_fingerprint := p_fingerprint; available := v_account.available;
+  created_at := v_now; deadline := v_now + p_deadline_ms * interval '1 ms';
+  RETURN NEXT;
 END $$;
 
 -- T2 for queued rows. Fair over accounts: the oldest row of each account that waits, walking the accounts
@@ -351,22 +350,38 @@ BEGIN
 END $$;
 
 -- T6, T12: succeeded with p_delivered images; captures their price and releases the rest. No row = the race is lost.
+-- T5 is made in the same step where it was not made before: p_costs then holds what each part cost, by its number;
+-- NULL leaves the record of a part as it is, and a NULL array leaves them all and demands T5.
 CREATE FUNCTION settle_succeeded(p_id uuid, p_epoch int, p_images jsonb, p_delivered int, p_manifest bytea,
-  p_warnings jsonb, p_loss bigint, p_process text) RETURNS TABLE (available bigint, completed_at timestamptz)
+  p_warnings jsonb, p_loss bigint, p_process text, p_n int, p_costs bigint[], p_usage jsonb)
+RETURNS TABLE (available bigint, completed_at timestamptz)
 LANGUAGE plpgsql AS $$
-DECLARE v_row generation; v_available bigint; v_now timestamptz := app_now();
+DECLARE v_row generation; v_now timestamptz := app_now();
 BEGIN
   IF p_delivered < 1 THEN RAISE EXCEPTION 'nothing was delivered' USING ERRCODE = 'DR014'; END IF;
   UPDATE generation g SET state = 'succeeded', images = p_images, manifest_sha256 = p_manifest,
-      captured = g.unit_price * least(p_delivered, g.count), warnings = p_warnings, lease_owner = NULL,
-      lease_until = NULL, next_poll_at = NULL, completed_at = v_now
-    WHERE g.id = p_id AND g.epoch = p_epoch AND g.state IN ('storing', 'reconciling') RETURNING * INTO v_row;
+      captured = g.unit_price * least(p_delivered, g.count), warnings = p_warnings,
+      usage = coalesce(p_usage, g.usage), lease_owner = NULL, lease_until = NULL, next_poll_at = NULL,
+      completed_at = v_now
+    WHERE g.id = p_id AND g.epoch = p_epoch AND (g.state IN ('storing', 'reconciling')
+      OR p_costs IS NOT NULL AND g.state IN ('dispatching', 'awaiting')) RETURNING * INTO v_row;
   IF NOT FOUND THEN RETURN; END IF;
-  INSERT INTO generation_total AS t (account_id, dialect, succeeded) VALUES (v_row.account_id, v_row.dialect, 1)
-    ON CONFLICT (account_id, dialect) DO UPDATE SET succeeded = t.succeeded + 1;
-  v_available := finish_generation(v_row, 'capture', v_row.captured, p_loss, 'Generated image',
+  IF p_costs IS NOT NULL THEN
+    UPDATE attempt SET state = 'done', failure = NULL, message = NULL, ended_at = v_now,
+        cost_usd_micro = p_costs[part + 1]
+      WHERE generation_id = p_id AND n = p_n AND state <> 'done' AND p_costs[part + 1] IS NOT NULL;
+  END IF;
+  available := finish_generation(v_row, 'capture', v_row.captured, p_loss, 'Generated image',
     v_row.created_by <> p_process);
-  RETURN QUERY SELECT v_available, v_now;
+  -- After the wallet, whose lock orders everybody who comes here: then nobody waits for this row too.
+  UPDATE generation_total SET succeeded = succeeded + 1
+    WHERE account_id = v_row.account_id AND dialect = v_row.dialect;
+  IF NOT FOUND THEN
+    INSERT INTO generation_total AS t (account_id, dialect, succeeded) VALUES (v_row.account_id, v_row.dialect, 1)
+      ON CONFLICT (account_id, dialect) DO UPDATE SET succeeded = t.succeeded + 1;
+  END IF;
+  completed_at := v_now;
+  RETURN NEXT;
 END $$;
 
 -- T7, T8, T13, T14, T15, T16: ends without an image; the whole hold goes back. p_states lists the states it may

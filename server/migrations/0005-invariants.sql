@@ -9,6 +9,8 @@ LANGUAGE sql STABLE AS $$
   WITH wallet AS (SELECT * FROM account WHERE since IS NULL OR touched_at >= since),
   -- One pass over the ledger when everything is checked; in between only the last line of each recent account.
   sums AS (SELECT owner, bucket, sum(amount) AS total FROM entry WHERE since IS NULL GROUP BY owner, bucket),
+  open_holds AS (SELECT g.account_id, sum(g.price) AS price FROM generation g
+    WHERE g.state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling') GROUP BY g.account_id),
   recent AS (SELECT * FROM generation g WHERE since IS NULL OR g.completed_at >= since
     OR g.state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling'))
   -- I1: the wallet equals its entries, and each usage row follows from the one before it.
@@ -25,8 +27,8 @@ LANGUAGE sql STABLE AS $$
   -- I2: no bucket column is negative (the CHECKs say so; said again in case one is dropped).
   UNION ALL SELECT 'I2', a.id::text FROM wallet a WHERE least(a.available, a.held, a.debt) < 0
   -- I3: held is the sum of the open holds.
-  UNION ALL SELECT 'I3', a.id::text FROM wallet a WHERE a.held <> (SELECT coalesce(sum(g.price), 0) FROM generation g
-    WHERE g.account_id = a.id AND g.state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling'))
+  UNION ALL SELECT 'I3', a.id::text FROM wallet a LEFT JOIN open_holds o ON o.account_id = a.id
+    WHERE a.held <> coalesce(o.price, 0)
   -- I4: terminal if and only if exactly one capture or release, which with it accounts for the whole hold.
   UNION ALL SELECT 'I4', g.id::text FROM recent g WHERE (NOT is_open(g.state))::int
     <> (SELECT count(*) FROM transfer t WHERE t.generation_id = g.id AND t.kind IN ('capture', 'release'))
@@ -38,6 +40,7 @@ LANGUAGE sql STABLE AS $$
   -- I5: succeeded if and only if captured (or free) and a manifest is recorded.
   UNION ALL SELECT 'I5', g.id::text FROM recent g
     WHERE (g.state = 'succeeded') <> (g.manifest_sha256 IS NOT NULL)
+      OR g.price <> g.unit_price * g.count OR g.captured > g.price
       OR (g.state = 'succeeded' AND g.price > 0 AND g.captured = 0) OR (g.state <> 'succeeded' AND g.captured > 0)
       OR g.captured <> (SELECT coalesce(sum(e.amount), 0) FROM transfer t JOIN entry e ON e.transfer_id = t.id
         WHERE t.generation_id = g.id AND t.kind = 'capture' AND e.bucket = 'revenue')

@@ -119,7 +119,7 @@ export async function capture(
     Array.from({ length: delivered }, (_, index) => ({ index, key: `k${index}` })),
   )
   const manifest = createHash('sha256').update(id).digest()
-  const values = [id, epoch, images, delivered, manifest, null, 0, processName]
+  const values = [id, epoch, images, delivered, manifest, null, 0, processName, null, null, null]
   return (await db.query(sql.settleSucceeded, values)).length === 1
 }
 

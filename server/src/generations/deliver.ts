@@ -1,15 +1,17 @@
 // From "the upstream is done" to "the customer has paid": T5, outputs fetched where they are URLs, the manifest
-// last, T6. A crash between any two steps is healed by the reconciler from what is in storage.
+// last, T6. What is stored whole already goes straight to the manifest, and T6 makes T5 with it. A crash between any
+// two steps is healed by the reconciler from what is in storage.
 import { fp } from '../failpoints.ts'
 import type { UpstreamImage, Usage } from '../providers/provider.ts'
 import { ImageRejected } from '../providers/provider.ts'
+import { manifestKey } from '../storage/keys.ts'
 import { writeManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
 import type { PartOutcome } from './dispatch.ts'
-import { type FinishNeeds, settleReleased, settleSucceeded } from './finish.ts'
+import { type DeliveryRecord, type FinishNeeds, settleReleased, settleSucceeded } from './finish.ts'
 import { type Generation, isTerminal, type StoredImage } from './generation.ts'
 import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts } from './loss.ts'
-import { type CollectNeeds, collectImages, toExpected } from './outputs.ts'
+import { type CollectNeeds, collectImages, type ExpectedImage, toExpected } from './outputs.ts'
 import { persist } from './persist.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
 
@@ -18,6 +20,7 @@ export type DeliverNeeds = CollectNeeds & FinishNeeds
 export type Delivery = {
   generation: Generation
   n: number
+  provider: string
   images: UpstreamImage[]
   usage: Usage
   warnings: string[]
@@ -30,8 +33,55 @@ export type Delivery = {
 
 /** The images that were sold; null when this call settled no success. */
 export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<StoredImage[] | null> {
-  const { generation, n, received } = delivery
+  const { generation, n, received, parts, shareUsdMicro } = delivery
   const expected = delivery.images.map(toExpected)
+  const isWhole = isStoredWhole(needs, delivery)
+  if (!isWhole && !(await recordDelivery(needs, delivery, expected))) {
+    await giveUp(needs, generation, { n, step: 'T5' })
+    return null
+  }
+  return storeAndSettle(needs, {
+    ...delivery,
+    collect: () => collectImages(needs, { generation, n, received }, expected),
+    bought: expected.length,
+    lossUsdMicro: lossOfParts(parts, shareUsdMicro),
+    boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
+    ...(isWhole
+      ? {
+          record: { n, usage: delivery.usage, costsUsdMicro: toCosts(delivery) },
+          recordFirst: () => recordDelivery(needs, delivery, expected),
+        }
+      : {}),
+  })
+}
+
+/**
+ * Whether every part brought its pictures and all are in storage: then a manifest alone tells the whole outcome, and
+ * a crash before the settlement loses no record. A create that may be repeated under its key keeps T5: two workers
+ * of one generation must not both come to write its manifest.
+ */
+function isStoredWhole(needs: DeliverNeeds, { generation, provider, images, parts }: Delivery): boolean {
+  return (
+    !needs.providers.get(provider)?.idempotentCreates &&
+    images.length >= generation.count &&
+    images.every(image => image.kind !== 'url') &&
+    parts.every(({ outcome }) => outcome.kind === 'succeeded' && outcome.images.length > 0)
+  )
+}
+
+function toCosts({ parts, shareUsdMicro }: Delivery): number[] {
+  const costs: number[] = []
+  for (const { part, outcome } of parts) costs[part] = costOfOutcome(outcome, shareUsdMicro)
+  return costs
+}
+
+/** T5. False when the claim is lost. */
+async function recordDelivery(
+  needs: DeliverNeeds,
+  delivery: Delivery,
+  expected: ExpectedImage[],
+): Promise<boolean> {
+  const { generation, n } = delivery
   if (__FAILPOINTS__) await fp('T5.before')
   const values = [
     generation.id,
@@ -43,21 +93,7 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
   ]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
-  if (!row?.done) {
-    await giveUp(needs, generation, { n, step: 'T5' })
-    return null
-  }
-  const collect = () => collectImages(needs, { generation, n, received }, expected)
-  const { parts, shareUsdMicro } = delivery
-  const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
-  const boughtUsdMicro = costOfDelivered(parts, shareUsdMicro)
-  return storeAndSettle(needs, {
-    ...delivery,
-    collect,
-    bought: expected.length,
-    lossUsdMicro,
-    boughtUsdMicro,
-  })
+  return row?.done === true
 }
 
 /** The manifest, then T6; storage that fails here costs the customer nothing. Also the reconciler's last step. */
@@ -72,6 +108,9 @@ export async function storeAndSettle(
     /** How many images the upstream made, and what they cost the operator, micro-USD: lost with those not kept. */
     bought: number
     boughtUsdMicro: number
+    /** Where T5 was not made: what it would have recorded, and T5 itself, for a release that keeps the costs. */
+    record?: DeliveryRecord
+    recordFirst?(): Promise<boolean>
   },
 ): Promise<StoredImage[] | null> {
   const { generation, n } = work
@@ -91,6 +130,10 @@ export async function storeAndSettle(
     await giveUp(needs, generation, { n, step: 'T6' })
   } catch (error) {
     if (!(error instanceof StorageError) && !(error instanceof ImageRejected)) throw error
+    if (work.recordFirst && !(await work.recordFirst())) {
+      await giveUp(needs, generation, { n, step: 'T5' })
+      return null
+    }
     const released = await settleReleased(needs, generation, {
       from: ['storing', 'reconciling'],
       state: 'failed',
@@ -119,6 +162,8 @@ export async function dropLeftovers(
   try {
     const kept = sold ?? (await findResult(needs, generation.id))
     const unused = kept ? received.filter(key => !kept.some(image => image.key === key)) : []
+    // A worker that lost its claim may have written it for pictures that nobody sells.
+    if (kept?.length === 0) unused.push(manifestKey(generation.id))
     if (unused.length > 0) await needs.storage.remove(unused)
   } catch (error) {
     needs.events.leftoversKept(generation, error)

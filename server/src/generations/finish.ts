@@ -3,6 +3,7 @@
 import { findWallet } from '../credits/ledger.ts'
 import type { Db, Statement } from '../db/db.ts'
 import { fp } from '../failpoints.ts'
+import type { Usage } from '../providers/provider.ts'
 import type { Generation, GenerationState, Reason, StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import { persist } from './persist.ts'
@@ -19,9 +20,18 @@ export type Success = {
   warnings: string[]
   /** Expected cost of parts whose outcome is unknown, micro-USD. */
   lossUsdMicro: number
+  /** What T5 would have recorded, where it was not made before. */
+  record?: DeliveryRecord
 }
 
-/** T6, T12. True when this call settled it. */
+export type DeliveryRecord = {
+  n: number
+  /** By the number of the part, micro-USD; null leaves what is recorded of it. */
+  costsUsdMicro: (number | null)[]
+  usage: Usage | null
+}
+
+/** T6, T12; T5 with it when there is a record. True when this call settled it. */
 export async function settleSucceeded(
   needs: FinishNeeds,
   generation: Generation,
@@ -40,6 +50,9 @@ export async function settleSucceeded(
       success.warnings.length > 0 ? JSON.stringify(success.warnings) : null,
       success.lossUsdMicro,
       needs.processName,
+      success.record?.n ?? null,
+      success.record?.costsUsdMicro ?? null,
+      success.record?.usage ? JSON.stringify(success.record.usage) : null,
     ],
   })
   if (__FAILPOINTS__) await fp('T6.after')

@@ -44,13 +44,17 @@ export function lossOfMissing(
 /** What the rows of an attempt tell after a crash: cost of what brought nothing, or may have, and of what was bought. */
 export function costsOfAttempt(attempts: AttemptRow[]): { lossUsdMicro: number; boughtUsdMicro: number } {
   const costOf = (attempt: AttemptRow) => attempt.cost_usd_micro ?? attempt.expected_cost_usd_micro
-  const isOpen = ({ state }: AttemptRow) => state === 'unknown' || state === 'intent' || state === 'accepted'
   return {
     lossUsdMicro:
-      sum(attempts.filter(isOpen).map(costOf)) +
+      sum(attempts.filter(isOpenPart).map(costOf)) +
       sum(attempts.filter(({ state }) => state === 'failed').map(each => each.cost_usd_micro ?? 0)),
     boughtUsdMicro: sum(attempts.filter(({ state }) => state === 'done').map(costOf)),
   }
+}
+
+/** Nothing is recorded of what became of it. */
+export function isOpenPart({ state }: AttemptRow): boolean {
+  return state === 'unknown' || state === 'intent' || state === 'accepted'
 }
 
 function toCost(shareUsdMicro: number): (part: PartOutcome) => number {

@@ -55,8 +55,9 @@ async function act(
   if (outcome.kind === 'succeeded') {
     const { images, usage, warnings } = outcome
     const parts = [{ part, outcome }]
-    const shareUsdMicro = attempt.expected_cost_usd_micro
-    return deliver(needs, { generation, n, images, usage, warnings, parts, received, shareUsdMicro })
+    const { provider, expected_cost_usd_micro: shareUsdMicro } = attempt
+    const result = { images, usage, warnings, parts, received }
+    return deliver(needs, { generation, n, provider, ...result, shareUsdMicro })
   }
   await actOnFailure(needs, { generation, attempt }, outcome)
   return null

@@ -3,12 +3,12 @@
 // (T11); otherwise the customer gets the hold back and the operator bears the expected cost (T13).
 import { fp } from '../failpoints.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
-import { findManifest, verifyManifest } from '../storage/manifest.ts'
+import { findManifest, type Manifest, verifyManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
 import { type DeliverNeeds, storeAndSettle } from './deliver.ts'
-import { settleReleased, settleSucceeded } from './finish.ts'
+import { type DeliveryRecord, settleReleased, settleSucceeded } from './finish.ts'
 import { backoffMs, type Generation, type StoredImage } from './generation.ts'
-import { costsOfAttempt, lossOfMissing } from './loss.ts'
+import { costsOfAttempt, isOpenPart, lossOfMissing } from './loss.ts'
 import { collectImages, type ExpectedImage } from './outputs.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -40,7 +40,7 @@ export async function reconcile(
   const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const last = attempts.filter(attempt => attempt.n === generation.attempts)
   const costs = costsOfAttempt(last)
-  const fromStorage = await settleFromStorage(needs, generation, costs)
+  const fromStorage = await settleFromStorage(needs, generation, { ...costs, attempt: last })
   if (fromStorage === 'settled') return null
   const attempt = last[0]
   if (attempt && (await pollOn(needs, generation, attempt))) return null
@@ -64,34 +64,36 @@ function isInTime({ timeLeft }: Generation): boolean {
   return timeLeftMs(timeLeft) > 0
 }
 
-type Costs = ReturnType<typeof costsOfAttempt>
+/** What is known of the last attempt. */
+type Known = ReturnType<typeof costsOfAttempt> & { attempt: AttemptRow[] }
 
 /** T12. Storage that does not answer is asked again, by whoever claims the row next, until the deadline. */
 async function settleFromStorage(
   needs: ReconcileNeeds,
   generation: Generation,
-  costs: Costs,
+  known: Known,
 ): Promise<'settled' | 'nothing' | 'unreachable'> {
   try {
-    return (await findStored(needs, generation, costs)) ? 'settled' : 'nothing'
+    return (await findStored(needs, generation, known)) ? 'settled' : 'nothing'
   } catch (error) {
     if (!(error instanceof StorageError) || isInTime(generation)) throw error
     return 'unreachable'
   }
 }
 
-async function findStored(needs: ReconcileNeeds, generation: Generation, costs: Costs): Promise<boolean> {
+async function findStored(needs: ReconcileNeeds, generation: Generation, known: Known): Promise<boolean> {
   const found = await findManifest(needs.storage, generation.id)
   if (found?.kind === 'found') {
     const verified = await verifyManifest(needs.storage, found.manifest, { hashes: true })
     if (verified.ok) {
       const { images } = found.manifest
-      // A complete result leaves nothing unknown, even when the record that it came was lost.
-      const unknownUsdMicro = images.length < generation.count ? costs.lossUsdMicro : 0
-      const missingUsdMicro = lossOfMissing({ ...costs, bought: generation.images.length }, images.length)
+      // A complete result leaves nothing unknown, even when there is no record that it came.
+      const unknownUsdMicro = images.length < generation.count ? known.lossUsdMicro : 0
+      const missingUsdMicro = lossOfMissing({ ...known, bought: generation.images.length }, images.length)
       const lossUsdMicro = unknownUsdMicro + missingUsdMicro
       const success = { images, manifestSha256: found.sha256, warnings: generation.warnings, lossUsdMicro }
-      await settleSucceeded(needs, generation, success)
+      const record = findRecord(generation, found.manifest, known.attempt)
+      await settleSucceeded(needs, generation, { ...success, ...(record ? { record } : {}) })
       return true
     }
   }
@@ -113,9 +115,25 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, costs: 
     collect,
     warnings,
     bought: generation.images.length,
-    ...costs,
+    ...known,
   })
   return true
+}
+
+/** T5 was never made, as is usual, or was lost: a complete result proves that every part was delivered and paid. */
+function findRecord(
+  generation: Generation,
+  manifest: Manifest,
+  attempt: AttemptRow[],
+): DeliveryRecord | null {
+  const isRecorded = generation.images.length > 0
+  if (isRecorded || manifest.images.length < generation.count) return null
+  if (manifest.attempt !== generation.attempts) return null
+  const costsUsdMicro: DeliveryRecord['costsUsdMicro'] = attempt.map(() => null)
+  for (const each of attempt.filter(isOpenPart)) {
+    costsUsdMicro[each.part] = each.cost_usd_micro ?? each.expected_cost_usd_micro
+  }
+  return { n: manifest.attempt, costsUsdMicro, usage: null }
 }
 
 async function isReadable(

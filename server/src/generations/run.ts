@@ -147,6 +147,7 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
     return deliver(needs, {
       generation,
       n,
+      provider: route.provider,
       images,
       usage,
       warnings,

@@ -110,7 +110,7 @@ export const sql = {
   beginStoring: statement('generation_storing', 'SELECT begin_storing($1, $2, $3, $4, $5, $6) AS done'),
   settleSucceeded: statement(
     'generation_succeeded',
-    'SELECT * FROM settle_succeeded($1, $2, $3, $4, $5, $6, $7, $8)',
+    'SELECT * FROM settle_succeeded($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
   ),
   settleReleased: statement(
     'generation_released',

@@ -45,10 +45,11 @@ const paths: Record<Failpoint, Path> = {
   'T4.after': { ...tasks, broken: 'succeeded' },
   'poll.before': { ...tasks, broken: 'succeeded' },
   'poll.after': { ...tasks, broken: 'succeeded' },
-  'T5.before': { ...plain, broken: 'failed' },
-  // C8, C9, C10.
-  'T5.after': { ...plain, broken: 'succeeded' },
-  'manifest.before': { ...plain, broken: 'succeeded' },
+  // Outputs at URLs: recorded, then fetched. C8.
+  'T5.before': { ...tasks, broken: 'succeeded' },
+  'T5.after': { ...tasks, broken: 'succeeded' },
+  'manifest.before': { ...tasks, broken: 'succeeded' },
+  // C9, C10: of pictures that came with the answer, the manifest is the first record.
   'manifest.after': { ...plain, broken: 'succeeded' },
   'T6.before': { ...plain, broken: 'succeeded' },
   'T6.after': { ...plain, broken: 'succeeded' },
@@ -181,6 +182,11 @@ function judge(
   check(fate.captured === (fate.state === 'succeeded' ? fate.price : 0), 'charged wrongly')
   check(fate.billed <= 1, 'paid upstream more than once')
   check(fate.state !== 'succeeded' || fate.billed === 1, 'succeeded without work')
+  // An attempt that is done has a cost, which the invariants see to.
+  check(
+    fate.state !== 'succeeded' || fate.attempts.at(-1)?.state === 'done',
+    'sold, and its attempt not done',
+  )
   if (fate.state === 'failed' && fate.billed > 0) check(fate.lossUsdMicro > 0, 'the loss is not in the books')
   if (fate.state === 'succeeded') check(fate.lossUsdMicro === 0, 'a loss is booked for what was sold')
   for (const answer of [seen.first, seen.again]) {

@@ -138,7 +138,7 @@ test('a manifest that cannot be written sells nothing, and the purchase is in th
 })
 
 test('storage that does not answer the reconciler is asked again, and a picture that is there is sold', async () => {
-  const dying = await rig.start({ FAILPOINT: 'T5.after:1:kill' })
+  const dying = await rig.start({ FAILPOINT: 'manifest.after:1:kill' })
   await place(dying, 'patience')
   const heal = breakStorage()
   const node = await rig.start()
@@ -151,7 +151,7 @@ test('storage that does not answer the reconciler is asked again, and a picture 
 
 test('storage that stays silent holds no credits past the deadline', async () => {
   const short = { GENERATION_DEADLINE_SYNC_S: '5', GENERATION_DEADLINE_ASYNC_S: '5' }
-  const dying = await rig.start({ ...short, FAILPOINT: 'T5.after:1:kill' })
+  const dying = await rig.start({ ...short, FAILPOINT: 'manifest.after:1:kill' })
   await place(dying, 'silence')
   const heal = breakStorage()
   const node = await rig.start(short)

@@ -1,5 +1,6 @@
 // The invariant check must be able to see: each rule is broken by hand, as only a superuser can, and must then be
 // reported, alone, both by the full check and by the one that looks at recent accounts only.
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { adjustCredits, findViolations } from '../../src/credits/ledger.ts'
 import { connectDatabase, sqlStateOf } from '../../src/db/connect.ts'
@@ -168,7 +169,7 @@ const corruptions: Corruption[] = [
     rule: 'I2',
     what: 'a balance below zero that the ledger agrees with',
     corrupt: async (tx, all) => {
-      await ask(tx, 'ALTER TABLE account DROP CONSTRAINT account_available_check')
+      await ask(tx, 'ALTER TABLE account ALTER available TYPE bigint')
       const take = 200
       await writeTransfer('adjustment', [
         ['account', 'available', -take],
@@ -384,6 +385,29 @@ describe('history cannot be changed', () => {
       expect(await write(`('promo', 'credit', 5)`)).toBe('DR011')
       expect(await write(`('promo', 'credit', 5), ('revenue', 'credit', -4)`)).toBe('DR011')
       expect(await write(`('promo', 'credit', 5), ('upstream_cost', 'usd_micro', -5)`)).toBe('DR011')
+    })
+
+    test(`by ${role}: entries without a transfer, and lines that are numbered wrongly`, async () => {
+      const write = (transferId: string, available: string, promo: string) =>
+        ask(
+          connect(),
+          `INSERT INTO entry (transfer_id, owner, bucket, unit, amount, seq, balance_after, created_at) VALUES
+            ($1, $2, 'available', 'credit', 5, ${available}, app_now()),
+            ($1, $3, 'promo', 'credit', -5, ${promo}, app_now())`,
+          [transferId, world.accountId, system],
+        ).then(
+          () => 'done',
+          error => sqlStateOf(error),
+        )
+      const { id } = await askOne<{ id: string }>(
+        connect(),
+        `SELECT id FROM transfer WHERE generation_id = $1 AND kind = 'capture'`,
+        [world.delivered],
+      )
+      expect(await write(randomUUID(), '900, 5', 'NULL, NULL')).toBe('DR011')
+      expect(await write(id, 'NULL, NULL', 'NULL, NULL')).toBe('DR011')
+      expect(await write(id, '900, NULL', 'NULL, NULL')).toBe('DR011')
+      expect(await write(id, '900, 5', '901, 5')).toBe('DR011')
     })
   }
 
