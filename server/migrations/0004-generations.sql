@@ -203,8 +203,9 @@ END $$;
 -- account in the index and looks at no more than p_limit of them; accounts whose rows are all put off (not_before)
 -- do not count, or they would hide those behind them.
 CREATE FUNCTION claim_queued(p_process text, p_lease_ms int, p_limit int, p_after uuid) RETURNS SETOF generation
-LANGUAGE sql AS $$
-  WITH RECURSIVE waiting AS (
+LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN QUERY WITH RECURSIVE waiting AS (
     (SELECT g.account_id, 1 AS step FROM generation g
       WHERE g.state = 'queued' AND g.account_id > p_after
         AND (g.not_before IS NULL OR g.not_before <= app_now()) AND g.deadline > app_now()
@@ -225,8 +226,8 @@ LANGUAGE sql AS $$
   UPDATE generation g SET state = 'dispatching', epoch = g.epoch + 1, lease_owner = p_process,
       lease_until = app_now() + p_lease_ms * interval '1 ms', not_before = NULL
     FROM picked WHERE g.id = picked.id AND g.state = 'queued'
-    RETURNING g.*
-$$;
+    RETURNING g.*;
+END $$;
 
 -- The attempt's intent, committed before the first byte is sent: its number, or null = the claim is no longer ours.
 -- p_expected_cost is that of one part.
@@ -273,16 +274,17 @@ END $$;
 
 -- A poll is due: claim it for one read. The state stays `awaiting`; the epoch fences a slower poller.
 CREATE FUNCTION claim_polls(p_process text, p_lease_ms int, p_limit int) RETURNS SETOF generation
-LANGUAGE sql AS $$
-  WITH due AS (
+LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN QUERY WITH due AS (
     SELECT id FROM generation WHERE state = 'awaiting' AND next_poll_at <= app_now()
       AND (lease_until IS NULL OR lease_until < app_now())
     ORDER BY next_poll_at LIMIT p_limit FOR UPDATE SKIP LOCKED
   )
   UPDATE generation g SET epoch = g.epoch + 1, lease_owner = p_process,
       lease_until = app_now() + p_lease_ms * interval '1 ms'
-    FROM due WHERE g.id = due.id RETURNING g.*
-$$;
+    FROM due WHERE g.id = due.id RETURNING g.*;
+END $$;
 
 -- T5: bytes obtained, their hashes known. Its commit need not wait for the disk: should a database crash lose
 -- it, the reconciler finds the manifest in storage all the same, and no money has moved.
@@ -419,6 +421,15 @@ BEGIN
   UPDATE attempt SET state = 'unknown', failure = p_failure, message = p_message
     WHERE generation_id = p_id AND n = v_row.attempts AND state IN ('intent', 'accepted');
   RETURN v_row.epoch;
+END $$;
+
+-- How many holds are open, sampled every second. Never by a bitmap: a plain index scan marks the entries that earlier
+-- states of rows left in the index, so that each is met once; a bitmap would visit all of them again for every sweep
+-- until the next vacuum, which with millions of rows is far away.
+CREATE FUNCTION count_open() RETURNS int LANGUAGE plpgsql SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+BEGIN
+  RETURN (SELECT count(*) FROM generation
+    WHERE state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling'));
 END $$;
 
 -- T9 by the reaper, and the pick-up of rows whose reconciler died: every expired lease, fenced by a new epoch.

@@ -58,12 +58,12 @@ afterAll(async () => {
   await database.drop()
 })
 
-test('every connection carries the three timeouts', async () => {
+test('every connection carries the three timeouts and compiles no statement', async () => {
   const [row] = await database.db.query<Record<string, string>>(
     sql(`SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock,
-      current_setting('idle_in_transaction_session_timeout') AS idle`),
+      current_setting('idle_in_transaction_session_timeout') AS idle, current_setting('jit') AS jit`),
   )
-  expect(row).toEqual({ statement: '30s', lock: '5s', idle: '10s' })
+  expect(row).toEqual({ statement: '30s', lock: '5s', idle: '10s', jit: 'off' })
 })
 
 test('an integer beyond 2^53 is an error, never a nearby number', async () => {
@@ -344,7 +344,7 @@ test('without prepared names the same statements work, and leave none behind', a
   expect(await readNames()).toEqual(['inside', 'plain'])
 })
 
-test('behind a pooler the timeouts are settings of the role, set over the direct connection', async () => {
+test('behind a pooler they are settings of the role, set over the direct connection', async () => {
   const role = `pooled_${new URL(database.appUrl).pathname.slice(1)}`
   const { admin } = await getTestServer()
   await admin.query(sql(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`))
@@ -360,8 +360,8 @@ test('behind a pooler the timeouts are settings of the role, set over the direct
     prepare: false,
     log: silentLog,
   })
-  const [row] = await db.query(sql("SELECT current_setting('statement_timeout') AS t"))
-  expect(row).toEqual({ t: '1234ms' })
+  const [row] = await db.query(sql("SELECT current_setting('statement_timeout') AS t, current_setting('jit') AS jit"))
+  expect(row).toEqual({ t: '1234ms', jit: 'off' })
   await db.close()
 })
 

@@ -159,11 +159,7 @@ export const sql = {
     `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM app_now() - min(created_at)), 0)::float8 AS age_s
       FROM (SELECT created_at FROM generation WHERE state = 'queued' LIMIT 100000) q`,
   ),
-  openHolds: statement(
-    'generation_open_holds',
-    `SELECT count(*)::int AS open FROM generation
-      WHERE state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling')`,
-  ),
+  openHolds: statement('generation_open_holds', 'SELECT count_open() AS open'),
   list: statement(
     'generation_list',
     `SELECT ${columns} FROM generation WHERE id IN (
