@@ -149,7 +149,9 @@ export function openContext(
       const text = bytes.listenToText ? needs.fresh.collect(generation, key) : null
       if (text) bytes.listenToText?.(text.add)
       try {
-        const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes }, bytes)
+        // Whoever waits for the text is answered with it; all others come to read the object.
+        const readSoon = text === null
+        const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes, readSoon }, bytes)
         call.received.push(key)
         if (__FAILPOINTS__) await fp('receive.after')
         return image

@@ -1,5 +1,6 @@
 // Decodes one base64 picture inside a JSON document as its chunks arrive. Strict: whatever native decoding would
 // skip is refused. Buffers are used again and again, so nothing given out here may be kept.
+import { giveBlockBack, PAGE_BYTES, takeBlock } from '../page-memory.ts'
 import { JsonImagesError } from './json-images-error.ts'
 
 export type TextListener = (text: Buffer) => void
@@ -16,32 +17,15 @@ export type Source = {
 
 // Strings beyond 64 KiB leave V8's cheap heap and cost four times as much to make; a multiple of 4.
 const UNIT_TEXT_BYTES = 48 * 1024
-const UNIT_BYTES = (UNIT_TEXT_BYTES / 4) * 3
-// The last group is held back until the closing quote is seen, because only the last may be padded.
 const GROUP_BYTES = 4
-// Six units make pieces of 216 KiB, so that the disk sees few writes.
-const PIECE_BYTES = 6 * UNIT_BYTES + 3
-// Buffers kept for the next picture, 8 MB in all: fresh ones for each press the collector into full collections.
-const MAX_IDLE_BUFFERS = 32
+// Whole pages, so that the disk sees few and aligned writes; a multiple of 3, so that pieces end between groups.
+const PIECE_BYTES = 108 * PAGE_BYTES
 
 const QUOTE = 0x22
 const PLUS_URL = 0x2d
 const BACKSLASH = 0x5c
 const SLASH_URL = 0x5f
 const PADDING = 0x3d
-
-type DecoderBuffers = { text: Buffer; piece: Buffer }
-
-const idleBuffers: DecoderBuffers[] = []
-
-function takeBuffers(): DecoderBuffers {
-  return (
-    idleBuffers.pop() ?? {
-      text: Buffer.allocUnsafeSlow(UNIT_TEXT_BYTES + GROUP_BYTES),
-      piece: Buffer.allocUnsafeSlow(PIECE_BYTES),
-    }
-  )
-}
 
 type ImageDecoder = {
   /** The decoded bytes up to the closing quote piece by piece, then null. Each piece overwrites the one before. */
@@ -52,9 +36,8 @@ type ImageDecoder = {
 }
 
 export function createImageDecoder(source: Source): ImageDecoder {
-  const buffers = takeBuffers()
-  const reader = createTextReader(source, buffers.text)
-  const { piece } = buffers
+  const reader = createTextReader(source)
+  const piece = takeBlock() ?? Buffer.allocUnsafeSlow(PIECE_BYTES)
   let listener: TextListener | null = null
   let finished = false
 
@@ -62,76 +45,98 @@ export function createImageDecoder(source: Source): ImageDecoder {
     async nextPiece() {
       if (finished) return null
       let length = 0
-      while (length + UNIT_BYTES + 3 <= PIECE_BYTES && !finished) {
-        while (!reader.isReady()) {
+      while (length < PIECE_BYTES && !finished) {
+        const unit = reader.take(Math.min(UNIT_TEXT_BYTES, ((PIECE_BYTES - length) / 3) * GROUP_BYTES))
+        if (unit === null) {
           if (source.position === source.chunk.length && !(await source.pull()))
             throw new JsonImagesError('truncated', 'The answer ended inside a picture')
-          reader.fill()
+          reader.load()
+          continue
         }
-        finished = reader.isClosed()
-        const unit = reader.peek()
-        length += decodeUnit(unit, piece.subarray(length), finished)
+        finished = reader.isAtEnd()
+        length += decodeUnit(unit, { piece, at: length, isLast: finished })
         listener?.(unit)
-        reader.drop(unit.length)
       }
       return piece.subarray(0, length)
     },
     listenToText(given) {
       listener = given
     },
-    release() {
-      if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffers)
-    },
+    release: () => giveBlockBack(piece),
   }
 }
 
-/** Gathers picture text in `text`, free of escapes, a unit and a held-back group at a time. */
-function createTextReader(source: Source, text: Buffer) {
-  let length = 0
+/**
+ * Hands out picture text free of escapes and in whole groups, as views of the chunks. The last group is held back
+ * until the closing quote is seen, because only the last may be padded; on its way over a chunk's end it is copied.
+ */
+function createTextReader(source: Source) {
+  /** Text of the present chunk that was not handed out yet. */
+  let text: Buffer = Buffer.alloc(0)
+  const group = Buffer.alloc(GROUP_BYTES)
+  let groupLength = 0
   let pendingEscape = ''
   let closed = false
 
-  function takeEscaped(part: Buffer): void {
+  function undoEscapes(part: Buffer): Buffer {
     // PHP escapes every slash; string replacement undoes that twice as fast as a loop over bytes.
-    const unescaped = part.toString('latin1').replaceAll('\\/', '/')
-    if (pendingEscape === '' && !unescaped.includes('\\')) {
-      length += text.write(unescaped, length, 'latin1')
-      return
-    }
+    const simple = part.toString('latin1').replaceAll('\\/', '/')
+    if (pendingEscape === '' && !simple.includes('\\')) return Buffer.from(simple, 'latin1')
+    const plain = Buffer.allocUnsafe(part.length + 1)
+    let length = 0
     for (const byte of part) {
       if (pendingEscape === '' && byte !== BACKSLASH) {
-        text[length++] = byte
+        plain[length++] = byte
         continue
       }
       pendingEscape += String.fromCharCode(byte)
       const decoded = decodeEscape(pendingEscape)
       if (decoded === null) continue
       pendingEscape = ''
-      text[length++] = decoded
+      plain[length++] = decoded
     }
+    return plain.subarray(0, length)
   }
+
+  /** Completes the group that began in an earlier chunk; null while its end, or what follows it, is missing. */
+  function takeGroup(): Buffer | null {
+    const added = text.copy(group, groupLength, 0, GROUP_BYTES - groupLength)
+    text = text.subarray(added)
+    groupLength += added
+    if (!closed && (groupLength < GROUP_BYTES || text.length === 0)) return null
+    const taken = group.subarray(0, groupLength)
+    groupLength = 0
+    return taken
+  }
+
   return {
-    /** A whole unit is there, or all that comes. */
-    isReady: () => closed || length === text.length,
-    isClosed: () => closed,
-    /** Moves text from the chunk, up to the closing quote or until either is used up. */
-    fill(): void {
-      let part = source.chunk.subarray(source.position, source.position + text.length - length)
+    /** The picture's end is known and all before it was handed out. */
+    isAtEnd: () => closed && text.length === 0 && groupLength === 0,
+    /** At most `maxBytes`; null when another chunk is needed first. Good until the next call. */
+    take(maxBytes: number): Buffer | null {
+      if (groupLength > 0) return takeGroup()
+      const whole = closed ? text.length : Math.max(0, Math.ceil(text.length / GROUP_BYTES) - 1) * GROUP_BYTES
+      if (whole > 0 || closed) {
+        const taken = text.subarray(0, Math.min(whole, maxBytes))
+        text = text.subarray(taken.length)
+        return taken
+      }
+      groupLength = text.copy(group)
+      text = text.subarray(groupLength)
+      return null
+    },
+    /** Takes the chunk's text up to the closing quote, once all before it was handed out. */
+    load(): void {
+      let part = source.chunk.subarray(source.position)
       const end = part.indexOf(QUOTE)
       closed = end !== -1
       if (closed) part = part.subarray(0, end)
       source.position += part.length + (closed ? 1 : 0)
-      if (pendingEscape === '' && part.indexOf(BACKSLASH) === -1) {
-        text.set(part, length)
-        length += part.length
-      } else takeEscaped(part)
+      text = pendingEscape === '' && part.indexOf(BACKSLASH) === -1 ? part : undoEscapes(part)
       // What follows a backslash here is the quote, which is no base64.
       if (closed && pendingEscape !== '') throw invalidBase64()
-    },
-    peek: () => text.subarray(0, closed ? length : UNIT_TEXT_BYTES),
-    drop(taken: number): void {
-      text.copyWithin(0, taken, length)
-      length -= taken
+      // Native decoding takes the URL alphabet for base64.
+      if (text.indexOf(PLUS_URL) !== -1 || text.indexOf(SLASH_URL) !== -1) throw invalidBase64()
     },
   }
 }
@@ -146,17 +151,16 @@ function decodeEscape(text: string): number | null {
 }
 
 /**
- * Decodes whole groups into `target` and returns the count of bytes. Native decoding skips what is no base64,
- * so anything foreign shows as a short count; only the URL alphabet, which it takes for base64, needs a look.
+ * Decodes whole groups into the piece and returns the count of bytes. Native decoding skips what is no base64, so
+ * anything foreign shows as a short count.
  */
-function decodeUnit(text: Buffer, target: Buffer, isLast: boolean): number {
+function decodeUnit(text: Buffer, target: { piece: Buffer; at: number; isLast: boolean }): number {
   const length = text.length
   let padding = 0
-  if (isLast && text[length - 1] === PADDING) padding = text[length - 2] === PADDING ? 2 : 1
-  const expected = (length / 4) * 3 - padding
-  if (length === 0 || length % 4 !== 0 || text.indexOf(PLUS_URL) !== -1 || text.indexOf(SLASH_URL) !== -1)
-    throw invalidBase64()
-  if (target.write(text.toString('latin1'), 'base64') !== expected) throw invalidBase64()
+  if (target.isLast && text[length - 1] === PADDING) padding = text[length - 2] === PADDING ? 2 : 1
+  const expected = (length / GROUP_BYTES) * 3 - padding
+  if (length === 0 || length % GROUP_BYTES !== 0) throw invalidBase64()
+  if (target.piece.write(text.toString('latin1'), target.at, 'base64') !== expected) throw invalidBase64()
   return expected
 }
 

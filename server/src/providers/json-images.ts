@@ -16,7 +16,7 @@ export type JsonImagesOptions<Received> = {
   isImage(path: JsonPath): boolean
   /**
    * Takes one picture's bytes as they arrive, in document order, one picture at a time. A piece stays as it is
-   * only until the next one is asked for: its memory is used again.
+   * only until the next one is asked for or the promise settles: its memory is used again.
    */
   receive(bytes: PictureBytes, path: JsonPath): Promise<Received>
   /** Limit for all that is not picture text; 1 MiB by default. */
@@ -282,11 +282,12 @@ async function receiveImage<Received>(
   try {
     const received = await receive(bytes, path)
     while ((await next()) !== null);
-    // Only now does nobody read a piece any more; after a failure a receiver may still do so.
-    decoder.release()
     return received
   } catch (error) {
     // A receiver may wrap what its input threw; the cause is what tells a cut source from a bad picture.
     throw failure ? failure.error : error
+  } finally {
+    // A receiver that gave up may have asked for a piece that is still being read.
+    void turn.then(decoder.release)
   }
 }

@@ -15,10 +15,18 @@ import { createDiskStorage } from './disk.ts'
 const childProgram = `
 import { readdirSync } from 'node:fs'
 import { createDiskStorage } from './disk.ts'
+import { BLOCK_BYTES, giveBlockBack, takeBlock } from '../page-memory.ts'
 const [, , act, root] = process.argv
 const say = line => process.stdout.write(line + '\\n')
 const options = { mediaType: 'image/png', maxBytes: 1e8, commitName: true }
 async function* cut(bytes) { for (let at = 0; at < bytes.length; at += 65536) yield bytes.subarray(at, at + 65536) }
+const unread = { ...options, readSoon: false }
+async function* cutIntoPages(bytes) {
+  const block = takeBlock()
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES)
+    yield block.subarray(0, bytes.copy(block, 0, at, at + BLOCK_BYTES))
+  giveBlockBack(block)
+}
 const trial = put => put.then(() => 'stored', error => error.name + ': ' + error.message)
 const acts = {
   async stall(storage) {
@@ -41,12 +49,23 @@ const acts = {
       await trial(storage.put('g/abc/before', Buffer.alloc(100_000, 'b'), options)),
       await trial(storage.put('g/abc/stream', cut(Buffer.alloc(3_000_000, 's')), options)),
       await trial(storage.put('g/abc/buffer', Buffer.alloc(3_000_000, 's'), options)),
+      await trial(storage.put('g/abc/pages', cutIntoPages(Buffer.alloc(3_000_000, 's')), unread)),
     ]
     const left = readdirSync(root + '/g/abc')
     results.push(await trial(storage.put('g/abc/after', Buffer.alloc(100_000, 'a'), options)))
     const read = await storage.read('g/abc/before')
     const bytes = Buffer.concat(await read.stream.toArray())
     say(JSON.stringify({ results, left, intact: bytes.equals(Buffer.alloc(100_000, 'b')) }))
+  },
+  async pages(storage) {
+    const sizes = [1, 5_000, 1_500_001]
+    for (const size of sizes) await storage.put('g/abc/' + size, cutIntoPages(Buffer.alloc(size, 'p')), unread)
+    const equal = []
+    for (const size of sizes) {
+      const { stream } = await storage.read('g/abc/' + size)
+      equal.push(Buffer.concat(await stream.toArray()).equals(Buffer.alloc(size, 'p')))
+    }
+    say(JSON.stringify({ equal, files: readdirSync(root + '/g/abc').length }))
   },
   async denied(storage) {
     if (process.getuid() === 0) process.setuid(65534)
@@ -136,7 +155,7 @@ function fillLimitedFiles(root: string): FillReport {
 
 function expectRefusedCleanly(report: FillReport, message: RegExp): void {
   const refused = expect.stringMatching(message)
-  expect(report.results).toEqual(['stored', refused, refused, 'stored'])
+  expect(report.results).toEqual(['stored', refused, refused, refused, 'stored'])
   expect(report.left).toEqual(['before'])
   expect(report.intact).toBe(true)
 }
@@ -152,6 +171,20 @@ test('a full disk refuses in words, leaves nothing behind and harms no other obj
 test('a limit of the file size refuses in words, leaves nothing behind and harms no other object', async () => {
   const root = join(folder, 'limited')
   expectRefusedCleanly(fillLimitedFiles(root), /^StorageError: .*file-size limit.*EFBIG/)
+})
+
+test('where writing past the page cache is refused, objects go through it and end whole', async () => {
+  const root = join(folder, 'refusing')
+  await mkdir(root)
+  // A ramfs is nothing but page cache. Where this user may mount none, the folder takes the writes as it likes.
+  const mount = ['-rm', 'mount', '-t', 'ramfs', 'ramfs', root]
+  const script = 'mount -t ramfs ramfs "$1" && exec "$2" "$3" pages "$1"'
+  const run =
+    spawnSync('unshare', mount).status === 0
+      ? spawnSync('unshare', ['-rm', 'sh', '-c', script, 'sh', root, process.execPath, program])
+      : spawnSync(process.execPath, [program, 'pages', root])
+  expect(run.stderr.toString()).toBe('')
+  expect(JSON.parse(run.stdout.toString())).toEqual({ equal: [true, true, true], files: 3 })
 })
 
 test('a folder that may not be written is told in words', async () => {

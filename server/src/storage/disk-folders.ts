@@ -2,10 +2,13 @@
 // or a power cut could take away the images inside it.
 
 import { randomUUID } from 'node:crypto'
-import type { Dirent } from 'node:fs'
-import { mkdir, open, readdir, stat, unlink, writeFile } from 'node:fs/promises'
+import { closeSync, type Dirent, fsync, openSync } from 'node:fs'
+import { mkdir, readdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { findSystemCode } from './disk-failure.ts'
+
+const syncFd = promisify(fsync)
 
 /** Names of unfinished writes. Keys cannot begin with a dot, so no object is ever taken for one. */
 const PART_PREFIX = '.put-'
@@ -22,11 +25,12 @@ export function newPartName(): string {
 export async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open a folder for syncing; NTFS journals names by itself.
   if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
+  // Opened and closed in place: the folder has just been written to, so nothing of it is waited for.
+  const fd = openSync(folder, 'r')
   try {
-    await handle.sync()
+    await syncFd(fd)
   } finally {
-    await handle.close()
+    closeSync(fd)
   }
 }
 

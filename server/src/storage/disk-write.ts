@@ -1,13 +1,14 @@
 // Writes an object's bytes in few, large writes and hashes them on the way. Never keeps a chunk of the source
 // past the pull of the next one: a source may use its buffer again.
 import { createHash } from 'node:crypto'
+import { beginsAtPage } from '../page-memory.ts'
 import type { StoredObject } from './storage.ts'
 import { ObjectTooLarge } from './storage.ts'
 
 /** One write in about five for a usual picture; each write costs a trip to the thread pool. */
 const STAGE_BYTES = 256 * 1024
 /** From this size on a chunk is written as it is; copying it would cost more than the write it saves. */
-const DIRECT_BYTES = 128 * 1024
+const WHOLE_BYTES = 128 * 1024
 /** Stages kept for the next object, so that a busy server does not map and clear fresh memory for each. */
 const MAX_IDLE_STAGES = 16
 
@@ -36,7 +37,7 @@ export async function writeChunks(
   source: AsyncIterable<Uint8Array>,
 ): Promise<StoredObject> {
   const hash = createHash('sha256')
-  const stage = idleStages.pop() ?? Buffer.allocUnsafeSlow(STAGE_BYTES)
+  let stage: Buffer | null = null
   let stagedBytes = 0
   let sizeBytes = 0
   const writeHashed = async (bytes: Uint8Array): Promise<void> => {
@@ -45,7 +46,7 @@ export async function writeChunks(
     await writing
   }
   const flush = async (): Promise<void> => {
-    if (stagedBytes === 0) return
+    if (stage === null || stagedBytes === 0) return
     const staged = stage.subarray(0, stagedBytes)
     stagedBytes = 0
     await writeHashed(staged)
@@ -54,11 +55,12 @@ export async function writeChunks(
     for await (const chunk of source) {
       sizeBytes += chunk.length
       if (sizeBytes > target.maxBytes) throw tooLarge(target.maxBytes)
-      if (chunk.length >= DIRECT_BYTES) {
+      if (chunk.length >= WHOLE_BYTES || (stagedBytes === 0 && beginsAtPage(chunk))) {
         await flush()
         await writeHashed(chunk)
         continue
       }
+      stage ??= idleStages.pop() ?? Buffer.allocUnsafeSlow(STAGE_BYTES)
       const fitting = chunk.subarray(0, STAGE_BYTES - stagedBytes)
       stage.set(fitting, stagedBytes)
       stagedBytes += fitting.length
@@ -71,7 +73,7 @@ export async function writeChunks(
     await flush()
   } finally {
     // Every write was awaited above, so nobody reads the stage any more.
-    if (idleStages.length < MAX_IDLE_STAGES) idleStages.push(stage)
+    if (stage && idleStages.length < MAX_IDLE_STAGES) idleStages.push(stage)
   }
   return { sizeBytes, sha256: hash.digest('hex') }
 }

@@ -1,17 +1,17 @@
 // The disk driver. An object appears under its name whole or not at all: it is written beside its place, brought
 // to stable storage and renamed. Nothing here may write to an object's final name.
 import * as fs from 'node:fs'
-import { rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { isAbsent, toStorageError } from './disk-failure.ts'
 import type { Folders } from './disk-folders.ts'
 import { createFolders, newPartName, sweepStaleParts, syncFolder } from './disk-folders.ts'
+import { createDirectWrites, createPart, type DirectWrites } from './disk-part.ts'
 import { streamFile } from './disk-read.ts'
 import { writeBuffer, writeChunks } from './disk-write.ts'
 import { assertObjectKey } from './keys.ts'
-import type { Storage, StoredObject } from './storage.ts'
+import type { PutOptions, Storage, StoredObject } from './storage.ts'
 import { StorageError } from './storage.ts'
 
 export type DiskStorageOptions = {
@@ -24,15 +24,19 @@ export type DiskStorageOptions = {
 /** Unlinks in flight at once; leaves threads of the pool to puts and reads. */
 const REMOVE_CONCURRENCY = 2
 
-// Bare descriptors: each trip to the thread pool costs more than the system call it makes, and a FileHandle can
-// neither be asked for its size nor be closed without one. Both are done in place here, because they never wait:
-// the size was loaded by opening, and nothing is left to write when a file is closed.
+// A bare descriptor: each trip to the thread pool costs more than the system call it makes, and a FileHandle cannot
+// be asked for its size without one. That is done in place here, because it never waits: opening loaded the size.
 const openFd = promisify(fs.open)
-const writeFd = promisify(fs.write)
-const syncFdData = promisify(fs.fdatasync)
+const rename = promisify(fs.rename)
+const stat = promisify(fs.stat)
+const unlink = promisify(fs.unlink)
 
-type Disk = { root: string; folders: Folders; assertNoTransaction: (what: string) => void }
-type PutOptions = Parameters<Storage['put']>[2]
+type Disk = {
+  root: string
+  folders: Folders
+  direct: DirectWrites
+  assertNoTransaction: (what: string) => void
+}
 
 /** Storage in a folder. Starts sweeping leftovers of dead processes in the background. */
 export function createDiskStorage(options: DiskStorageOptions): Storage {
@@ -40,6 +44,7 @@ export function createDiskStorage(options: DiskStorageOptions): Storage {
   const disk: Disk = {
     root,
     folders: createFolders(root),
+    direct: createDirectWrites(),
     assertNoTransaction: options.assertNoTransaction ?? (() => undefined),
   }
   void sweepStaleParts(root)
@@ -66,9 +71,13 @@ async function putObject(
   const fail = (error: unknown): never => {
     throw toStorageError(error, disk.root)
   }
-  const part = await openPart(disk, dirname(target)).catch(fail)
+  const direct = object.readSoon === false ? disk.direct : null
+  const part = createPart({ folder: dirname(target), folders: disk.folders, direct })
   try {
-    const stored = await writePart(part.fd, object, fail)
+    const { bytes, maxBytes } = object
+    const writing = { write: (piece: Uint8Array) => part.write(piece).catch(fail), maxBytes }
+    const stored = await (Buffer.isBuffer(bytes) ? writeBuffer(writing, bytes) : writeChunks(writing, bytes))
+    await part.finish().catch(fail)
     await rename(part.path, target).catch(fail)
     if (object.commitName) {
       await syncFolder(dirname(target)).catch(async error => {
@@ -79,49 +88,8 @@ async function putObject(
     }
     return stored
   } catch (error) {
-    await unlink(part.path).catch(() => undefined)
+    await part.discard()
     throw error
-  }
-}
-
-async function writePart(
-  fd: number,
-  object: { bytes: Buffer | AsyncIterable<Uint8Array>; maxBytes: number },
-  fail: (error: unknown) => never,
-): Promise<StoredObject> {
-  const target = {
-    // write() may stop short, for example on the last free block; the next call then names the reason.
-    async write(bytes: Uint8Array): Promise<void> {
-      let done = 0
-      while (done < bytes.length) {
-        const { bytesWritten } = await writeFd(fd, bytes, done, bytes.length - done).catch(fail)
-        done += bytesWritten
-      }
-    },
-    maxBytes: object.maxBytes,
-  }
-  try {
-    const { bytes } = object
-    const stored = await (Buffer.isBuffer(bytes) ? writeBuffer(target, bytes) : writeChunks(target, bytes))
-    // Data and length; the times need not be on the disk, and leaving them out is cheaper.
-    await syncFdData(fd).catch(fail)
-    return stored
-  } finally {
-    fs.closeSync(fd)
-  }
-}
-
-async function openPart(disk: Disk, folder: string): Promise<{ fd: number; path: string }> {
-  const path = join(folder, newPartName())
-  await disk.folders.ensure(folder)
-  try {
-    return { fd: await openFd(path, 'wx', 0o640), path }
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-    // Somebody removed the folder since it was made.
-    disk.folders.forget(folder)
-    await disk.folders.ensure(folder)
-    return { fd: await openFd(path, 'wx', 0o640), path }
   }
 }
 

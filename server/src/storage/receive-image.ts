@@ -11,6 +11,8 @@ export type ReceiveImageOptions = {
   /** Where to put it; a function may choose by what the bytes are. */
   key: string | ((mediaType: ImageMediaType) => string)
   maxBytes: number
+  /** As in the storage contract. */
+  readSoon?: boolean
 }
 
 /**
@@ -27,7 +29,8 @@ export async function receiveImage(
   try {
     const { mediaType, chunks } = await pullHead(checked, probe)
     const key = typeof options.key === 'string' ? options.key : options.key(mediaType)
-    const put = { mediaType, maxBytes: options.maxBytes, commitName: false }
+    const { maxBytes, readSoon = true } = options
+    const put = { mediaType, maxBytes, commitName: false, readSoon }
     const stored = await storage.put(key, joinStream(chunks, checked), put)
     const { width, height } = probe.finish()
     return { storageKey: key, mediaType, width, height, ...stored }

@@ -4,6 +4,14 @@ import type { Readable } from 'node:stream'
 /** `sha256` is 64 lower-case hex digits, counted over the bytes while they were written. */
 export type StoredObject = { sizeBytes: number; sha256: string }
 
+export type PutOptions = {
+  mediaType: string
+  maxBytes: number
+  commitName: boolean
+  /** False when nobody is expected to read the object soon: a driver may then spare its cache. True by default. */
+  readSoon?: boolean
+}
+
 export type Storage = {
   /**
    * Writes one object as its bytes arrive. When it resolves the bytes are on stable storage; the name is too
@@ -11,11 +19,7 @@ export type Storage = {
    * Rejects and leaves nothing behind when the source fails or maxBytes is exceeded. Overwrites.
    * An error of the source is rethrown as it is; too many bytes are ObjectTooLarge; trouble is StorageError.
    */
-  put(
-    key: string,
-    bytes: Buffer | AsyncIterable<Uint8Array>,
-    options: { mediaType: string; maxBytes: number; commitName: boolean },
-  ): Promise<StoredObject>
+  put(key: string, bytes: Buffer | AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>
   /**
    * The object's bytes, or null when there is none. `range` is inclusive byte positions; an end past the object
    * is cut to it, a start past it is a RangeError. `sizeBytes` is the whole object's, also for a range. Every
