@@ -169,7 +169,6 @@ const WINDOW_KEPT_S = 2 * 86_400
 /** Throws away spent rate windows and ended sessions. Cheap: they are few, because it is done again and again. */
 export async function sweepAccounts(db: Queryable): Promise<void> {
   await db.query(sql.removeOldWindows, [WINDOW_KEPT_S])
-  await db.query(sql.removeOldAddressCounts, [WINDOW_KEPT_S])
   await db.query(sql.removeOldSessions)
   await db.query(sql.removeOldVerifications)
 }

@@ -97,6 +97,23 @@ test('missing, malformed, unknown, revoked and expired keys and closed accounts 
     expect(await authenticateKey(firstNode(), secret, null)).toBe(null)
     expect(await authenticateKey(firstNode(), secret, perMinute)).toBe(null)
   }
+  await moveClock(-3_601)
+})
+
+test('the end of a key goes by the clock of the database, also while it is made', async () => {
+  const inMinutes = (minutes: number) => new Date(now().getTime() + minutes * 60_000)
+  const { accountId } = await makeAccount()
+  await moveClock(-3_600)
+  const past = await makeKey({ accountId, expiresAt: inMinutes(-30) })
+  expect(await authenticateKey(firstNode(), past.apiKey, null)).not.toBe(null)
+  await moveClock(7_200)
+  const refused = makeKey({ accountId, expiresAt: inMinutes(30) })
+  await expect(refused).rejects.toMatchObject({ options: { details: [{ path: 'expiresAt' }] } })
+  const ahead = await makeKey({ accountId, expiresAt: inMinutes(90) })
+  expect(await authenticateKey(firstNode(), ahead.apiKey, null)).not.toBe(null)
+  const listed = await listKeys(database.db, accountId)
+  expect(listed.filter(key => key.expired).map(key => key.id)).toEqual([past.keyId])
+  await moveClock(-3_600)
 })
 
 test('of 300 requests at once over three nodes exactly the limit is admitted', async () => {

@@ -42,6 +42,8 @@ export type ApiKey = {
   inFlight: number | 'off' | null
   createdAt: Date
   expiresAt: Date | null
+  /** Its end has come. */
+  expired: boolean
   lastUsedAt: Date | null
   revokedAt: Date | null
 }
@@ -58,6 +60,7 @@ type KeyRow = {
   in_flight_cap: number | null
   created_at: Date
   expires_at: Date | null
+  expired: boolean
   last_used_at: Date | null
   revoked_at: Date | null
 }
@@ -67,7 +70,7 @@ function checkCount(path: string, value: number, max: number): void {
   throw invalidField(path, `must be a whole number from 1 to ${max}, or off`)
 }
 
-function checkKeyInput(input: KeyInput, now: Date): void {
+function checkKeyInput(input: KeyInput): void {
   if (!isId(input.accountId)) throw new AppError('not_found', 'There is no such account.')
   const nameLength = [...(input.name ?? 'x')].length
   if (nameLength < 1 || nameLength > KEY_NAME_MAX_LENGTH) {
@@ -79,7 +82,13 @@ function checkKeyInput(input: KeyInput, now: Date): void {
     checkCount('rate', input.rate.requests, COUNT_MAX - 1)
     checkCount('rate', input.rate.windowS, RATE_WINDOW_MAX_S)
   }
-  if (input.expiresAt && input.expiresAt <= now) throw invalidField('expiresAt', 'must lie in the future')
+}
+
+/** By the database's clock, which the end is measured by later. */
+async function checkExpiry(tx: Tx, expiresAt: Date | null): Promise<void> {
+  if (expiresAt === null) return
+  const [row] = await tx.query<{ ahead: boolean }>(sql.isAhead, [expiresAt])
+  if (row?.ahead !== true) throw invalidField('expiresAt', 'must lie in the future')
 }
 
 /** Makes a key and returns its secret for the only time. Throws not_found when the account is absent or closed. */
@@ -87,7 +96,8 @@ export async function createKey(
   needs: { tx: Tx; now: () => Date },
   input: KeyInput,
 ): Promise<{ keyId: string; apiKey: string }> {
-  checkKeyInput(input, needs.now())
+  checkKeyInput(input)
+  await checkExpiry(needs.tx, input.expiresAt ?? null)
   const style = input.style ?? 'default'
   const secret = newSecret(style)
   const rate = input.rate ?? null
@@ -126,6 +136,7 @@ function toApiKey(row: KeyRow): ApiKey {
     inFlight: row.in_flight_cap === 0 ? 'off' : row.in_flight_cap,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    expired: row.expired,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
   }

@@ -242,6 +242,44 @@ test('a session ends half an hour after its last use and twelve hours after sign
   await moveClock(-Math.ceil(SESSION_MAX_S / 1_700) * 1_700)
 })
 
+test('a session goes by the clock of the database, whatever that of the process says', async () => {
+  const sessions = open()
+  for (const offMinutes of [-45, 45]) {
+    await moveClock(offMinutes * 60)
+    const headers = await signedIn(sessions)
+    expect(await sessions.findSession(headers)).not.toBe(null)
+    await moveClock(SESSION_IDLE_S - 60)
+    expect(await sessions.findSession(headers)).not.toBe(null)
+    await moveClock(SESSION_IDLE_S + 1)
+    expect(await sessions.findSession(headers)).toBe(null)
+    await moveClock(-(2 * SESSION_IDLE_S - 59) - offMinutes * 60)
+  }
+})
+
+test('a process whose clock is ahead ends no session before its twelve hours, and shows their end', async () => {
+  const sessions = open()
+  const aheadS = 3_000
+  // Ten minutes before their end the process is already forty beyond it.
+  await moveClock(-aheadS - SESSION_MAX_S + 600)
+  const headers = await signedIn(sessions)
+  const steps = Math.floor((SESSION_MAX_S - 600) / 1_700)
+  for (let step = 0; step < steps; step += 1) {
+    await moveClock(1_700)
+    expect(await sessions.findSession(headers)).not.toBe(null)
+  }
+  await moveClock(SESSION_MAX_S - 600 - steps * 1_700)
+  const shown = await call(sessions, {
+    path: '/get-session',
+    method: 'GET',
+    headers: Object.fromEntries(headers),
+  })
+  const { session } = (await shown.json()) as { session: { createdAt: string; expiresAt: string } }
+  expect(Date.parse(session.expiresAt) - Date.parse(session.createdAt)).toBe(SESSION_MAX_S * 1_000)
+  await moveClock(601)
+  expect(await sessions.findSession(headers)).toBe(null)
+  await moveClock(aheadS - 601)
+})
+
 test('a closed account has no sessions', async () => {
   const made = await makeUser('closing@example.com')
   const sessions = open()

@@ -72,10 +72,12 @@ export const insertKey = statement(
    RETURNING id`,
 )
 
+export const isAhead = statement('accounts.is-ahead', 'SELECT $1::timestamptz > app_now() AS ahead')
+
 export const selectKeys = statement(
   'accounts.select-keys',
   `SELECT id, account_id, style, display_prefix, name, scopes, rate_requests, rate_window_s, in_flight_cap,
-     created_at, expires_at, last_used_at, revoked_at
+     created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at
      FROM api_key WHERE account_id = $1::uuid ORDER BY id`,
 )
 
@@ -130,13 +132,6 @@ export const removeWindow = statement(
 export const removeOldWindows = statement(
   'accounts.remove-old-windows',
   'DELETE FROM rate_window WHERE started_at < app_now() - make_interval(secs => $1::int)',
-)
-
-// The sign-in library counts in milliseconds of the process's clock and never forgets an address.
-export const removeOldAddressCounts = statement(
-  'accounts.remove-old-address-counts',
-  `DELETE FROM auth."rateLimit"
-    WHERE "lastRequest" < extract(epoch FROM app_now() - make_interval(secs => $1::int)) * 1000`,
 )
 
 export const removeOldSessions = statement(

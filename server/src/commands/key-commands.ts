@@ -45,15 +45,15 @@ function showRate(rate: RateOverride): string {
   return rate === null ? '–' : rate === 'off' ? 'off' : `${rate.requests}/${rate.windowS}s`
 }
 
-function showState(key: ApiKey, now: Date): string {
+function showState(key: ApiKey): string {
   if (key.revokedAt !== null) return 'revoked'
-  return key.expiresAt !== null && key.expiresAt <= now ? 'expired' : 'live'
+  return key.expired ? 'expired' : 'live'
 }
 
 async function runList(io: CommandIo, options: { account: string; json?: true }): Promise<void> {
-  const { keys, at } = await withDatabase(io, async ({ db, now }) => {
+  const keys = await withDatabase(io, async ({ db }) => {
     await getAccount(db, options.account)
-    return { keys: await listKeys(db, options.account), at: now() }
+    return listKeys(db, options.account)
   })
   const rows = keys.map(key => [
     key.id,
@@ -63,7 +63,7 @@ async function runList(io: CommandIo, options: { account: string; json?: true })
     showRate(key.rate),
     String(key.inFlight ?? '–'),
     showTime(key.lastUsedAt),
-    showState(key, at),
+    showState(key),
   ])
   const lines = layOutTable(
     ['key', 'begins', 'name', 'scopes', 'rate', 'in flight', 'last used', 'state'],
