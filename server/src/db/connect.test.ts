@@ -360,7 +360,9 @@ test('behind a pooler they are settings of the role, set over the direct connect
     prepare: false,
     log: silentLog,
   })
-  const [row] = await db.query(sql("SELECT current_setting('statement_timeout') AS t, current_setting('jit') AS jit"))
+  const [row] = await db.query(
+    sql("SELECT current_setting('statement_timeout') AS t, current_setting('jit') AS jit"),
+  )
   expect(row).toEqual({ t: '1234ms', jit: 'off' })
   await db.close()
 })
