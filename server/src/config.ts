@@ -52,6 +52,8 @@ export type Config = {
   deadlineSyncMs: number
   deadlineAsyncMs: number
   shutdownGraceMs: number
+  /** 0 = off. */
+  scrubPerHour: number
   logLevel: LogLevel
   logPrompts: boolean
   metricsToken: string | null
@@ -158,6 +160,7 @@ function readWork(read: SettingReader) {
     ...readDeadlines(read),
     getimgFilesLiveS: read.integer('GETIMG_FILES_LIFETIME_S', { min: 3_600, max: 315_360_000 }),
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
+    scrubPerHour: read.integer('SCRUB_OBJECTS_PER_HOUR', { min: 0, max: 360_000 }),
     logLevel: read.choice('LOG_LEVEL', logLevels),
     logPrompts: read.flag('LOG_PROMPTS'),
     metricsToken: read.text('METRICS_TOKEN'),

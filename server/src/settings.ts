@@ -214,6 +214,13 @@ const working: Setting[] = [
     meaning:
       'Seconds running work gets to end after a stop signal. Below the 30 s after which most supervisors kill.',
   },
+  {
+    name: 'SCRUB_OBJECTS_PER_HOUR',
+    default: '3600',
+    values: '0 to 360000',
+    meaning:
+      'How many stored images all workers together read and compare with their recorded hash, to find what a disk has altered; `0` = none.',
+  },
 ]
 
 const watching: Setting[] = [

@@ -101,6 +101,22 @@ function watchQueue(registers: Registers) {
       help: 'Reads of stored objects that were not there; anything but 0 is lost work.',
       registers,
     }),
+    damagedObjects: new Counter({
+      name: 'darkroom_objects_damaged_total',
+      help: 'Stored pictures that the scrub found changed or unreadable; anything but 0 is lost work.',
+      labelNames: ['problem'] as const,
+      registers,
+    }),
+    scrubbed: new Counter({
+      name: 'darkroom_objects_scrubbed_total',
+      help: 'Stored pictures that were read and compared with what is on record.',
+      registers,
+    }),
+    leftovers: new Counter({
+      name: 'darkroom_leftovers_removed_total',
+      help: 'Objects that were no result of any order and were removed.',
+      registers,
+    }),
     running: new Gauge({
       name: 'darkroom_generations_running',
       help: 'Generations this process runs.',

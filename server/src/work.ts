@@ -4,6 +4,8 @@ import { sweepAccounts } from './accounts/accounts.ts'
 import { checkBooks } from './credits/check-books.ts'
 import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
+import { sweepLeftovers } from './generations/leftovers.ts'
+import { createScrub } from './generations/scrub.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import type { Services } from './services.ts'
@@ -69,6 +71,8 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
     { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
     { name: 'uploads.purge', everyMs: 10 * minute, run: () => purgeUploads(services) },
+    { name: 'leftovers.sweep', everyMs: sweepEveryMs, run: () => sweepLeftovers(services) },
+    ...scrubTasks(services),
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
 }
@@ -88,4 +92,11 @@ function bookTasks(services: Services, signal: AbortSignal): PeriodicTask[] {
       run: () => checkBooks(services, all),
     },
   ]
+}
+
+function scrubTasks(services: Services): PeriodicTask[] {
+  const { scrubPerHour } = services.config
+  if (scrubPerHour === 0) return []
+  const scrub = createScrub(services, () => performance.now())
+  return [{ name: 'scrub', everyMs: (60 * minute) / scrubPerHour, run: scrub.step }]
 }

@@ -77,6 +77,10 @@ const columns = `id, account_id, api_key_id, dialect, model, prompt, options, ec
   completed_at, deleted_at, files_expire_at, files_removed_at,
   extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
 
+/** Its images are there to be read, as `hasFiles` of generation.ts says it. */
+const hasFiles = `state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL
+  AND (files_expire_at IS NULL OR files_expire_at > app_now())`
+
 export const sql = {
   create: statement(
     'generation_create',
@@ -188,6 +192,34 @@ export const sql = {
     'generation_total',
     'SELECT succeeded FROM generation_total WHERE account_id = $1 AND dialect = $2',
   ),
+  takeRound: statement(
+    'round_take',
+    `UPDATE round SET holder = $2, due_at = app_now() + $3 * interval '1 ms',
+        began_at = CASE WHEN position = '' THEN app_now() ELSE began_at END
+      WHERE name = $1 AND due_at <= app_now() RETURNING name, position, checked, faults,
+        (extract(epoch FROM app_now() - began_at) * 1000)::float8 AS "ageMs"`,
+  ),
+  noteRound: statement(
+    'round_note',
+    `UPDATE round SET position = $3, due_at = app_now() + $4 * interval '1 ms',
+        checked = CASE WHEN $3 = '' THEN 0 ELSE checked + $5 END,
+        faults = CASE WHEN $3 = '' THEN 0 ELSE faults + $6 END
+      WHERE name = $1 AND holder = $2 RETURNING name`,
+  ),
+  /** Of these ids, the rows there are; `kept` names the objects of those that have ended some time ago. */
+  keptObjects: statement(
+    'generation_kept_objects',
+    `SELECT id, state IN ('succeeded', 'failed', 'blocked', 'canceled')
+          AND completed_at < app_now() - $2 * interval '1 ms' AS settled,
+        CASE WHEN state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL THEN images END AS images
+      FROM generation WHERE id = ANY ($1::uuid[])`,
+  ),
+  /** The next generation behind $1 that has images. */
+  nextStored: statement(
+    'generation_next_stored',
+    `SELECT id, images FROM generation WHERE id > $1 AND ${hasFiles} ORDER BY id LIMIT 1`,
+  ),
+  isStored: statement('generation_is_stored', `SELECT id FROM generation WHERE id = $1 AND ${hasFiles}`),
 }
 
 export type AttemptRow = {

@@ -92,6 +92,17 @@ function ignoreDenied(error: unknown): void {
 export async function sweepStaleParts(root: string): Promise<number> {
   const parts: string[] = []
   await collectParts(root, parts)
+  return removeStale(root, parts)
+}
+
+/** The same for one folder and not those in it. */
+export async function removeStaleParts(root: string, folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => [])
+  const parts = names.filter(name => name.startsWith(PART_PREFIX)).map(name => join(folder, name))
+  return removeStale(root, parts)
+}
+
+async function removeStale(root: string, parts: string[]): Promise<number> {
   if (parts.length === 0) return 0
   const nowMs = await readFileSystemClock(root)
   if (nowMs === null) return 0

@@ -6,11 +6,12 @@ import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { isAbsent, toStorageError } from './disk-failure.ts'
 import type { Folders } from './disk-folders.ts'
-import { createFolders, newPartName, sweepStaleParts, syncFolder } from './disk-folders.ts'
+import { createFolders, newPartName, removeStaleParts, sweepStaleParts, syncFolder } from './disk-folders.ts'
+import { listFolder } from './disk-list.ts'
 import { createDirectWrites, createPart, type DirectWrites } from './disk-part.ts'
 import { streamFile } from './disk-read.ts'
 import { writeBuffer, writeChunks } from './disk-write.ts'
-import { assertObjectKey } from './keys.ts'
+import { assertFolder, assertObjectKey } from './keys.ts'
 import type { PutOptions, Storage, StoredObject } from './storage.ts'
 import { StorageError } from './storage.ts'
 
@@ -53,6 +54,15 @@ export function createDiskStorage(options: DiskStorageOptions): Storage {
     read: (key, range) => readObject(disk, key, range),
     head: key => headObject(disk, key),
     remove: keys => removeObjects(disk, keys),
+    list: (folder, cursor) => {
+      disk.assertNoTransaction('storage.list')
+      return listFolder(root, { folder, cursor })
+    },
+    removeUnfinished: async folder => {
+      disk.assertNoTransaction('storage.removeUnfinished')
+      assertFolder(folder)
+      return removeStaleParts(root, join(root, folder))
+    },
     check: () => checkDisk(disk),
   }
 }

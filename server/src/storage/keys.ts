@@ -23,6 +23,21 @@ export function assertObjectKey(key: string): void {
   if (!legal) throw new TypeError(`not a storage key: ${JSON.stringify(key.slice(0, MAX_KEY_CHARS))}`)
 }
 
+/** The folders in which all objects of generations lie, 256 of them. */
+export const shardCount = 256
+export function shardFolder(shard: number): string {
+  if (!Number.isInteger(shard) || shard < 0 || shard >= shardCount)
+    throw new TypeError(`not a shard: ${shard}`)
+  return `g/${shard.toString(16).padStart(2, '0')}/`
+}
+
+/** Passes what `list` takes: the beginning of keys up to a `/`. Throws TypeError otherwise. */
+export function assertFolder(folder: string): void {
+  if (!folder.endsWith('/'))
+    throw new TypeError(`not a folder of storage: ${JSON.stringify(folder.slice(0, 64))}`)
+  assertObjectKey(folder.slice(0, -1))
+}
+
 /** `g/<last 2 hex digits of the id>/<id>`: the common beginning of all keys of a generation. */
 function generationKeyStem(generationId: string): string {
   if (!generationIdPattern.test(generationId)) {

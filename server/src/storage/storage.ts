@@ -12,6 +12,9 @@ export type PutOptions = {
   readSoon?: boolean
 }
 
+/** `next` is null on the last page. A page may be empty and yet not the last one. */
+export type ObjectPage = { keys: string[]; next: string | null }
+
 export type Storage = {
   /**
    * Writes one object as its bytes arrive. When it resolves the bytes are on stable storage; the name is too
@@ -41,6 +44,14 @@ export type Storage = {
     key: string,
     limits: { mediaType: string; sizeBytes: number; expiresInSeconds: number },
   ): Promise<string>
+  /**
+   * Keys directly in a folder, which is named as in a key and ends in `/`; a page at a time. `cursor` is null for the
+   * first page, then what the page before said; it stays good for days. What is written or removed meanwhile may be
+   * there or not, everything else is there once. A folder that is not there is empty.
+   */
+  list(folder: string, cursor: string | null): Promise<ObjectPage>
+  /** Removes what writes that never ended left in a folder more than a day ago; answers how many. */
+  removeUnfinished(folder: string): Promise<number>
   /** Writes, reads and removes a probe; for readiness and `doctor`. */
   check(): Promise<{ ok: true } | { ok: false; message: string }>
 }

@@ -13,7 +13,7 @@ export type VerifyOptions = {
 
 /** Null when the object is as recorded. Throws StorageError when storage does not answer. */
 export async function findObjectProblem(
-  storage: Storage,
+  storage: Pick<Storage, 'head' | 'read'>,
   record: ObjectRecord,
   options: VerifyOptions = {},
 ): Promise<ObjectProblem | null> {
