@@ -247,8 +247,13 @@ export function publicOrigin(config: Pick<Config, 'publicUrl'>, port: number): s
   return config.publicUrl ?? `http://127.0.0.1:${port}`
 }
 
-/** What only builds for tests obey: failpoints, and times short enough to wait for. */
-export type TestSettings = { failpoints: string; leaseMs: number | null; sweepEveryMs: number | null }
+/** What only builds for tests obey: failpoints, times short enough to wait for, and no breaker before broken upstreams. */
+export type TestSettings = {
+  failpoints: string
+  leaseMs: number | null
+  sweepEveryMs: number | null
+  breaks: boolean
+}
 
 /** Read by builds for tests alone. */
 export function loadTestSettings(): TestSettings {
@@ -257,5 +262,6 @@ export function loadTestSettings(): TestSettings {
     failpoints: process.env.FAILPOINT ?? '',
     leaseMs: milliseconds(process.env.TEST_LEASE_MS),
     sweepEveryMs: milliseconds(process.env.TEST_SWEEP_MS),
+    breaks: process.env.TEST_BREAKER !== 'off',
   }
 }

@@ -40,7 +40,7 @@ async function runRole(role: Role): Promise<void> {
   const runsGenerations = role !== 'serve'
   const leaseMs = test?.leaseMs ?? defaultLeaseMs
   const stopSignal = nextStopSignal()
-  const services = await openServices(config, log, { leaseMs, runsGenerations })
+  const services = await openServices(config, log, { leaseMs, runsGenerations, breaks: test?.breaks ?? true })
   // Whatever fails, also a port that is taken: the database that was started for us is not left running.
   try {
     const work = await startWork(services, {

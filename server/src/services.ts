@@ -14,8 +14,9 @@ import type { Db } from './db/db.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate, readRole } from './db/migrate.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
+import { type Breaker, createBreaker, failuresToOpen } from './generations/breaker.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
-import { createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
+import { createBreakerEvents, createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
 import { createRedact, type Redact } from './generations/redaction.ts'
 import { createRetryBudget } from './generations/retry-budget.ts'
@@ -148,6 +149,7 @@ export type Services = Omit<Outside, 'storage'> & {
   fresh: FreshImages
   events: GenerationEvents
   queue: QueueSample
+  breaker: Breaker
   runner: Runner
   inputs: InputTaker
   uploads: UploadNeeds
@@ -158,7 +160,12 @@ export type Services = Omit<Outside, 'storage'> & {
   openSessions(port: number): Promise<Sessions>
 }
 
-export type Tuning = { leaseMs: number; runsGenerations: boolean }
+export type Tuning = {
+  leaseMs: number
+  runsGenerations: boolean
+  /** False in tests that break an upstream on purpose, call after call. */
+  breaks: boolean
+}
 
 async function openOutsideOrClose(config: Config, log: Log, database: OpenDatabase): Promise<Outside> {
   try {
@@ -223,6 +230,11 @@ function openIntake(needs: Outside & Pick<Services, 'config' | 'db' | 'publicUrl
   return { inputs, uploads, moderation: noModeration }
 }
 
+function openBreaker(log: Log, { metrics, breaks }: { metrics: Metrics; breaks: boolean }): Breaker {
+  const limit = breaks ? failuresToOpen : Number.POSITIVE_INFINITY
+  return createBreaker(createBreakerEvents(log, metrics), { limit })
+}
+
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
@@ -233,40 +245,33 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
   const outside = { ...opened, storage }
   const { db } = database
-  const settled = createSettledBus()
-  const fresh = createFreshImages(settled.isWaitedFor)
-  const events = createGenerationEvents(log, metrics)
   const queue = createQueueSample({ db, metrics }, config.queueBound)
-  const processName = nameProcess()
-  const { leaseMs } = tuning
+  const settled = createSettledBus()
+  // What whoever takes an order and whoever runs it share.
+  const shared = {
+    ...outside,
+    db,
+    settled,
+    fresh: createFreshImages(settled.isWaitedFor),
+    events: createGenerationEvents(log, metrics),
+    breaker: openBreaker(log, { metrics, breaks: tuning.breaks }),
+    processName: nameProcess(),
+    leaseMs: tuning.leaseMs,
+  }
   const runner = createRunner(
-    {
-      ...outside,
-      db,
-      fresh,
-      settled,
-      events,
-      processName,
-      leaseMs,
-      random: Math.random,
-      retryBudget: createRetryBudget(),
-      attemptHeaders: labelAttempt,
-    },
+    { ...shared, random: Math.random, retryBudget: createRetryBudget(), attemptHeaders: labelAttempt },
     { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
   const lastUsed = startLastUsed({ db, log, elapsedMs: () => performance.now() })
   const answered = createAnsweredMarks(db)
   let authPool: AuthPool | null = null
   return {
-    ...outside,
+    ...shared,
     ...site,
     deriver: createDeriver({ storage, log }),
-    ...{ config, log, metrics, db, processName, leaseMs },
+    ...{ config, log, metrics },
     now: systemClock,
     sandbox: config.sandbox.on,
-    settled,
-    fresh,
-    events,
     queue,
     runner,
     ...openIntake({ ...outside, ...site, db, config }, secret),

@@ -62,6 +62,12 @@ function countGenerations(registers: Registers) {
       buckets: generationBuckets,
       registers,
     }),
+    breakerOpen: new Gauge({
+      name: 'darkroom_breaker_open',
+      help: 'Whether this process only probes an upstream model, because its last calls all failed: 1 or 0.',
+      labelNames: ['provider', 'upstream_model'] as const,
+      registers,
+    }),
     images: new Counter({
       name: 'darkroom_images_total',
       help: 'Images delivered, by model.',

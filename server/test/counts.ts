@@ -71,6 +71,12 @@ export const crashCounts = {
   lateResults: countOf(100),
   // G-8: cancels around a success.
   cancelRaces: countOf(500),
+  // G-3: orders whose first tries did not run, each kind.
+  retriedOrders: countOf(300),
+  // G-12: seconds at 20 orders a second to an upstream that refuses them all.
+  outageSeconds: countOf(60),
+  // G-13: seconds of watching the probes of an open breaker.
+  probingSeconds: countOf(120, 8),
 } as const
 
 /** Repetitions of what comes in: pictures, addresses, uploads. */

@@ -12,7 +12,8 @@ import type { Moderation } from '../moderation/moderation.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.ts'
-import { createKeyOf, expectedPartCostUsdMicro, partsOf } from './dispatch.ts'
+import type { Breaker } from './breaker.ts'
+import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
 import type { Generation } from './generation.ts'
 import { takeInputs, withCounts } from './intake.ts'
 import type { GenerationEvents } from './observe.ts'
@@ -31,6 +32,7 @@ export type CreateNeeds = {
   events: GenerationEvents
   runner: Runner
   queue: QueueSample
+  breaker: Breaker
   storage: Pick<Storage, 'read'> & { isFailing(): boolean }
   inputs: InputTaker
   moderation: Moderation
@@ -85,13 +87,14 @@ type CreateRow = {
 /**
  * Throws AppError: invalid_request (model, options or pictures), content_rejected, rate_limited and forbidden (by
  * moderation), insufficient_credits, too_many_in_flight, idempotency_key_reused, overloaded (queue full or stopping),
- * unavailable (database, storage or the safety check).
+ * unavailable (database, storage, the safety check, or every upstream of the model).
  */
 export async function createGeneration(needs: CreateNeeds, input: GenerationInput): Promise<Accepted> {
   const earlier = await findReplay(needs, input)
   if (earlier) return earlier
   const offer = needs.catalog.resolve(input.dialect, input.modelId, withCounts(input))
   refuseWhenFull(needs)
+  refuseWhenBroken(needs, offer)
   needs.moderation.refuseAccount(input.accountId)
   const id = newId(needs.now)
   const settlement = subscribe(needs.settled, id)
@@ -124,6 +127,15 @@ function refuseWhenFull(needs: CreateNeeds): void {
   }
 }
 
+/** What no upstream can make now would only fill the queue, where the orders of other models wait. */
+function refuseWhenBroken(needs: CreateNeeds, offer: Offer): void {
+  const routes = listRoutes(needs, { model: offer.modelId, options: offer.options })
+  const waitsMs = routes.map(route => needs.breaker.waitMs(route))
+  if (waitsMs.length === 0 || waitsMs.includes(0)) return
+  const retryAfterSeconds = Math.ceil(Math.min(...waitsMs) / 1_000)
+  throw new AppError('unavailable', 'The model is not available right now.', { retryAfterSeconds })
+}
+
 type Taking = { id: string; offer: Offer; inputs: StoredInputs | null }
 
 /**
@@ -136,9 +148,8 @@ async function insert(
   input: GenerationInput,
   order: Taking,
 ): Promise<{ generation: Generation; available: number } | null> {
-  const route = needs.catalog
-    .routes(order.offer.modelId, order.offer.options)
-    .find(each => needs.providers.has(each.provider))
+  const { modelId: model, options } = order.offer
+  const route = listRoutes(needs, { model, options }).find(each => needs.breaker.waitMs(each) === 0)
   const leave = route && needs.queue.isEmpty() ? needs.runner.reserve() : null
   const arrived = leave ? null : needs.queue.arrive()
   let isTaken = false

@@ -48,6 +48,14 @@ export function createKeyOf(generationId: string, part: number): string {
 
 export type PartOutcome = { part: number; outcome: ProviderOutcome }
 
+/** Routes that can serve it now and have a provider here, in order of preference. */
+export function listRoutes(
+  { catalog, providers }: Pick<DispatchNeeds, 'catalog' | 'providers'>,
+  { model, options }: Pick<Generation, 'model' | 'options'>,
+): Route[] {
+  return catalog.routes(model, options).filter(route => providers.has(route.provider))
+}
+
 export function partsOf(generation: Generation, route: Route): number[] {
   return splitCount(generation.count, route.maxCountPerCall)
 }

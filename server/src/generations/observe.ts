@@ -2,6 +2,7 @@
 import type { Log } from '../log.ts'
 import type { FailureKind, ProviderOutcome } from '../providers/provider.ts'
 import type { Metrics } from '../telemetry.ts'
+import type { BreakerEvents, UpstreamModel } from './breaker.ts'
 import type { Generation } from './generation.ts'
 
 export type GenerationEvents = ReturnType<typeof createGenerationEvents>
@@ -63,6 +64,19 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
         'a worker gave up; its lease will expire',
       )
     },
+  }
+}
+
+/** The breakers of this process; others know nothing of them. */
+export function createBreakerEvents(log: Log, metrics: Metrics): BreakerEvents {
+  const note = (isOpen: boolean, { provider, upstreamModel: upstream_model }: UpstreamModel) => {
+    metrics.breakerOpen.set({ provider, upstream_model }, Number(isOpen))
+    return { event: isOpen ? 'breaker.opened' : 'breaker.closed', provider, upstream_model }
+  }
+  return {
+    breakerOpened: target =>
+      log.error(note(true, target), 'an upstream fails every call; it is only probed now'),
+    breakerClosed: target => log.warn(note(false, target), 'the upstream works again'),
   }
 }
 

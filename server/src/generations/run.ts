@@ -4,12 +4,14 @@ import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
 import type { ProviderFailure } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
+import type { Breaker } from './breaker.ts'
 import { attemptStateOf, deliver, dropLeftovers, giveUp } from './deliver.ts'
 import {
   type Combined,
   combineParts,
   createKeyOf,
   expectedPartCostUsdMicro,
+  listRoutes,
   type PartOutcome,
   partsOf,
   submitParts,
@@ -25,10 +27,11 @@ import { timeLeftMs } from './time-left.ts'
 
 export type RunNeeds = ReconcileNeeds & {
   retryBudget: RetryBudget
+  breaker: Breaker
 }
 
-/** An attempt whose intent is committed. */
-export type Started = { generation: Generation; route: Route; n: number }
+/** An attempt whose intent is committed. `isRepeat`: the same create was sent before, and may have run then. */
+export type Started = { generation: Generation; route: Route; n: number; isRepeat?: boolean }
 
 /** Attempts of one generation at most; each proved that nothing ran before the next. */
 export const maxAttempts = 3
@@ -84,7 +87,7 @@ export async function startAttempt(
   ])
   if (__FAILPOINTS__) await fp('T2.after')
   if (!row?.n) return null
-  return { generation: { ...generation, attempts: row.n }, route, n: row.n }
+  return { generation: { ...generation, attempts: row.n }, route, n: row.n, isRepeat: same !== undefined }
 }
 
 function sameRoute(needs: RunNeeds, { generation, provider, upstreamModel }: SendAgain): Route | null {
@@ -92,26 +95,36 @@ function sameRoute(needs: RunNeeds, { generation, provider, upstreamModel }: Sen
   return routes.find(route => route.provider === provider && route.upstreamModel === upstreamModel) ?? null
 }
 
-/** The first route not tried yet; when all were tried (and none ran), the first one again. */
+/**
+ * The first route that was not tried yet and is not broken; when there is none, the first that is not broken, and
+ * the first of all when every one is. Whatever was tried before has proved that nothing ran.
+ */
 async function chooseRoute(needs: RunNeeds, generation: Generation): Promise<Route | null> {
-  const routes = needs.catalog
-    .routes(generation.model, generation.options)
-    .filter(route => needs.providers.has(route.provider))
-  if (generation.attempts === 0 || routes.length <= 1) return routes[0] ?? null
+  const routes = listRoutes(needs, generation)
+  const isWhole = (route: Route) => needs.breaker.waitMs(route) === 0
+  const untried = await listUntried(needs, generation, routes)
+  return untried.find(isWhole) ?? routes.find(isWhole) ?? routes[0] ?? null
+}
+
+async function listUntried(needs: RunNeeds, generation: Generation, routes: Route[]): Promise<Route[]> {
+  if (generation.attempts === 0) return routes
+  if (routes.length <= 1) return []
   const tried = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
-  const untried = routes.find(
+  return routes.filter(
     route =>
       !tried.some(each => each.provider === route.provider && each.upstream_model === route.upstreamModel),
   )
-  return untried ?? routes[0] ?? null
 }
 
 /** Null when storage failed: that has been settled. Anything unforeseen is an unknown outcome, never a retry. */
 async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOutcome[] | null> {
+  const leave = needs.breaker.enter(started.route)
+  if (!leave) return [{ part: 0, outcome: brokenOff(needs.breaker.waitMs(started.route)) }]
   const beganAt = performance.now()
   if (started.n === 1) needs.retryBudget.earn()
   try {
     const parts = await submitParts(needs, started)
+    leave(parts.map(part => part.outcome))
     for (const { outcome } of parts) {
       const seconds = (performance.now() - beganAt) / 1000
       const { provider, upstreamModel } = started.route
@@ -130,8 +143,14 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
     }
     const message = error instanceof Error ? error.message : String(error)
     const outcome = { kind: 'failed' as const, failure: 'unknown_outcome' as const, message }
+    leave([outcome])
     return partsOf(started.generation, started.route).map((_, part) => ({ part, outcome }))
   }
+}
+
+/** Nothing was sent: the order waits for the next probe, or goes elsewhere. */
+function brokenOff(retryAfterMs: number): ProviderFailure {
+  return { kind: 'failed', failure: 'unavailable', message: 'the breaker is open', retryAfterMs }
 }
 
 /** An attempt under way; `received` takes the keys of its pictures. */
@@ -190,6 +209,10 @@ async function actOnFailure(
 ): Promise<void> {
   const { action, state, reason } = failureRules[failure.failure]
   const { failure: kind, message } = failure
+  // That the repeat did not run proves nothing of the create before it: no other route may be asked.
+  if (started.isRepeat && attemptStateOf(kind) === 'not_run') {
+    return reconcileUnknown(needs, started, { message, lossUsdMicro: undefined })
+  }
   const lossUsdMicro = lossOf(needs, started, parts)
   if (action === 'reconcile') return reconcileUnknown(needs, started, { message, lossUsdMicro })
   const anyMayHaveRun = parts.some(
@@ -211,9 +234,10 @@ async function retry(
     action: 'retry' | 'retry_elsewhere' | 'reconcile'
   },
 ): Promise<boolean> {
-  const routes = needs.catalog.routes(generation.model, generation.options)
-  const elsewhere = routes.filter(route => needs.providers.has(route.provider)).length > n
-  if (n >= maxAttempts || (failure.action === 'retry_elsewhere' && !elsewhere)) return false
+  if (n >= maxAttempts) return false
+  const untried = await persist(() => listUntried(needs, generation, listRoutes(needs, generation)))
+  const elsewhere = untried.some(route => needs.breaker.waitMs(route) === 0)
+  if (failure.action === 'retry_elsewhere' && !elsewhere) return false
   if (failure.overloaded && !needs.retryBudget.take()) return false
   const delayMs = elsewhere ? 0 : (failure.retryAfterMs ?? backoffMs(n, needs.random()))
   if (timeLeftMs(generation.timeLeft) < delayMs + minTimeLeftMs) return false
@@ -251,11 +275,11 @@ async function release(
   if (!done) await giveUp(needs, generation, { n, step: 'T7' })
 }
 
-/** T9, and at once the reconciler: what may have run is never sent again. */
+/** T9, and at once the reconciler: what may have run is never sent again. No loss given = what was expected. */
 export async function reconcileUnknown(
   needs: RunNeeds,
   { generation }: Started,
-  { message, lossUsdMicro }: { message: string; lossUsdMicro: number },
+  { message, lossUsdMicro }: { message: string; lossUsdMicro: number | undefined },
 ): Promise<void> {
   if (__FAILPOINTS__) await fp('T9.before')
   const values = [

@@ -45,7 +45,7 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
       describeRequest(getUpstream(shelf, route, options), prompt, options),
     expectedCostUsdMicro: (route, options) => {
       const upstream = getUpstream(shelf, route, options)
-      const unit = findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream)
+      const unit = findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream, options)
       return unit * options.count
     },
     list,

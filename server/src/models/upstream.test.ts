@@ -1,8 +1,9 @@
 // The vendor's token calculator, and the legal sizes of the shipped upstreams.
 import { describe, expect, it } from 'vitest'
 import { shippedEntries } from '../../test/shipped-catalog.ts'
+import { noOptions } from './options.ts'
 import { computeSize, parseRatio, parseSize } from './sizes.ts'
-import { countImageTokens } from './upstream.ts'
+import { countImageTokens, dearestCostUsdMicro } from './upstream.ts'
 
 describe('expected cost', () => {
   it.each([
@@ -16,6 +17,16 @@ describe('expected cost', () => {
     expect([16, 48, 96].map(factor => countImageTokens({ width: height, height: width }, factor))).toEqual(
       tokens,
     )
+  })
+
+  it('is the dearest where nothing says how good the picture will be, by whatever the vendor counts', () => {
+    const upstreams = shippedEntries.flatMap(entry => entry.routes)
+    const costOf = (model: string) => {
+      const upstream = upstreams.find(each => each.model === model)
+      return upstream && dearestCostUsdMicro(upstream, { ...noOptions, aspectRatio: '1:1', resolution: '1K' })
+    }
+    expect(costOf('gpt-image-2')).toBe(7024 * 30)
+    expect(costOf('gpt-image-1')).toBe(250_000)
   })
 })
 

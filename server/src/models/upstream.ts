@@ -168,7 +168,11 @@ export function countImageTokens(
   return Math.ceil((factor * shortSide * (2_000_000 + width * height)) / 4_000_000)
 }
 
-/** The cost to reserve where the list is silent about a combination: the dearest number it has. */
-export function dearestCostUsdMicro(upstream: Upstream): number {
-  return Math.max(0, ...upstream.cost.rules.map(rule => rule.usdMicro))
+/** The cost to reserve where the list is silent about a combination: the dearest that it has for this size. */
+export function dearestCostUsdMicro(upstream: Upstream, options: GenerationOptions): number {
+  const { rules, tokens } = upstream.cost
+  const shape = findShape(upstream, options)
+  const factor = Math.max(0, ...Object.values(tokens?.factors ?? {}))
+  const byTokens = tokens && shape ? countImageTokens(shape, factor) * tokens.usdMicroPerToken : 0
+  return Math.max(byTokens, ...rules.map(rule => rule.usdMicro))
 }

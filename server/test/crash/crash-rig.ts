@@ -50,6 +50,8 @@ export async function createCrashRig(options: RigOptions & { program: string }):
     TEST_FAILPOINT_FILE: failpointFile,
     TEST_LEASE_MS: String(crashLeaseMs),
     TEST_SWEEP_MS: String(crashSweepMs),
+    // Most of these suites break an upstream call after call to see what becomes of each.
+    TEST_BREAKER: 'off',
     // A session secret of its own would be written by each of many starts.
     AUTH_SECRET: 'a secret of the crash suites, long enough',
     LOG_LEVEL: 'error',

@@ -23,6 +23,7 @@ export type EngineUpstream = Upstream & {
 /** The behaviours of its prompts, beside `slow=MS` and `first=N`. */
 export const engineDirectives: Record<string, string> = {
   lose: 'the connection is reset after the work, instead of the answer',
+  busy: '503 before any work',
   'poll_500=N': 'the first N polls are answered 500',
   'vanish=N': 'the first N polls are answered 404',
   'words=TEXT': 'the create is answered with TEXT and the prompt, where JSON is expected',
@@ -74,6 +75,7 @@ async function repeatable(exchange: Exchange, state: State): Promise<void> {
   const key = request.headers['idempotency-key'] ?? randomUUID()
   const keys = state.upstream?.keys
   keys?.set(key, (keys.get(key) ?? 0) + 1)
+  if (directives.has('busy')) return send(exchange, 503, '')
   if (!state.byKey.has(key)) {
     state.byKey.set(key, newWork(directives, orderOf(request.body)))
     exchange.bill()
@@ -165,7 +167,10 @@ function orderOf(body: Buffer): Order {
   return { count: 1, ...(JSON.parse(body.toString('utf8')) as { prompt: string }) }
 }
 
-/** Writes a catalogue file that offers `engine:repeatable` and `engine:tasks`, for DARKROOM_CATALOG. */
+/**
+ * Writes a catalogue file for DARKROOM_CATALOG: `engine:repeatable` and `engine:tasks`; `engine:pair`, which two shipped
+ * upstreams can make, and `engine:fallback`, which has one of them behind the engine.
+ */
 export function writeEngineCatalog(file: string, address: string): void {
   const upstreamOf = (provider: string) => ({
     provider,
@@ -177,21 +182,25 @@ export function writeEngineCatalog(file: string, address: string): void {
     parameters: { address },
     cost: { rules: [{ usdMicro: 10_000 }] },
   })
-  const modelOf = (provider: string) => ({
-    id: `engine:${provider}`,
-    name: `Engine ${provider}`,
+  const modelOf = (name: string, routes: string[]) => ({
+    id: `engine:${name}`,
+    name: `Engine ${name}`,
     owner: 'engine',
     createdAt: '2026-01-01',
     dialects: ['getimages'],
     modes: ['generate'],
-    maxCount: provider === 'tasks' ? 4 : 1,
+    maxCount: name === 'tasks' ? 4 : 1,
     aspectRatios: ['1:1'],
     resolutions: ['1K'],
-    formats: ['png'],
-    routes: [`${provider}/${provider}`],
+    routes,
     prices: { getimages: 5, native: 5 },
   })
   const names = ['repeatable', 'tasks']
   const upstreams = Object.fromEntries(names.map(name => [`${name}/${name}`, upstreamOf(name)]))
-  writeFileSync(file, JSON.stringify({ upstreams, models: names.map(modelOf) }))
+  const models = [
+    ...names.map(name => modelOf(name, [`${name}/${name}`])),
+    modelOf('pair', ['openai/gpt-image-2', 'google/gemini-nano-banana-2.1']),
+    modelOf('fallback', ['repeatable/repeatable', 'openai/gpt-image-2']),
+  ]
+  writeFileSync(file, JSON.stringify({ upstreams, models }))
 }

@@ -145,6 +145,7 @@ function send(context: CallContext, call: Call): Promise<OutboundResponse> {
 async function readPicture(answer: OutboundResponse, context: CallContext): Promise<ProviderOutcome> {
   if (answer.status !== 200) {
     await answer.discard()
+    if (answer.status === 503) return { kind: 'failed', failure: 'unavailable', message: 'busy' }
     return unknown(`status ${answer.status}`)
   }
   const image = await context.receiveImage(answer.body)

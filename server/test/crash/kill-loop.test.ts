@@ -79,6 +79,7 @@ for (let seed = 1; seed <= crashCounts.killSeeds; seed += 1) {
         GENERATION_DEADLINE_SYNC_S: String(deadlineS),
         GENERATION_DEADLINE_ASYNC_S: String(deadlineS),
         TEST_LEASE_MS: String(leaseMs),
+        TEST_BREAKER: 'on',
         DB_POOL_SIZE: '6',
       }
       const sample = async () => {

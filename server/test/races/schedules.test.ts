@@ -11,12 +11,13 @@ import { findViolations, findWallet } from '../../src/credits/ledger.ts'
 import { assertNoTransaction, connectDatabase } from '../../src/db/connect.ts'
 import type { Db } from '../../src/db/db.ts'
 import { AppError } from '../../src/errors.ts'
+import { createBreaker } from '../../src/generations/breaker.ts'
 import { cancelGeneration } from '../../src/generations/cancel.ts'
 import { createGeneration } from '../../src/generations/create.ts'
 import { fingerprintOf } from '../../src/generations/fingerprint.ts'
 import { settleReleased, settleSucceeded } from '../../src/generations/finish.ts'
 import { createFreshImages } from '../../src/generations/fresh.ts'
-import { createGenerationEvents } from '../../src/generations/observe.ts'
+import { createBreakerEvents, createGenerationEvents } from '../../src/generations/observe.ts'
 import { createQueueSample } from '../../src/generations/queue.ts'
 import { createRedact } from '../../src/generations/redaction.ts'
 import type { Runner } from '../../src/generations/runner.ts'
@@ -99,6 +100,7 @@ function needsOf(db: Db, processName: string) {
     settled: createSettledBus(),
     events: createGenerationEvents(log, metrics),
     queue: createQueueSample({ db, metrics }, 1_000),
+    breaker: createBreaker(createBreakerEvents(log, metrics)),
     runner: noRunner,
     inputs: noInputs,
     moderation: noModeration,

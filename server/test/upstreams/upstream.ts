@@ -93,7 +93,8 @@ export type Upstream = {
   counters(attempt: string): Counters
   /** Labels of attempts seen. */
   attempts(): string[]
-  script(script: Script): void
+  /** The answer takes the script back. */
+  script(script: Script): () => void
   openSockets(): number
   /** Resolves when the condition holds; it is looked at after every event. Rejects after the time. */
   waitUntil(condition: () => boolean, timeoutMs?: number): Promise<void>
@@ -167,7 +168,13 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
     total: newCounters(),
     counters: attempt => byAttempt.get(attempt) ?? newCounters(),
     attempts: () => [...byAttempt.keys()],
-    script: script => void scripts.push({ script, left: script.times ?? Number.POSITIVE_INFINITY }),
+    script(script) {
+      const entry = { script, left: script.times ?? Number.POSITIVE_INFINITY }
+      scripts.push(entry)
+      return () => {
+        entry.left = 0
+      }
+    },
     openSockets: () => sockets.size,
     waitUntil: (condition, timeoutMs = 10_000) => waitUntil(events, condition, timeoutMs),
     errors: [],

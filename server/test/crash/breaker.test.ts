@@ -1,0 +1,180 @@
+// G-13: an upstream model that fails every call is left alone by each process, except for one probe a period; other
+// models, customers' mistakes and slow calls are no part of it.
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { failuresToOpen, probeEveryMs } from '../../src/generations/breaker.ts'
+import { crashCounts } from '../counts.ts'
+import {
+  type Answer,
+  type CrashRig,
+  createCrashRig,
+  eventually,
+  isEnded,
+  type Node,
+  order,
+} from './crash-rig.ts'
+import { type BuiltProgram, buildProgram } from './program.ts'
+import { recordProof } from './record.ts'
+
+const patienceMs = 300_000
+/** One upstream model each, so that no other route hides what becomes of it. */
+const faulty = 'openai:gpt-image-2'
+const sound = 'google:gemini-3-pro-image-preview'
+
+let program: BuiltProgram
+let rig: CrashRig
+const nodes: Node[] = []
+let account: { accountId: string; apiKey: string }
+
+beforeAll(async () => {
+  program = await buildProgram()
+  rig = await createCrashRig({ program: program.file, latencyMs: 5 })
+  account = await rig.account({ credits: 1_000_000, key: { inFlight: 10_000 } })
+})
+afterEach(() => Promise.all(nodes.splice(0).map(node => node.kill())))
+afterAll(async () => {
+  expect(await rig.violations()).toEqual([])
+  await rig?.close()
+  program?.remove()
+})
+
+async function start(env: Record<string, string> = {}, role = 'all'): Promise<Node> {
+  const node = await rig.start({ TEST_BREAKER: 'on', TEST_LEASE_MS: '20000', ...env }, role)
+  nodes.push(node)
+  return node
+}
+
+function place(
+  node: Node,
+  key: string,
+  options: { model?: string; directives?: string; prefer?: string } = {},
+) {
+  const { model = faulty, directives = '', prefer = 'wait=30' } = options
+  const prompt = `${key} [[emulate: ${directives}]]`
+  return order(node, { apiKey: account.apiKey, key, model, prompt, native: true, prefer })
+}
+
+function placeMany(
+  node: Node,
+  name: string,
+  options: { count: number; model?: string; directives?: string },
+) {
+  return Promise.all(Array.from({ length: options.count }, (_, at) => place(node, `${name}-${at}.`, options)))
+}
+
+const endOf = (answer: Answer | null) => (answer?.status === 200 ? answer.body.status : answer?.status)
+const callsOf = (name: string) => rig.openai.requests.filter(each => each.prompt?.startsWith(name)).length
+
+/** Fails calls one after the other until the node refuses the model. */
+async function breakModel(node: Node, name: string): Promise<void> {
+  for (let at = 0; at < failuresToOpen; at += 1) {
+    expect(endOf(await place(node, `${name}-${at}.`, { directives: 'html_500' }))).toBe('failed')
+  }
+}
+
+/** What the node says of its breakers. */
+async function readBreakers(node: Node): Promise<string[]> {
+  const text = await (await fetch(`${node.url}/metrics`)).text()
+  return text.split('\n').filter(line => line.startsWith('darkroom_breaker_open{'))
+}
+const breakerLine = (isOpen: number) =>
+  `darkroom_breaker_open{provider="openai",upstream_model="gpt-image-2"} ${isOpen}`
+
+test(
+  'a row of failures closes the door on one upstream model, at one process, without a hold',
+  async () => {
+    const [node, other] = await Promise.all([start(), start()])
+    await breakModel(node, 'row')
+    expect(await readBreakers(node)).toEqual([breakerLine(1)])
+    const before = await rig.balance(account.accountId)
+    const refused = await place(node, 'row-refused.')
+    expect([refused?.status, callsOf('row-refused.')]).toEqual([503, 0])
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    expect(Number(refused?.headers.get('retry-after'))).toBeLessThanOrEqual(probeEveryMs / 1_000)
+    expect(refused?.headers.get('x-should-retry')).not.toBe('false')
+    expect(await rig.balance(account.accountId)).toBe(before)
+    expect(endOf(await place(node, 'row-sound.', { model: sound }))).toBe('succeeded')
+    expect(endOf(await place(other, 'row-other.'))).toBe('succeeded')
+    // The key of the refused order is free: once the upstream works, it is an order like any other.
+    await eventually('it works again', async () => endOf(await place(node, 'row-refused.')) === 'succeeded')
+    expect(await rig.fates(account.accountId, 'row-refused.')).toMatchObject([{ billed: 1, captured: 5 }])
+    expect(await readBreakers(node)).toEqual([breakerLine(0)])
+  },
+  patienceMs,
+)
+
+test(
+  "customers' mistakes and refused contents never open it",
+  async () => {
+    const node = await start()
+    const mistakes = ['moderation_input', 'content_policy_violation', 'rate_limit=ms, delay=20, first=2']
+    for (const [nth, directives] of mistakes.entries()) {
+      const answers = await placeMany(node, `mistake-${nth}`, { count: 2 * failuresToOpen, directives })
+      const ends = directives.startsWith('rate') ? 'succeeded' : 'blocked'
+      expect(answers.map(endOf)).toEqual(answers.map(() => ends))
+    }
+    expect(endOf(await place(node, 'mistake-none.'))).toBe('succeeded')
+    expect(await readBreakers(node)).toEqual([])
+  },
+  patienceMs,
+)
+
+test(
+  'a call that takes too long ends alone: those beside it are made, and the door stays open',
+  async () => {
+    const node = await start({ GENERATION_DEADLINE_SYNC_S: '8', GENERATION_DEADLINE_ASYNC_S: '8' })
+    const stuck = place(node, 'stuck.', { directives: 'hang' })
+    const others = await placeMany(node, 'beside', { count: 8, directives: 'slow=2000' })
+    expect(others.map(endOf)).toEqual(others.map(() => 'succeeded'))
+    expect(endOf(await stuck)).toBe('failed')
+    expect(endOf(await place(node, 'after-stuck.'))).toBe('succeeded')
+    expect(await readBreakers(node)).toEqual([])
+  },
+  patienceMs,
+)
+
+test(
+  'while it is open each process sends one probe a period and no more',
+  async () => {
+    const three = await Promise.all([start(), start(), start()])
+    const heal = rig.openai.script({ behaviour: 'html_500', prompt: 'probing' })
+    await Promise.all(three.map((node, at) => breakModel(node, `probing-first-${at}`)))
+    const before = callsOf('probing')
+    const beganAt = performance.now()
+    const elapsedMs = () => performance.now() - beganAt
+    let orders = 0
+    const keepOrdering = async (node: Node) => {
+      while (elapsedMs() < crashCounts.probingSeconds * 1_000) {
+        orders += 1
+        await place(node, `probing-${orders}.`, { prefer: 'wait=1' })
+      }
+    }
+    await Promise.all(three.map(keepOrdering))
+    const probes = callsOf('probing') - before
+    const periods = elapsedMs() / probeEveryMs
+    heal()
+    recordProof('probes of three nodes', { orders, probes, periods: Math.floor(periods) })
+    expect(orders).toBeGreaterThan(10 * probes)
+    expect(probes).toBeGreaterThan(0)
+    expect(probes).toBeLessThanOrEqual(three.length * Math.ceil(periods))
+  },
+  patienceMs,
+)
+
+test(
+  'an order that was taken and then meets it waits for the next probe, and is made when that succeeds',
+  async () => {
+    const [worker, door] = await Promise.all([start(), start({}, 'serve')])
+    await breakModel(worker, 'met')
+    // The process that serves alone makes no calls, so it knows of no trouble.
+    expect((await place(door, 'met-waits.', { prefer: 'respond-async' }))?.status).toBe(202)
+    const find = async () => (await rig.fates(account.accountId, 'met-waits.'))[0]
+    await eventually('it ends', async () => isEnded(await find()))
+    const fate = await find()
+    expect(fate).toMatchObject({ state: 'succeeded', captured: 5, billed: 1, lossUsdMicro: 0 })
+    const states = fate?.attempts.map(attempt => attempt.state) ?? []
+    expect(states.at(-1)).toBe('done')
+    expect(states.slice(0, -1)).toContain('not_run')
+    expect(callsOf('met-waits.')).toBe(1)
+  },
+  patienceMs,
+)
