@@ -32,6 +32,10 @@ export const raceCounts = {
   // L-16: concurrent generations, and how long each upstream call takes in milliseconds.
   slowCalls: countOf(200, 60),
   slowCallMs: countOf(30_000),
+  // I-2: orders of each kind of end, shown again at four ages.
+  replayedOrders: countOf(5),
+  // L-11: orders of four images for each number that came.
+  partialOrders: countOf(20, 3),
   // G-6: callers that leave at each point.
   disconnects: countOf(50, 4),
   // G-16: seconds at ten times the capacity.

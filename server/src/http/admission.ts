@@ -7,6 +7,7 @@ import {
 } from '../accounts/authenticate.ts'
 import type { KeyScope } from '../accounts/keys.ts'
 import type { LastUsed } from '../accounts/last-used.ts'
+import { sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
 import type { HttpContext } from './context.ts'
@@ -19,7 +20,7 @@ export async function admit(
   context: HttpContext,
   rule: { rate: RateRule | null; scope: KeyScope },
 ): Promise<AuthenticatedKey> {
-  const caller = await authenticateKey(needs.db, presentedKey(context), rule.rate)
+  const caller = await authenticate(needs, presentedKey(context), rule)
   if (!caller) throw new AppError('unauthorized')
   // Before the refusals: their answers, too, may show the state of the window.
   context.set('caller', caller)
@@ -32,6 +33,23 @@ export async function admit(
   }
   return caller
 }
+
+/** A limiter whose table is locked refuses orders; reads cost nothing and stay open, uncounted. */
+async function authenticate(
+  { db }: AdmissionNeeds,
+  presented: string | null,
+  { rate, scope }: { rate: RateRule | null; scope: KeyScope },
+): Promise<AuthenticatedKey | null> {
+  try {
+    return await authenticateKey(db, presented, rate)
+  } catch (error) {
+    if (scope !== 'read' || sqlStateOf(error) !== lockNotAvailable) throw error
+    // Without a rule nothing is counted, not even against a limit of the key's own.
+    return authenticateKey(db, presented, null)
+  }
+}
+
+const lockNotAvailable = '55P03'
 
 /** Two Authorization headers are no credential: Node keeps the first, a proxy may keep the last. */
 function presentedKey(context: HttpContext): string | null {
