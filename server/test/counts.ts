@@ -63,6 +63,8 @@ export const crashCounts = {
   upstreamFaults: countOf(20),
   // L-14: lost acknowledgements, half of them committed.
   lostCommits: countOf(200, 12),
+  // L-13: kills of all of PostgreSQL while holds are taken.
+  postgresKills: countOf(20, 2),
   // G-21: crashes of the database under load.
   databaseCrashes: countOf(10, 2),
   databaseTimeoutMs: isProof ? 900_000 : 180_000,

@@ -122,3 +122,19 @@ test('a cancel between two tries of a queued order ends it, and nothing is sent 
   expect(await rig.violations()).toEqual([])
   await close()
 })
+
+test('a cancel of a second try cancels that one at the upstream', async () => {
+  const { cancel, close } = makeCancel()
+  rig.engine.script({ behaviour: 'refuse=rate_limited', prompt: 'second-try ', times: 1 })
+  rig.engine.script({ behaviour: 'slow=5000', prompt: 'second-try ' })
+  const id = await place('second-try', '')
+  await eventually('the second try is awaited', async () => {
+    const fate = await fateOf('second-try')
+    return fate?.state === 'awaiting' && fate.attempts.length === 2
+  })
+  expect(await cancel(id)).toMatchObject({ kind: 'canceled' })
+  expect(rig.engine.tasks.get(`${id}/2/0`)).toMatchObject({ canceled: true })
+  expect(await fateOf('second-try')).toMatchObject({ state: 'canceled', captured: 0 })
+  expect(await rig.violations()).toEqual([])
+  await close()
+})

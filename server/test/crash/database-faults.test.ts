@@ -1,8 +1,11 @@
-// L-14, C1, G-21: acknowledgements of the database that never come, and a database that dies under load.
+// L-13, L-14, C1, G-21: acknowledgements of the database that never come, what was acknowledged before it was killed,
+// and a database that dies under load.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findViolations } from '../../src/credits/ledger.ts'
 import { crashCounts } from '../counts.ts'
 import { getTestServer } from '../database.ts'
 import { startFaultProxy } from '../fault-proxy.ts'
+import { ask, order as hold, openAccount } from '../money.ts'
 import { type CrashRig, createCrashRig, eventually, order } from './crash-rig.ts'
 import { createOwnDatabase } from './own-database.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
@@ -89,6 +92,45 @@ test('an order whose statement still runs when its connection is lost is taken o
     await proxy.close()
   }
 })
+
+test(
+  'every acknowledged hold survives the kill of all of PostgreSQL, round after round',
+  async () => {
+    const database = await createOwnDatabase()
+    try {
+      const accountId = await openAccount(database.db, 10_000_000)
+      const acknowledged: string[] = []
+      let lost = 0
+      let isOver = false
+      const write = async () => {
+        while (!isOver) {
+          try {
+            acknowledged.push((await hold(database.db, { accountId, unitPrice: 1 })).id)
+          } catch {
+            lost += 1
+          }
+        }
+      }
+      const writers = Array.from({ length: 4 }, write)
+      for (let round = 0; round < crashCounts.postgresKills; round += 1) {
+        const before = acknowledged.length
+        await eventually('holds are taken', () => acknowledged.length > before + 50)
+        await database.crash('kill')
+      }
+      isOver = true
+      await Promise.all(writers)
+      const text = `SELECT g.id FROM generation g JOIN transfer t ON t.generation_id = g.id AND t.kind = 'hold'`
+      const kept = new Set((await ask<{ id: string }>(database.db, text)).map(row => row.id))
+      expect(acknowledged.filter(id => !kept.has(id))).toEqual([])
+      // Each kill met statements that were under way, or it proves nothing.
+      expect(lost).toBeGreaterThanOrEqual(crashCounts.postgresKills)
+      expect(await findViolations(database.db, null)).toEqual([])
+    } finally {
+      await database.drop()
+    }
+  },
+  crashCounts.databaseTimeoutMs,
+)
 
 test(
   'a database that dies under load kills no process, and callers see at worst 503',

@@ -1,6 +1,6 @@
 // A database server of a suite's own, which may be crashed without disturbing others: immediate shutdown, as after a
 // power cut, and started again on the same port by its supervisor.
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectDatabase } from '../../src/db/connect.ts'
@@ -11,8 +11,11 @@ import { eventually } from '../harness.ts'
 
 export type OwnDatabase = TestDatabase & {
   port: number
-  /** Ends the server at once, losing what no disk has; resolves when another one accepts statements. */
-  crash(): Promise<void>
+  /**
+   * Ends the server at once, losing what no disk has; resolves when another one accepts statements. `kill` takes all of
+   * its processes, as a machine that dies would; by default it is told to end them itself.
+   */
+  crash(how?: 'kill'): Promise<void>
 }
 
 export async function createOwnDatabase(): Promise<OwnDatabase> {
@@ -38,9 +41,10 @@ export async function createOwnDatabase(): Promise<OwnDatabase> {
     ownerUrl,
     adminUrl,
     port,
-    async crash() {
+    async crash(how) {
       const { pid } = embedded
-      process.kill(pid, 'SIGQUIT')
+      if (how === 'kill') for (const each of [pid, ...listChildren(pid)]) kill(each)
+      else process.kill(pid, 'SIGQUIT')
       await eventually('the server is another one', () => embedded.pid !== pid, 60_000)
       const answers = () => db.query({ name: 'test_ping', text: 'SELECT 1' }).then(() => true)
       await eventually('the server answers', () => answers().catch(() => false), 60_000)
@@ -50,5 +54,30 @@ export async function createOwnDatabase(): Promise<OwnDatabase> {
       await embedded.stop()
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
+  }
+}
+
+function listChildren(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(pid => parentOf(pid) === parent)
+    .map(Number)
+}
+
+/** The fourth word of `stat`, counted behind the name, which may hold anything; null when the process is gone. */
+function parentOf(pid: string): number | null {
+  try {
+    const [, ppid] = /\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+    return Number(ppid)
+  } catch {
+    return null
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It went by itself.
   }
 }

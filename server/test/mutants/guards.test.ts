@@ -194,18 +194,24 @@ test('a process survives the loss of connections that are in use', async () => {
   await proxy.close()
 })
 
-test('a limiter that does not answer refuses orders before the hold', async () => {
+test('a limiter that does not answer refuses orders before the hold, and reads stay open', async () => {
   const { rig, node, accountId } = await open('all')
   const limited = await rig.account({ credits: 100, key: { rate: { requests: 1_000, windowS: 60 } } })
   const call = { apiKey: limited.apiKey, key: 'limited', model, prompt: 'limited', native: false }
   const placed: Promise<Answer | null>[] = []
+  const reads: Promise<Response>[] = []
   await rig.database.ownerDb.transaction(async tx => {
     await tx.query({ name: 'test_lock', text: 'LOCK TABLE rate_window IN ACCESS EXCLUSIVE MODE' })
     placed.push(order(node, call))
+    for (const path of ['/api/v1/account', '/api/v1/images']) {
+      reads.push(fetch(node.url + path, { headers: { authorization: `Bearer ${limited.apiKey}` } }))
+    }
     await tx.query({ name: 'test_wait', text: 'SELECT pg_sleep(7)' })
   })
   const answer = await placed[0]
   expect(answer?.status).toBe(503)
+  expect(answer?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+  expect((await Promise.all(reads)).map(each => each.status)).toEqual([200, 200])
   expect(await rig.fates(limited.accountId, 'limited')).toEqual([])
   expect(await rig.balance(accountId)).toBe(100)
 })
@@ -215,4 +221,19 @@ test('a caller who has sent the whole request is still there', async () => {
   const answer = await place('patient', { prompt: 'patient [[emulate: slow=300]]' })
   expect(answer?.status).toBe(200)
   expect(await fates('patient')).toMatchObject([{ state: 'succeeded', billed: 1 }])
+})
+
+test('a stranger is shown nothing of an order, by any of its addresses', async () => {
+  const { rig, node, place, apiKey } = await open('all')
+  const ids = [idOf(await place('mine', { native: true, prefer: 'wait=20' })), idOf(await place('mine-too'))]
+  const stranger = await rig.account({ credits: 100 })
+  const show = async (key: string, path: string) =>
+    (await fetch(node.url + path, { headers: { authorization: `Bearer ${key}` } })).status
+  const paths = [
+    `/api/v1/generations/${ids[0]}`,
+    `/api/v1/generations/${ids[0]}/images/0`,
+    `/api/v1/images/${ids[1]}`,
+  ]
+  for (const path of paths)
+    expect([await show(apiKey, path), await show(stranger.apiKey, path)]).toEqual([200, 404])
 })

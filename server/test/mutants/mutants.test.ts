@@ -23,7 +23,7 @@ async function meet(mutant: Mutant): Promise<{ status: string; messages: string 
   await getTestServer()
   const file = join(tmpdir(), `darkroom-test-${process.pid}-mutant-${mutants.indexOf(mutant)}.json`)
   const escaped = mutant.test.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const values = ['run', '--config', 'test/mutants/vitest.config.ts', mutant.file, '-t', `^${escaped}$`]
+  const values = ['run', '--config', 'test/mutants/vitest.config.ts', mutant.file, '-t', `(^| )${escaped}$`]
   const child = spawn(process.execPath, [vitest, ...values, '--reporter', 'json', '--outputFile', file], {
     cwd: server,
     env: { ...process.env, PROOF: '', MUTANT: mutant.name, OUTER_DATABASE: inject('databaseFolder') },

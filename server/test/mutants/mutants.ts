@@ -11,7 +11,10 @@ export type Mutant = {
   /** The file and the exact name of the test that catches it. */
   file: string
   test: string
+  /** Sources of the service that the test starts. */
   source?: Patch[]
+  /** Sources that the test itself imports. */
+  imported?: Patch[]
   functions?: FunctionPatch[]
   /** Run by the owner of the tables. */
   statements?: string[]
@@ -19,6 +22,9 @@ export type Mutant = {
 
 const guards = 'test/mutants/guards.test.ts'
 const oneKey = 'parallel orders with one key are one order'
+const retries = 'test/crash/retries.test.ts'
+const breaker = 'test/crash/breaker.test.ts'
+const loopbackForms = 'no form of a loopback address is reached, whoever but the operator wrote it'
 const noOverspend = 'parallel orders spend what is there and no credit more'
 
 export const mutants: Mutant[] = [
@@ -161,7 +167,7 @@ export const mutants: Mutant[] = [
   {
     name: 'an error of the limiter lets the order through',
     file: guards,
-    test: 'a limiter that does not answer refuses orders before the hold',
+    test: 'a limiter that does not answer refuses orders before the hold, and reads stay open',
     source: [
       {
         file: 'src/accounts/authenticate.ts',
@@ -245,6 +251,166 @@ export const mutants: Mutant[] = [
         file: 'src/generations/reconcile.ts',
         from: 'await pause(backoffMs(generation.attempts, needs.random()))',
         to: 'await pause(0)',
+      },
+    ],
+  },
+  {
+    name: 'a cancel uses the reference of the first attempt',
+    file: 'test/crash/cancel.test.ts',
+    test: 'a cancel of a second try cancels that one at the upstream',
+    imported: [
+      {
+        file: 'src/generations/cancel.ts',
+        from: "attempts.find(each => each.n === generation.attempts && each.state === 'accepted')",
+        to: 'attempts[0]',
+      },
+    ],
+  },
+  {
+    name: 'the start takes a database that may lose acknowledged commits',
+    file: 'src/db/check-settings.test.ts',
+    test: 'synchronous_commit = off is refused, and the text says what to set',
+    imported: [
+      {
+        file: 'src/db/check-settings.ts',
+        from: "row.synchronous_commit === 'off' || row.synchronous_commit === 'local'",
+        to: "row.synchronous_commit === 'never'",
+      },
+    ],
+  },
+  {
+    name: 'addresses that stand in the URL are not checked',
+    file: 'src/outbound/refusals.test.ts',
+    test: loopbackForms,
+    imported: [
+      {
+        file: 'src/outbound/open-socket.ts',
+        from: 'if (isChecked) for (const { address } of addresses)',
+        to: 'if (isChecked && !family) for (const { address } of addresses)',
+      },
+    ],
+  },
+  {
+    name: 'only the first address of a name is checked',
+    file: 'src/outbound/refusals.test.ts',
+    test: loopbackForms,
+    imported: [
+      {
+        file: 'src/outbound/open-socket.ts',
+        from: 'for (const { address } of addresses) check',
+        to: 'for (const { address } of addresses.slice(0, 1)) check',
+      },
+    ],
+  },
+  {
+    name: 'redirects are followed',
+    file: 'src/outbound.test.ts',
+    test: 'redirects are handed back and never followed',
+    imported: [
+      {
+        file: 'src/outbound.ts',
+        from: 'return runExchange({ request, target, connection, release })',
+        to: `const response = await runExchange({ request, target, connection, release })
+      const { location } = response.headers
+      if (response.status < 300 || response.status > 399 || !location) return response
+      return this.request({ ...request, url: new URL(location, target.url).href })`,
+      },
+    ],
+  },
+  {
+    name: 'a process remembers sessions',
+    file: 'src/accounts/sessions.test.ts',
+    test: 'a session ends half an hour after its last use and twelve hours after sign-in',
+    imported: [
+      {
+        file: 'src/accounts/sessions.ts',
+        from: 'const found = await auth.api.getSession({ headers })\n',
+        to: `const text = headers.get('cookie') ?? ''
+    const remembered = (auth as unknown as { memory?: Map<string, Session> }).memory ?? new Map<string, Session>()
+    Object.assign(auth, { memory: remembered })
+    const known = remembered.get(text)
+    if (known) return known
+    const found = await auth.api.getSession({ headers })
+    if (found) remembered.set(text, { userId: found.user.id, accountId: '' })\n`,
+      },
+    ],
+  },
+  {
+    name: 'a generation is found whosever it is',
+    file: guards,
+    test: 'a stranger is shown nothing of an order, by any of its addresses',
+    source: [
+      {
+        file: 'src/generations/sql.ts',
+        from: 'FROM generation WHERE id = $1 AND account_id = $2`',
+        to: 'FROM generation WHERE id = $1 AND $2::uuid IS NOT NULL`',
+      },
+    ],
+  },
+  {
+    name: 'tries again are not counted',
+    file: retries,
+    test: 'gets a tenth more calls at most, though every order may be tried three times',
+    source: [{ file: 'src/generations/retry-budget.ts', from: 'if (tokens < 1) return false', to: '' }],
+  },
+  {
+    name: 'an unsure outcome is asked for elsewhere',
+    file: retries,
+    test: 'never after an answer that leaves open whether the first one worked',
+    source: [
+      {
+        file: 'src/generations/generation.ts',
+        from: "unknown_outcome: { action: 'reconcile'",
+        to: "unknown_outcome: { action: 'retry'",
+      },
+      {
+        file: 'src/generations/deliver.ts',
+        from: "if (failure === 'unknown_outcome') return 'unknown'",
+        to: "if (failure === 'unknown_outcome') return 'not_run'",
+      },
+    ],
+  },
+  {
+    name: 'the repeat of a create that did not run goes elsewhere',
+    file: retries,
+    test: 'never when only the repeat of a create did not run, since the create itself may have',
+    source: [
+      {
+        file: 'src/generations/run.ts',
+        from: "if (started.isRepeat && attemptStateOf(kind) === 'not_run')",
+        to: "if (started.n < 1 && attemptStateOf(kind) === 'not_run')",
+      },
+    ],
+  },
+  {
+    name: 'the breaker never opens',
+    file: breaker,
+    test: 'a row of failures closes the door on one upstream model, at one process, without a hold',
+    source: [
+      { file: 'src/generations/breaker.ts', from: 'if (circuit.failures >= limit)', to: 'if (limit < 0)' },
+    ],
+  },
+  {
+    name: 'the breaker counts what customers ask wrongly',
+    file: breaker,
+    test: "customers' mistakes and refused contents never open it",
+    source: [
+      {
+        file: 'src/generations/breaker.ts',
+        from: 'content_rejected: false',
+        to: 'content_rejected: true',
+      },
+    ],
+  },
+  {
+    name: 'an open breaker lets every call probe',
+    file: breaker,
+    test: 'while it is open each process sends one probe a period and no more',
+    source: [
+      {
+        file: 'src/generations/breaker.ts',
+        from: 'if (circuit.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs',
+        to: '',
       },
     ],
   },

@@ -14,15 +14,22 @@ export type Cluster = Rig & {
   calls(prompt: string): number
 }
 
+/** Nobody dies here unless a test says so, and a process that gets no time on a busy machine keeps its work. */
+const calmLeaseMs = '15000'
+
+/** Every node gets `env`, also those that are started later. */
 export async function startCluster(
   options: RigOptions & { nodes?: number; env?: Record<string, string> } = {},
 ): Promise<Cluster> {
   const { nodes: count = 3, env = {}, ...rigOptions } = options
   const rig = await createRig(rigOptions)
   try {
-    const nodes = await Promise.all(Array.from({ length: count }, () => rig.startNode(env)))
+    const startNode: Rig['startNode'] = (own = {}, role = 'all') =>
+      rig.startNode({ TEST_LEASE_MS: calmLeaseMs, ...env, ...own }, role)
+    const nodes = await Promise.all(Array.from({ length: count }, () => startNode()))
     return {
       ...rig,
+      startNode,
       nodes,
       node(nth) {
         const node = nodes[nth % nodes.length]

@@ -2,7 +2,7 @@
 // whose headers tell the truth to the second.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { raceCounts } from '../counts.ts'
-import { eventually } from '../harness.ts'
+import { eventually, testLeaseMs } from '../harness.ts'
 import { ask, askOne } from '../money.ts'
 import {
   type Answer,
@@ -23,7 +23,8 @@ const workMs = 2_500
 
 let cluster: Cluster
 beforeAll(async () => {
-  cluster = await startCluster()
+  // Processes die here, and what they held must come back soon.
+  cluster = await startCluster({ env: { TEST_LEASE_MS: String(testLeaseMs) } })
 })
 afterAll(() => cluster.close())
 

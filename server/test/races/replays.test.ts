@@ -54,12 +54,12 @@ describe('an order that has ended', () => {
   }
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: 0 })
+    cluster = await startCluster({ nodes: 0, env: deadlines })
     account = await cluster.account({ credits: 10_000 })
     // While this process is alone, nobody works: what is canceled is canceled before anybody can begin it.
-    const door = await cluster.startNode(deadlines, 'serve')
+    const door = await cluster.startNode({}, 'serve')
     const canceled = await times(raceCounts.replayedOrders, nth => orderAndCancel(door, `canceled-${nth}`))
-    cluster.nodes.push(...(await Promise.all([1, 2].map(() => cluster.startNode(deadlines)))))
+    cluster.nodes.push(...(await Promise.all([1, 2].map(() => cluster.startNode()))))
     const others = await times(raceCounts.replayedOrders, nth =>
       Promise.all(
         Object.entries(ends).map(([end, directives]) =>
@@ -145,7 +145,7 @@ describe('an order that has ended', () => {
     ['at once', 0],
     ['an hour later', 1],
     ['in the last minute of the day', 22 + 59 / 60],
-    ['and four days later still, since nothing purges orders', 96],
+    ['four days later still, since nothing purges orders', 96],
   ]
   for (const [name, hours] of ages) {
     test(`is shown again under its key ${name}`, async () => {

@@ -1,0 +1,273 @@
+// A-1, A-2, A-5, A-8, K-4, M-8: the whole surface as the service itself documents it, met by strangers: without a
+// key, with somebody else's, and by whoever looks for doors that should not be there.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createKey, revokeKey } from '../../src/accounts/keys.ts'
+import { createRig, generateImage, type Node, type Rig } from '../harness.ts'
+import { ask } from '../money.ts'
+import { type RawAnswer, sendRaw } from './raw-request.ts'
+
+type Operation = { method: string; path: string; isGetImages: boolean }
+
+let rig: Rig
+let node: Node
+let operations: Operation[]
+let owner: { accountId: string; apiKey: string }
+let stranger: { accountId: string; apiKey: string }
+/** An image of each surface, both the owner's. */
+let ids: { native: string; getimages: string }
+
+const unknownId = '01890000-0000-7000-8000-000000000000'
+const bearer = (key: string) => ['authorization', `Bearer ${key}`]
+const json = ['content-type', 'application/json']
+
+beforeAll(async () => {
+  rig = await createRig({ latencyMs: 0 })
+  node = await rig.startNode()
+  owner = await rig.account({ credits: 100 })
+  stranger = await rig.account({ credits: 100 })
+  const document = (await (await fetch(`${node.url}/openapi.json`)).json()) as {
+    paths: Record<string, Record<string, unknown>>
+  }
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .filter(method => /^(get|put|post|delete|patch)$/.test(method))
+      .map(method => ({
+        method: method.toUpperCase(),
+        path,
+        isGetImages: !path.startsWith('/api/v1/generations'),
+      })),
+  )
+  const made = await sendRaw(node.url, {
+    method: 'POST',
+    path: '/api/v1/generations',
+    headers: [...bearer(owner.apiKey), ...json, 'prefer', 'wait=30'],
+    body: JSON.stringify({ model: 'openai:gpt-image-2', prompt: 'mine' }),
+  })
+  const shown = await generateImage(node, owner.apiKey, { prompt: 'mine too' })
+  ids = { native: String(JSON.parse(made.text).id), getimages: shown.body.image?.id ?? '' }
+})
+afterAll(async () => {
+  expect(await rig.violations()).toEqual([])
+  await rig.close()
+})
+
+function pathOf({ path, isGetImages }: Operation, id = isGetImages ? ids.getimages : ids.native): string {
+  return path.replace('{id}', id).replace('{index}', '0')
+}
+
+function send(operation: Operation, raw: { headers: readonly string[]; path?: string; method?: string }) {
+  const { isGetImages } = operation
+  const method = raw.method ?? operation.method
+  const body = JSON.stringify({ [isGetImages ? 'modelId' : 'model']: 'openai:gpt-image-2', prompt: 'a boat' })
+  const hasBody = method !== 'GET' && method !== 'HEAD'
+  return sendRaw(node.url, {
+    method,
+    path: raw.path ?? pathOf(operation),
+    headers: [...raw.headers, ...(hasBody ? json : [])],
+    ...(hasBody ? { body } : {}),
+  })
+}
+
+async function countOrders(accountId: string): Promise<number> {
+  const text = 'SELECT count(*)::int AS orders FROM generation WHERE account_id = $1'
+  return (await ask<{ orders: number }>(rig.database.db, text, [accountId]))[0]?.orders ?? Number.NaN
+}
+
+async function makeKey(scopes: ('generate' | 'read')[]): Promise<{ keyId: string; apiKey: string }> {
+  const needs = { now: () => new Date() }
+  const input = { accountId: owner.accountId, rate: 'off' as const, scopes }
+  return await rig.database.db.transaction(tx => createKey({ ...needs, tx }, input))
+}
+
+test('no route of the document answers without a key, or to anything else than one', async () => {
+  expect(operations.length).toBeGreaterThanOrEqual(8)
+  const revoked = await makeKey(['generate', 'read'])
+  await rig.database.db.transaction(tx => revokeKey(tx, revoked.keyId, owner.accountId))
+  const before = await countOrders(owner.accountId)
+  const key = owner.apiKey
+  const credentials: string[][] = [
+    [],
+    bearer('dr_nonsense'),
+    bearer(revoked.apiKey),
+    ['authorization', `Basic ${Buffer.from(`${key}:`).toString('base64')}`],
+    ['x-api-key', key],
+    ['x-goog-api-key', key],
+    ['api-key', key],
+    ['cookie', `darkroom_session=${key}`],
+    ['cookie', `authorization=Bearer ${key}`],
+    [...bearer(key), ...bearer(key)],
+  ]
+  for (const operation of operations) {
+    const paths = [pathOf(operation), ...(operation.isGetImages ? [`/getimages${pathOf(operation)}`] : [])]
+    for (const path of paths) {
+      for (const headers of credentials) {
+        const { status } = await send(operation, { headers, path })
+        expect(status, `${operation.method} ${path} ${headers[0]}`).toBe(401)
+      }
+      const inQuery = await send(operation, { headers: [], path: `${path}?api_key=${key}&key=${key}` })
+      expect(inQuery.status, path).toBe(401)
+    }
+  }
+  expect(await countOrders(owner.accountId)).toBe(before)
+})
+
+test('a key opens the routes of its scopes and no others', async () => {
+  const [reader, maker] = [await makeKey(['read']), await makeKey(['generate'])]
+  for (const operation of operations) {
+    const isOrder = operation.method === 'POST'
+    const [fits, lacks] = isOrder ? [maker, reader] : [reader, maker]
+    const path = `${operation.method} ${operation.path}`
+    const open = await send(operation, { headers: [...bearer(fits.apiKey), 'prefer', 'respond-async'] })
+    expect([200, 202], path).toContain(open.status)
+    const shut = await send(operation, { headers: bearer(lacks.apiKey) })
+    expect(shut.status, path).toBe(operation.isGetImages ? 401 : 403)
+  }
+})
+
+test('no id of another account is anything but unknown, on any route and by any method', async () => {
+  const strip = ({ status, headers, text }: RawAnswer) => {
+    const { 'x-request-id': _id, date: _date, ...rest } = headers
+    const limits = Object.entries(rest).filter(([name]) => !name.startsWith('x-ratelimit'))
+    return { status, headers: Object.fromEntries(limits), text }
+  }
+  const withId = operations.filter(({ path }) => path.includes('{id}'))
+  expect(withId.length).toBeGreaterThanOrEqual(3)
+  for (const operation of withId) {
+    const mine = await send(operation, { headers: bearer(owner.apiKey) })
+    expect(mine.status, operation.path).toBe(200)
+    for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+      const headers = bearer(stranger.apiKey)
+      const foreign = await send(operation, { headers, method })
+      const unknown = await send(operation, { headers, method, path: pathOf(operation, unknownId) })
+      expect([404, 405], `${method} ${operation.path}`).toContain(foreign.status)
+      expect(strip(foreign), `${method} ${operation.path}`).toEqual(strip(unknown))
+    }
+    const again = await send(operation, { headers: bearer(owner.apiKey) })
+    expect(again.text, operation.path).toBe(mine.text)
+  }
+  // Nor through a key of the stranger's own choosing.
+  const headers = { 'idempotency-key': ids.getimages }
+  const own = await generateImage(node, stranger.apiKey, { prompt: 'mine too', headers })
+  expect([own.status, own.headers.get('idempotent-replayed')]).toEqual([200, null])
+  expect(own.body.image?.id).not.toBe(ids.getimages)
+})
+
+test('what a service should not have is not there', async () => {
+  const paths = [
+    ...[
+      '/admin',
+      '/api/admin',
+      '/api/v1/admin/accounts',
+      '/api/v1/accounts',
+      '/api/v1/keys',
+      '/api/v1/credits',
+    ],
+    ...['/debug', '/debug/vars', '/.env', '/.git/config', '/server-status', '/actuator/env', '/graphql'],
+    ...['/swagger', '/console', '/config.json', '/package.json', '/data/auth-secret', '/images/g/'],
+    ...['/api/auth/admin/list-users', '/api/auth/list-sessions', '/api/auth/sign-up/email', '/api/auth/ok'],
+    ...['/..%2f..%2fetc%2fpasswd', '/%2e%2e/%2e%2e/etc/passwd', '//etc/passwd', '/api/v1/../../data'],
+  ]
+  for (const path of paths) {
+    for (const headers of [
+      [],
+      bearer(owner.apiKey),
+      [...bearer(owner.apiKey), 'x-http-method-override', 'PUT'],
+    ]) {
+      for (const method of ['GET', 'POST']) {
+        const answer = await sendRaw(node.url, { method, path, headers })
+        expect(answer.status, `${method} ${path}`).toBe(404)
+        expect(() => JSON.parse(answer.text), path).not.toThrow()
+      }
+    }
+  }
+})
+
+test('every answer says what it is and cannot be taken for a page', async () => {
+  const poor = await rig.account({ credits: 0 })
+  const hasty = await rig.account({ credits: 0, key: { rate: { requests: 1, windowS: 60 } } })
+  const post = (path: string, key: string, body: string) =>
+    sendRaw(node.url, { method: 'POST', path, headers: [...bearer(key), ...json], body })
+  const [native, getimages] = ['/api/v1/generations', '/api/v1/images/generate']
+  const get = (path: string, ...headers: string[]) =>
+    sendRaw(node.url, { path, headers: [...bearer(owner.apiKey), ...headers] })
+  await sendRaw(node.url, { path: '/api/v1/account', headers: bearer(hasty.apiKey) })
+  await sendRaw(node.url, { path: `${native}/x`, headers: bearer(hasty.apiKey) })
+  const order = (name: string, directives = '') =>
+    JSON.stringify({ [name]: 'openai:gpt-image-2', prompt: `a [[emulate: ${directives}]]` })
+  const faults: [number, Promise<RawAnswer>][] = [
+    ...[native, getimages].flatMap((path): [number, Promise<RawAnswer>][] => {
+      const name = path === native ? 'model' : 'modelId'
+      return [
+        [400, post(path, owner.apiKey, '{')],
+        [400, post(path, owner.apiKey, '[]')],
+        [
+          400,
+          post(
+            path,
+            owner.apiKey,
+            '{"prompt":"<script>alert(1)</script>","x":"<img src=x onerror=alert(1)>"}',
+          ),
+        ],
+        [400, post(path, owner.apiKey, order(name).replace('openai:gpt-image-2', '<b>none</b>'))],
+        [401, post(path, 'none', order(name))],
+        [path === native ? 402 : 400, post(path, poor.apiKey, order(name))],
+        [path === native ? 413 : 400, post(path, owner.apiKey, `{"prompt":"${'x'.repeat(300_000)}"}`)],
+        [
+          path === native ? 415 : 400,
+          sendRaw(node.url, { method: 'POST', path, headers: bearer(owner.apiKey), body: 'a' }),
+        ],
+        [
+          429,
+          path === native
+            ? sendRaw(node.url, { path: `${native}/x`, headers: bearer(hasty.apiKey) })
+            : post(path, hasty.apiKey, order(name)),
+        ],
+        [405, sendRaw(node.url, { method: 'DELETE', path, headers: bearer(owner.apiKey) })],
+        [405, sendRaw(node.url, { method: 'TRACE', path, headers: bearer(owner.apiKey) })],
+        [405, sendRaw(node.url, { method: 'OPTIONS', path, headers: ['origin', 'https://evil.example'] })],
+      ]
+    }),
+    [500, post(getimages, owner.apiKey, order('modelId', 'html_500'))],
+    [400, post(getimages, owner.apiKey, order('modelId', 'moderation_input'))],
+    [404, get(`${native}/${unknownId}`)],
+    [404, get(`${native}/<script>alert(1)</script>`)],
+    [404, get(`${native}/${ids.native}/images/7`)],
+    [404, get(`/api/v1/images/${unknownId}`)],
+    [404, get('/<script>alert(1)</script>')],
+    [400, get('/api/v1/images?limit=%3Cscript%3E')],
+  ]
+  expect(faults.length).toBeGreaterThanOrEqual(30)
+  const good = [
+    get('/api/v1/account'),
+    get('/api/v1/images'),
+    get('/healthz'),
+    get('/readyz'),
+    get('/openapi.json'),
+  ]
+  for (const [status, sent] of [...faults, ...good.map((sent): [number, typeof sent] => [200, sent])]) {
+    const { headers, text, ...answer } = await sent
+    expect(answer.status, text.slice(0, 100)).toBe(status)
+    expect(headers['content-type'], text.slice(0, 100)).toMatch(/^application\/json/)
+    expect(headers['x-content-type-options']).toBe('nosniff')
+    expect(headers['x-request-id']).toBeTruthy()
+    for (const name of ['server', 'x-powered-by', 'access-control-allow-origin', 'set-cookie']) {
+      expect(headers[name], name).toBeUndefined()
+    }
+    expect(text).not.toMatch(/\n\s+at |node_modules|dist-test|SELECT |\/home\/|\/tmp\//)
+    const shown = JSON.parse(text) as { error?: string | { message: string } }
+    if (status >= 400) {
+      expect(typeof (typeof shown.error === 'object' ? shown.error.message : shown.error)).toBe('string')
+    }
+  }
+  for (const range of [[], ['range', 'bytes=0-9'], ['range', 'bytes=99999999-'], ['range', 'lines=1']]) {
+    const { status, headers } = await get(`${native}/${ids.native}/images/0`, ...range)
+    expect([200, 206, 416]).toContain(status)
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; sandbox",
+      'cross-origin-resource-policy': 'same-origin',
+    })
+    if (status !== 416) expect(headers['content-type']).toMatch(/^image\/(png|jpeg|webp)$/)
+    expect(headers['set-cookie']).toBeUndefined()
+  }
+})

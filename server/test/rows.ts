@@ -1,0 +1,533 @@
+// Where each promise of the reliability plan is proved: one row for each of its rows, in its order, with the tests that
+// hold it as `file: title`. `open:` says what of it is not proved yet and why; a row without a test must say so.
+// rows.test.ts fails when a file or a title here does not exist.
+
+/** The names used below. */
+export const files: Record<string, string> = {
+  orders: 'test/races/orders.test.ts',
+  callers: 'test/races/callers.test.ts',
+  replays: 'test/races/replays.test.ts',
+  wallet: 'test/races/wallet.test.ts',
+  limits: 'test/races/limits.test.ts',
+  invariants: 'test/races/invariants.test.ts',
+  schedules: 'test/races/schedules.test.ts',
+  linearizable: 'test/races/linearizable.test.ts',
+  claims: 'test/races/claims.test.ts',
+  paging: 'test/races/paging.test.ts',
+  failpoints: 'test/crash/failpoints.test.ts',
+  'kill loop': 'test/crash/kill-loop.test.ts',
+  modes: 'test/crash/modes.test.ts',
+  faults: 'test/crash/upstream-faults.test.ts',
+  database: 'test/crash/database-faults.test.ts',
+  storage: 'test/crash/storage.test.ts',
+  retries: 'test/crash/retries.test.ts',
+  breaker: 'test/crash/breaker.test.ts',
+  cancel: 'test/crash/cancel.test.ts',
+  stale: 'test/crash/stale-workers.test.ts',
+  guards: 'test/mutants/guards.test.ts',
+  overload: 'test/overload.test.ts',
+  journeys: 'test/journeys.test.ts',
+  surface: 'test/conformance/surface.test.ts',
+  secrets: 'test/secrets.test.ts',
+  native: 'test/conformance/native.test.ts',
+  'getimages keys': 'test/conformance/getimages-idempotency.test.ts',
+  'getimages refusals': 'test/conformance/getimages-refusals.test.ts',
+  'getimages read': 'test/conformance/getimages-read.test.ts',
+  'getimages schema': 'test/conformance/getimages-schema.test.ts',
+  outbound: 'src/outbound.test.ts',
+  refusals: 'src/outbound/refusals.test.ts',
+  target: 'src/outbound/target.test.ts',
+  addresses: 'src/outbound/public-address.test.ts',
+  connections: 'src/outbound/idle-connections.test.ts',
+  parsers: 'src/outbound/parsers.test.ts',
+  sessions: 'src/accounts/sessions.test.ts',
+  admission: 'src/accounts/authenticate.test.ts',
+  keys: 'src/accounts/secret.test.ts',
+  'last used': 'src/accounts/last-used.test.ts',
+  passwords: 'src/accounts/passwords.test.ts',
+  'auth secret': 'src/accounts/auth-secret.test.ts',
+  probe: 'src/storage/image-probe.test.ts',
+  receive: 'src/storage/receive-image.test.ts',
+  contract: 'test/provider-contract.ts',
+  fingerprint: 'src/generations/fingerprint.test.ts',
+  'breaker rules': 'src/generations/breaker.test.ts',
+  model: 'test/ledger-model.test.ts',
+  settings: 'src/db/check-settings.test.ts',
+  connect: 'src/db/connect.test.ts',
+  migrate: 'src/db/migrate.test.ts',
+  docs: 'test/docs.test.ts',
+  config: 'src/config.test.ts',
+  log: 'src/log.test.ts',
+}
+
+export const rows: Record<string, string[]> = {
+  // Idempotency.
+  'I-1 one key makes one generation and one hold': [
+    'orders: makes one order of 100 parallel synchronous ones',
+    'orders: makes one order of 100 parallel queued ones',
+  ],
+  'I-2 a replay shows the same generation and is marked': [
+    'replays: is shown again under its key at once',
+    'replays: is shown again under its key in the last minute of the day',
+    'orders: attaches duplicates to the order in progress, whatever they prefer',
+  ],
+  'I-3 a failed generation is shown again, not run again': [
+    'guards: a failed order is shown again under its key, not run again',
+  ],
+  'I-4 answers before the hold leave the key unused': [
+    'replays: is unused, whatever the refusal',
+    'getimages keys: a refused request leaves its key free, whatever the refusal',
+  ],
+  'I-5 a mismatch is refused and nothing happens': [
+    'fingerprint: one field more, less or changed, null for nothing, and the order of a list do, 500 of 500',
+    'fingerprint: the order of keys and white space make no difference, 200 of 200',
+    'getimages keys: with another body is 400 and nothing happens; key order and white space are no difference',
+  ],
+  'I-6 a duplicate in progress attaches': [
+    'orders: attaches duplicates to the order in progress, whatever they prefer',
+  ],
+  'I-7 a key lives at least 24 h, and as long as its row': [
+    'replays: is shown again under its key four days later still, since nothing purges orders',
+    'open: a purge that spares open rows: nothing purges orders yet',
+  ],
+  'I-8 the scope of a key is the account': [
+    'orders: belongs to the account: its keys share it, other accounts do not, rotation keeps it',
+  ],
+  'I-9 malformed keys are refused': [
+    'getimages keys: a key is 1 to 255 visible ASCII characters, sent once; quotes around it are no part of it',
+  ],
+  "I-10 SDKs' retries make no second generation": [
+    'open: needs the OpenAI and getimg dialects, whose SDKs retry',
+  ],
+  'I-11 our key towards an idempotent upstream stays the same': [
+    'modes: all repeats of a create carry one key, and the upstream bills it once',
+  ],
+  'I-12 a crash at any phase is healed by a retry': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+    'open: C11 and C12 need webhooks',
+  ],
+  // Ledger and concurrency.
+  'L-1 no overspend': [
+    'orders: are never overspent by parallel orders at three processes',
+    'wallet: is never granted beyond the balance',
+  ],
+  'L-2 nor when the last bytes arrive together': [
+    'orders: are not overspent when the last bytes of all requests arrive together',
+    'orders: makes one order also when the last bytes arrive together and credits are scarce',
+    'open: cancel, redeem and payment have no route yet',
+  ],
+  'L-3 the ledger sums to the balance, always': [
+    'model: the ledger equals a ledger on paper after every command',
+    'wallet: the usage list sums to the balance in every snapshot while everything moves',
+    'kill loop: under kills every order ends once and is paid once (seed 1)',
+  ],
+  'L-4 each hold resolves exactly once': [
+    'wallet: whoever captures and releases it at the same time',
+    'wallet: and the database refuses a second resolution even past every guard',
+  ],
+  'L-5 no orphan hold after a crash': [
+    'kill loop: under kills every order ends once and is paid once (seed 1)',
+  ],
+  'L-6 the ledger equals a model': [
+    'model: the ledger equals a ledger on paper after every command',
+    'open: purchase, dispute and expiry need payments',
+  ],
+  'L-7 interleavings are harmless': [
+    'schedules: every interleaving of taking, settling, canceling and reaping keeps the books',
+  ],
+  'L-8 the balance is linearizable': ['linearizable: is linearizable over three processes'],
+  'L-9 read your writes on any node': [
+    'orders: spent at one process are spent at every other by the time of the answer',
+  ],
+  'L-10 history cannot be changed': [
+    'invariants: by the runtime role: a transfer that does not sum to zero',
+    'migrate: the owner of the tables, and a superuser, cannot change the ledger either',
+  ],
+  'L-11 partial success captures a part': [
+    'replays: an order of four is charged for the images that came, from none to four',
+  ],
+  'L-12 neither input nor time moves the price': [
+    'callers: the price is the one of the hold, whatever the price list says at the end',
+    'orders: cannot be moved by anything in the request',
+  ],
+  'L-13 acknowledged money survives a crash': [
+    'database: every acknowledged hold survives the kill of all of PostgreSQL, round after round',
+    'settings: synchronous_commit = off is refused, and the text says what to set',
+    'settings: a server without fsync, of an old version and of another encoding is refused with every fault at once',
+  ],
+  'L-14 an ambiguous COMMIT is resolved by reading': [
+    'database: an order whose acknowledgement is lost is taken once, whether it was committed or not',
+    'database: an order whose statement still runs when its connection is lost is taken once',
+  ],
+  'L-15 a hot account stays usable': ['wallet: one hot account takes holds side by side without a deadlock'],
+  'L-16 no transaction spans an upstream call': [
+    'callers: no transaction is open while upstreams are slow, and reading stays quick',
+    'connect: code inside a transaction is known to be, across awaits, and code after it is not',
+  ],
+  // Generations, upstreams, overload.
+  'G-1 a fault at any await is survived': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+    'failpoints: after throw at any point of the money path the books hold and a retry finds the same order',
+    'failpoints: after hang at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'G-2 never a second paid call after an unknown outcome': [
+    'faults: whatever an upstream answers it was asked once, nobody pays, and the deadline is the end',
+    'guards: an order whose answer was lost is never bought again',
+  ],
+  'G-3 only what did not run is retried': [
+    'retries: after two refusals for the rate: three tries, one of them billed',
+    'retries: after a connection that was refused',
+  ],
+  'G-4 retries of SDKs and transports are off': [
+    'callers: no order was ever asked for twice at an upstream, at once or one after the other',
+    'outbound: a request is written once, though its connection breaks at once',
+  ],
+  'G-5 stale workers cannot settle': [
+    'stale: a worker that slept past its lease settles nothing, and nothing is settled twice',
+  ],
+  "G-6 a client's disconnect changes nothing": [
+    'callers: after 50 % of the work',
+    'callers: after the head of the answer and a part of the image',
+  ],
+  'G-7 a late result is never captured': ['modes: a result that comes after the deadline is never captured'],
+  'G-8 a cancel race has one winner': [
+    'cancel: a cancel that meets a success has one winner, and its answer tells the truth',
+    'cancel: a cancel between two tries of a queued order ends it, and nothing is sent again',
+    'cancel: a cancel of a second try cancels that one at the upstream',
+  ],
+  'G-9 a graceful stop loses nothing': [
+    'stale: a rolling stop loses nothing: what runs is finished and answered, new orders go elsewhere',
+    'journeys: finishes what runs, takes nothing new, says so at once and exits with 0',
+  ],
+  'G-10 a hard stop loses only unknowns': [
+    'kill loop: under kills every order ends once and is paid once (seed 1)',
+  ],
+  'G-11 the deadline holds end to end': [
+    'faults: whatever an upstream answers it was asked once, nobody pays, and the deadline is the end',
+    'outbound: nothing was sent when connecting takes too long: a black hole, a handshake without an answer',
+    'outbound: the whole exchange ends in time, though bytes keep dripping',
+  ],
+  'G-12 a retry budget bounds amplification': [
+    'retries: gets a tenth more calls at most, though every order may be tried three times',
+    'retries: gets no more calls than orders came, and orders are made again soon after it works again',
+  ],
+  "G-13 the breaker opens per upstream and model, probes once a period and process, ignores customers' mistakes":
+    [
+      'breaker: a row of failures closes the door on one upstream model, at one process, without a hold',
+      "breaker: customers' mistakes and refused contents never open it",
+      'breaker: a call that takes too long ends alone: those beside it are made, and the door stays open',
+      'breaker: while it is open each process sends one probe a period and no more',
+      'breaker: an order that was taken and then meets it waits for the next probe, and is made when that succeeds',
+      'breaker rules: what began before it opened, or before it closed, tells nothing of now',
+    ],
+  'G-14 paid calls are not hedged': [
+    'callers: no order was ever asked for twice at an upstream, at once or one after the other',
+  ],
+  'G-15 another upstream only after proof that nothing ran': [
+    'retries: never after an answer that leaves open whether the first one worked',
+    'retries: once, after proof that nothing ran',
+    'retries: never when only the repeat of a create did not run, since the create itself may have',
+  ],
+  'G-16 the queue is bounded and sheds early and cheaply': [
+    'overload: every order is either done or refused with 503 and a time to come back',
+    'overload: refused orders leave no trace: no row, no hold, no upstream call',
+    'overload: what it takes, it does at full speed',
+    'overload: refusals are quick, and nobody taken waits longer than the queue',
+    'overload: memory stays flat',
+  ],
+  'G-17 tenants are treated fairly': [
+    'overload: does not make another one wait for it',
+    'claims: tenants take turns however long their queues are',
+  ],
+  'G-18 the concurrency cap is exact over nodes': [
+    'limits: round 1: takes exactly 5 of 200 parallel orders',
+    'limits: was never exceeded at the upstream',
+  ],
+  'G-19 the rate limit is exact over nodes and its headers true': [
+    'limits: of getimages admits exactly as many as it says, and again at the second it says',
+    'limits: of native tells the same in all its headers',
+  ],
+  "G-20 the limiter's failure mode is the decided one": [
+    'guards: a limiter that does not answer refuses orders before the hold, and reads stay open',
+  ],
+  'G-21 a database restart kills no process': [
+    'database: a database that dies under load kills no process, and callers see at worst 503',
+    'guards: a process survives the loss of connections that are in use',
+  ],
+  'G-22 upstream output is untrusted': [
+    'faults: whatever an upstream answers it was asked once, nobody pays, and the deadline is the end',
+    'contract: never follows a redirect with the key',
+    'contract: never finishes reading a picture without end',
+    'receive: too many bytes are rejected without reading on',
+  ],
+  'G-23 a storage failure is never captured': [
+    'storage: a disk that fills up refuses orders in words, sells no unreadable picture and goes on',
+    'storage: a manifest that cannot be written sells nothing, and the purchase is in the books',
+    'storage: storage that stays silent holds no credits past the deadline',
+    'open: failing PUTs need storage in a bucket',
+  ],
+  // Webhooks.
+  'W-1 deliveries verify with the official library': ['open: needs webhooks'],
+  'W-2 the timestamp is that of the attempt': ['open: needs webhooks'],
+  'W-3 one id per event and endpoint': ['open: needs webhooks'],
+  'W-4 secrets rotate without downtime': ['open: needs webhooks'],
+  'W-5 the retry schedule is the published one': ['open: needs webhooks'],
+  'W-6 status codes are honoured': ['open: needs webhooks'],
+  'W-7 auto-disable follows the policy': ['open: needs webhooks'],
+  'W-8 at least once, never lost': [
+    'guards: whoever dies after a settlement has written its event',
+    'open: only the event exists so far: its delivery needs webhooks',
+  ],
+  'W-9 log, resend, test event': ['open: needs webhooks'],
+  'W-10 slow receivers do not starve others': ['open: needs webhooks'],
+  'W-11 order is not promised, state converges': ['open: needs webhooks'],
+  'W-12 https only, answers bounded': ['open: needs webhooks'],
+  'W-13 no use as an attack instrument': ['open: needs webhooks'],
+  // The way out: until customers can name a URL, only output URLs of upstreams pass through it.
+  'S-1 no literal form reaches us': [
+    'refusals: no form of a loopback address is reached, whoever but the operator wrote it',
+    'addresses: no special address and no half-written one counts as public',
+    'addresses: a private IPv4 address stays refused inside every IPv6 form that can carry it',
+  ],
+  'S-2 every resolved address is checked at connect': [
+    'refusals: no form of a loopback address is reached, whoever but the operator wrote it',
+    'refusals: a connection that ends up elsewhere than the address checked is dropped before a byte is written',
+  ],
+  'S-3 rebinding fails': [
+    'refusals: a name whose address flips is resolved once per request, and the address checked is the one dialled',
+  ],
+  'S-4 redirects are not followed': [
+    'outbound: redirects are handed back and never followed',
+    'contract: never follows a redirect with the key',
+  ],
+  'S-5 one URL, parsed once': [
+    'parsers: no text that parsers disagree on reaches the inside, 300 and more of them',
+    'target: credentials and text that is no URL are refused, and what parsers disagree on is judged as it is used',
+  ],
+  'S-6 cloud names and special addresses are refused': [
+    'target: names of the inside, of clouds and of ourselves are refused before any look-up',
+    'addresses: no special address and no half-written one counts as public',
+  ],
+  'S-7 ports and schemes': ['target: beyond those only https on 443 and the configured ports is asked for'],
+  'S-8 fetches are bounded': [
+    'outbound: an answer is cut at its limit, whether or not it states its length',
+    'outbound: a compressed answer is neither asked for nor unpacked',
+    'outbound: the whole exchange ends in time, though bytes keep dripping',
+  ],
+  'S-9 errors leak nothing': [
+    'refusals: a name without addresses is unreachable, with the same words as a blocked one has none of its own',
+    'open: times of closed, open and filtered ports: no customer sees an answer to a URL yet',
+  ],
+  'S-10 pooled sockets and proxies are no side door': [
+    'connections: no connection is kept for any other target',
+    'refusals: proxy variables are no way around the checks, nor into them',
+  ],
+  'S-11 checked again at use': ['open: needs webhooks'],
+  'S-12 egress is closed behind it all': [
+    'open: a run in a network namespace of its own: comes with the first URL that a customer can name',
+  ],
+  // Images.
+  'M-1 decompression bombs are refused before decoding': [
+    'probe: impossible and exhausting sizes are refused from the header alone',
+    'probe: a picture in countless tiny parts is refused before it costs much',
+    'probe: animations are refused',
+    'open: nothing is decoded yet; memory under 30 at once comes with uploads',
+  ],
+  'M-2 only png, jpeg and webp exist': [
+    'probe: what is no png, jpeg or webp is refused by its first bytes',
+    'probe: a right signature before something else is refused',
+    'probe: foreign bytes behind a picture are refused',
+    'open: the decoder block list, and its mutant, come with the first picture that is decoded',
+  ],
+  'M-3 stored inputs are re-encoded': ['open: needs uploads'],
+  'M-4 EXIF and GPS never leave': ['open: needs uploads'],
+  'M-5 orientation is applied before stripping': ['open: needs uploads'],
+  'M-6 decoders survive fuzzing': [
+    'probe: whatever the bytes, nothing but ImageRejected is ever thrown',
+    'probe: real pictures with changed bytes are accepted or refused, never an exception of another kind',
+    'open: no decoder runs yet',
+  ],
+  'M-7 presigned uploads cannot be abused': ['open: needs uploads'],
+  'M-8 served images cannot run script': [
+    'native: are the ones promised: type, size, digest, dimensions; private to the account',
+    'surface: every answer says what it is and cannot be taken for a page',
+    'open: a host of their own: see RULINGS on FILES_URL',
+  ],
+  'M-9 signed URLs hold': ['open: needs signed URLs'],
+  'M-10 deletion is real': ['open: needs deletion'],
+  // API keys.
+  'K-1 keys are recognisable and checkable offline': [
+    'keys: 10,000 keys have their style, at least 160 random bits, and never repeat',
+    'keys: 10,000 typing mistakes of one letter are refused without a query',
+  ],
+  'K-2 only a SHA-256 at rest, shown once': [
+    'admission: the secret is nowhere in the database, and lists show its beginning only',
+    'secrets: no secret that was handed out or configured stands in the database, the logs or any answer',
+  ],
+  'K-3 the look-up cannot be injected or timed': [
+    'keys: hostile credentials are refused without a query',
+    'getimages refusals: missing, malformed, unknown, revoked and expired ones all get the very same 401',
+    'open: timing: a key is looked up by its hash, so a known beginning is no nearer to a hit than a random one',
+  ],
+  'K-4 one door for every way to send a credential': [
+    'surface: no route of the document answers without a key, or to anything else than one',
+    'getimages refusals: a key without the scope is no key for this',
+    'open: there is one way, the Authorization header; the mutant comes with the second',
+  ],
+  'K-5 revocation and expiry act at once on all nodes': [
+    'admission: a revoked key is refused at once on every node, 200 times of 200',
+    'orders: a revoked key is refused at once by every process',
+  ],
+  'K-6 scopes, spend cap, model allow-list': [
+    'native: have a text and a stable code',
+    'open: scopes only: keys have no spend cap and no allow-list yet',
+  ],
+  'K-7 last-used is cheap and true': [
+    'last used: 60,000 uses of a key within a minute cost one write, and the next comes a minute later',
+  ],
+  'K-8 leaked keys are found': ['open: no scan and no endpoint for reports yet'],
+  'K-9 upstream keys never leak': [
+    'secrets: no secret that was handed out or configured stands in the database, the logs or any answer',
+    'log: a secret is cut out of a line wherever it stands',
+  ],
+  // Payments.
+  'P-1 no secret, no endpoint': ['open: needs payments'],
+  'P-2 one grant per payment': [
+    'wallet: of one payment is given once, whichever accounts ask for it',
+    'open: only the ledger knows payments so far',
+  ],
+  "P-3 the amount is our order's and equals Stripe's": ['open: needs payments'],
+  'P-4 unpaid is not paid': ['open: needs payments'],
+  'P-5 refunds and disputes in any order': ['open: needs payments'],
+  'P-6 missed webhooks heal': ['open: needs payments'],
+  'P-7 signature, raw body, age': ['open: needs payments'],
+  // Signing in.
+  'D-1 the session cookie is safe': [
+    'sessions: over https the cookies are bound to the host, unreadable to scripts and never sent in the clear',
+    'sessions: every sign-in gets a session id of its own, with at least 64 bits',
+  ],
+  'D-2 a session ends everywhere': [
+    'sessions: signing out ends the session on the server, not only in the browser',
+    'sessions: a session ends half an hour after its last use and twelve hours after sign-in',
+    'sessions: a closed account has no sessions',
+    'open: passwords and addresses cannot be changed yet',
+  ],
+  'D-3 CSRF is refused': [
+    'sessions: another site can neither sign somebody in nor out',
+    'sessions: a form, a text body, a broken body and a huge body are refused before any look-up',
+  ],
+  'D-4 CSP and framing': ['open: needs the dashboard'],
+  'D-5 passwords': [
+    'passwords: a stored password has the promised cost and a salt of its own',
+    'passwords: twenty sign-ins at once do not hold up the event loop',
+    'sessions: a password stored at a lower cost is hashed again when its owner signs in',
+  ],
+  'D-6 logins are throttled without locking owners out': [
+    'sessions: guessing at one account is stopped after ten tries, known or not, and the owner still gets in',
+    'sessions: one address trying many accounts is stopped, whatever it writes into its headers',
+  ],
+  'D-7 no e-mail enumeration': [
+    'sessions: a wrong password, an unknown user and a user without a password are answered alike',
+    'sessions: sign-in takes as long for an unknown user as for a known one',
+    'open: reset, sign-up and OAuth do not exist yet',
+  ],
+  'D-8 account linking cannot be pre-hijacked': ['open: needs sign-in by other providers'],
+  'D-9 one-time tokens work once': ['open: needs mail'],
+  // The API.
+  'A-1 object level': [
+    'surface: no id of another account is anything but unknown, on any route and by any method',
+    'guards: a stranger is shown nothing of an order, by any of its addresses',
+    'getimages read: another account gets what an unknown id gets: the same status, body and headers',
+  ],
+  'A-2 authentication': [
+    'surface: no route of the document answers without a key, or to anything else than one',
+    'journeys: a person signs in, is known, signs out and is forgotten',
+  ],
+  'A-3 property level': [
+    'getimages refusals: unknown fields are refused at the root, whatever they are called',
+    'native: takes what the model offers and names what it does not',
+  ],
+  'A-4 resource use': [
+    'getimages refusals: more than 64 KiB is 400, declared or in chunks, and is not read to its end',
+    'getimages refusals: what is no JSON object is refused',
+    'getimages read: clamps integers out of range and echoes what it used',
+    'paging: a page of the usage list costs the same at any depth',
+    'open: there is no search and no daily spend cap of an upstream yet',
+  ],
+  'A-5 function level': [
+    'surface: what a service should not have is not there',
+    'getimages read: /api/v1/images allows GET; anything else is 405 with Allow, whatever the override header says',
+    'open: there is no admin route yet',
+  ],
+  'A-6 business flows': [
+    'sessions: sign-up is closed, and so is everything else the library could do',
+    'open: sign-up, redeeming, referrals and the cap on blocked prompts do not exist yet',
+  ],
+  'A-7 SSRF: see S-1 to S-12': [
+    'refusals: no form of a loopback address is reached, whoever but the operator wrote it',
+  ],
+  'A-8 configuration': [
+    'surface: every answer says what it is and cannot be taken for a page',
+    'surface: what a service should not have is not there',
+    'config: all problems are told at once, each by its variable',
+    'auth secret: the signing secret is made once, readable by the service alone, also by many at once',
+  ],
+  'A-9 inventory': [
+    'docs: endpoints of both APIs',
+    'getimages schema: has the five operations and thirteen components of the contract',
+    'open: two OpenAPI linters: none is a dependency yet',
+  ],
+  'A-10 unsafe consumption: see G-22': [
+    'contract: never follows a redirect with the key',
+    'outbound: nothing was sent when the certificate is not trusted or names another host',
+  ],
+  // A process killed at each point of the crash table; the failpoints name the points.
+  'C0 before T1 commits': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C1 acknowledgement of T1 lost': [
+    'database: an order whose acknowledgement is lost is taken once, whether it was committed or not',
+  ],
+  'C2 after T1, before the answer': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C3 after T2, before the first byte': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C4 bytes sent, no answer': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+    'modes: all repeats of a create carry one key, and the upstream bills it once',
+  ],
+  'C5 accepted, reference not saved': [
+    'modes: a task accepted whose handle was lost is released to the customer and booked to the operator',
+    "open: recovery by the upstream's callback, and the emulator's mode for it: no shipped provider calls back",
+  ],
+  'C6 reference saved': ['modes: a task whose handle is stored is polled on by another node and paid once'],
+  'C7 image bytes in memory only': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C8 objects stored, manifest not': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+    'storage: storage that does not answer the reconciler is asked again, and a picture that is there is sold',
+  ],
+  'C9 manifest stored, T6 not committed': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C10 T6 committed, answer not sent': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C11 outbox written, webhook not sent': ['open: needs webhooks'],
+  'C12 webhook delivered, not marked': ['open: needs webhooks'],
+  'C13 a worker stalls past its lease and returns': [
+    'stale: a worker that slept past its lease settles nothing, and nothing is settled twice',
+    'failpoints: after hang at any point of the money path the books hold and a retry finds the same order',
+  ],
+  'C14 database restart at any moment': [
+    'database: a database that dies under load kills no process, and callers see at worst 503',
+    'kill loop: under kills every order ends once and is paid once (seed 1)',
+  ],
+  'C15 reaper or reconciler dies': [
+    'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
+    'kill loop: under kills every order ends once and is paid once (seed 1)',
+  ],
+}
