@@ -26,15 +26,18 @@ beforeAll(async () => {
   owner = await rig.account({ credits: 100 })
   stranger = await rig.account({ credits: 100 })
   const document = (await (await fetch(`${node.url}/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, unknown>>
+    paths: Record<string, Record<string, { security?: object[] }>>
   }
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.keys(methods)
-      .filter(method => /^(get|put|post|delete|patch)$/.test(method))
-      .map(method => ({
+    Object.entries(methods)
+      // A signed address needs no key; uploads and files have tests of their own.
+      .filter(
+        ([method, { security }]) => /^(get|put|post|delete|patch)$/.test(method) && security?.length !== 0,
+      )
+      .map(([method]) => ({
         method: method.toUpperCase(),
         path,
-        isGetImages: !path.startsWith('/api/v1/generations'),
+        isGetImages: !/^\/api\/v1\/(generations|upload)/.test(path),
       })),
   )
   const made = await sendRaw(node.url, {
@@ -58,7 +61,9 @@ function pathOf({ path, isGetImages }: Operation, id = isGetImages ? ids.getimag
 function send(operation: Operation, raw: { headers: readonly string[]; path?: string; method?: string }) {
   const { isGetImages } = operation
   const method = raw.method ?? operation.method
-  const body = JSON.stringify({ [isGetImages ? 'modelId' : 'model']: 'openai:gpt-image-2', prompt: 'a boat' })
+  const order = { [isGetImages ? 'modelId' : 'model']: 'openai:gpt-image-2', prompt: 'a boat' }
+  const upload = { filename: 'a.png', contentType: 'image/png', size: 100 }
+  const body = JSON.stringify(operation.path.endsWith('/upload') ? upload : order)
   const hasBody = method !== 'GET' && method !== 'HEAD'
   return sendRaw(node.url, {
     method,
@@ -80,7 +85,7 @@ async function makeKey(scopes: ('generate' | 'read')[]): Promise<{ keyId: string
 }
 
 test('no route of the document answers without a key, or to anything else than one', async () => {
-  expect(operations.length).toBeGreaterThanOrEqual(8)
+  expect(operations.length).toBeGreaterThanOrEqual(9)
   const revoked = await makeKey(['generate', 'read'])
   await rig.database.db.transaction(tx => revokeKey(tx, revoked.keyId, owner.accountId))
   const before = await countOrders(owner.accountId)
@@ -182,70 +187,69 @@ test('what a service should not have is not there', async () => {
   }
 })
 
-test('every answer says what it is and cannot be taken for a page', async () => {
-  const poor = await rig.account({ credits: 0 })
-  const hasty = await rig.account({ credits: 0, key: { rate: { requests: 1, windowS: 60 } } })
-  const post = (path: string, key: string, body: string) =>
-    sendRaw(node.url, { method: 'POST', path, headers: [...bearer(key), ...json], body })
+type Fault = [status: number, send: () => Promise<RawAnswer>]
+
+const get = (path: string, ...headers: string[]) =>
+  sendRaw(node.url, { path, headers: [...bearer(owner.apiKey), ...headers] })
+const post = (path: string, key: string, body: string) =>
+  sendRaw(node.url, { method: 'POST', path, headers: [...bearer(key), ...json], body })
+const bare = (method: string, path: string) =>
+  sendRaw(node.url, { method, path, headers: [...bearer(owner.apiKey), 'origin', 'https://evil.example'] })
+
+const markup = '<script>alert(1)</script>'
+const orderOf = (field: string, directives = '') =>
+  JSON.stringify({ [field]: 'openai:gpt-image-2', prompt: `a [[emulate: ${directives}]]` })
+
+/** Whatever can go wrong with an order; `poor` has no credits, `hasty` has used up its rate. */
+function listOrderFaults(path: string, { poor, hasty }: { poor: string; hasty: string }): Fault[] {
+  const isNative = path.endsWith('/generations')
+  const order = orderOf(isNative ? 'model' : 'modelId')
+  return [
+    [400, () => post(path, owner.apiKey, '{')],
+    [400, () => post(path, owner.apiKey, '[]')],
+    [400, () => post(path, owner.apiKey, JSON.stringify({ prompt: markup, [markup]: markup }))],
+    [400, () => post(path, owner.apiKey, order.replace('openai:gpt-image-2', '<b>none</b>'))],
+    [401, () => post(path, 'none', order)],
+    [isNative ? 402 : 400, () => post(path, poor, order)],
+    [
+      isNative ? 415 : 400,
+      () => sendRaw(node.url, { method: 'POST', path, headers: bearer(owner.apiKey), body: 'a' }),
+    ],
+    [429, () => post(path, hasty, order)],
+    [405, () => bare('DELETE', path)],
+    [405, () => bare('PUT', path)],
+    [405, () => bare('TRACE', path)],
+    [405, () => bare('OPTIONS', path)],
+  ]
+}
+
+async function listFaults(): Promise<Fault[]> {
   const [native, getimages] = ['/api/v1/generations', '/api/v1/images/generate']
-  const get = (path: string, ...headers: string[]) =>
-    sendRaw(node.url, { path, headers: [...bearer(owner.apiKey), ...headers] })
-  await sendRaw(node.url, { path: '/api/v1/account', headers: bearer(hasty.apiKey) })
-  await sendRaw(node.url, { path: `${native}/x`, headers: bearer(hasty.apiKey) })
-  const order = (name: string, directives = '') =>
-    JSON.stringify({ [name]: 'openai:gpt-image-2', prompt: `a [[emulate: ${directives}]]` })
-  const faults: [number, Promise<RawAnswer>][] = [
-    ...[native, getimages].flatMap((path): [number, Promise<RawAnswer>][] => {
-      const name = path === native ? 'model' : 'modelId'
-      return [
-        [400, post(path, owner.apiKey, '{')],
-        [400, post(path, owner.apiKey, '[]')],
-        [
-          400,
-          post(
-            path,
-            owner.apiKey,
-            '{"prompt":"<script>alert(1)</script>","x":"<img src=x onerror=alert(1)>"}',
-          ),
-        ],
-        [400, post(path, owner.apiKey, order(name).replace('openai:gpt-image-2', '<b>none</b>'))],
-        [401, post(path, 'none', order(name))],
-        [path === native ? 402 : 400, post(path, poor.apiKey, order(name))],
-        [path === native ? 413 : 400, post(path, owner.apiKey, `{"prompt":"${'x'.repeat(300_000)}"}`)],
-        [
-          path === native ? 415 : 400,
-          sendRaw(node.url, { method: 'POST', path, headers: bearer(owner.apiKey), body: 'a' }),
-        ],
-        [
-          429,
-          path === native
-            ? sendRaw(node.url, { path: `${native}/x`, headers: bearer(hasty.apiKey) })
-            : post(path, hasty.apiKey, order(name)),
-        ],
-        [405, sendRaw(node.url, { method: 'DELETE', path, headers: bearer(owner.apiKey) })],
-        [405, sendRaw(node.url, { method: 'TRACE', path, headers: bearer(owner.apiKey) })],
-        [405, sendRaw(node.url, { method: 'OPTIONS', path, headers: ['origin', 'https://evil.example'] })],
-      ]
-    }),
-    [500, post(getimages, owner.apiKey, order('modelId', 'html_500'))],
-    [400, post(getimages, owner.apiKey, order('modelId', 'moderation_input'))],
-    [404, get(`${native}/${unknownId}`)],
-    [404, get(`${native}/<script>alert(1)</script>`)],
-    [404, get(`${native}/${ids.native}/images/7`)],
-    [404, get(`/api/v1/images/${unknownId}`)],
-    [404, get('/<script>alert(1)</script>')],
-    [400, get('/api/v1/images?limit=%3Cscript%3E')],
+  const poor = (await rig.account({ credits: 0 })).apiKey
+  const hasty = (await rig.account({ credits: 0, key: { rate: { requests: 1, windowS: 60 } } })).apiKey
+  for (const path of ['/api/v1/account', `${native}/x`])
+    await sendRaw(node.url, { path, headers: bearer(hasty) })
+  return [
+    ...[native, getimages].flatMap(path => listOrderFaults(path, { poor, hasty })),
+    [500, () => post(getimages, owner.apiKey, orderOf('modelId', 'html_500'))],
+    [400, () => post(getimages, owner.apiKey, orderOf('modelId', 'moderation_input'))],
+    [404, () => get(`${native}/${unknownId}`)],
+    [404, () => get(`${native}/${markup}`)],
+    [404, () => get(`${native}/${ids.native}/images/7`)],
+    [404, () => get(`/api/v1/images/${unknownId}`)],
+    [404, () => get(`/${markup}`)],
+    [400, () => get('/api/v1/images?limit=%3Cscript%3E')],
+    ...['/api/v1/account', '/api/v1/images', '/healthz', '/readyz', '/openapi.json'].map(
+      (path): Fault => [200, () => get(path)],
+    ),
   ]
-  expect(faults.length).toBeGreaterThanOrEqual(30)
-  const good = [
-    get('/api/v1/account'),
-    get('/api/v1/images'),
-    get('/healthz'),
-    get('/readyz'),
-    get('/openapi.json'),
-  ]
-  for (const [status, sent] of [...faults, ...good.map((sent): [number, typeof sent] => [200, sent])]) {
-    const { headers, text, ...answer } = await sent
+}
+
+test('every answer says what it is and cannot be taken for a page', async () => {
+  const faults = await listFaults()
+  expect(faults.filter(([status]) => status >= 400).length).toBeGreaterThanOrEqual(30)
+  for (const [status, sendFault] of faults) {
+    const { headers, text, ...answer } = await sendFault()
     expect(answer.status, text.slice(0, 100)).toBe(status)
     expect(headers['content-type'], text.slice(0, 100)).toMatch(/^application\/json/)
     expect(headers['x-content-type-options']).toBe('nosniff')
@@ -255,12 +259,14 @@ test('every answer says what it is and cannot be taken for a page', async () => 
     }
     expect(text).not.toMatch(/\n\s+at |node_modules|dist-test|SELECT |\/home\/|\/tmp\//)
     const shown = JSON.parse(text) as { error?: string | { message: string } }
-    if (status >= 400) {
-      expect(typeof (typeof shown.error === 'object' ? shown.error.message : shown.error)).toBe('string')
-    }
+    const words = typeof shown.error === 'object' ? shown.error.message : shown.error
+    if (status >= 400) expect(typeof words).toBe('string')
   }
+})
+
+test('an image cannot run script, whatever part of it is asked for', async () => {
   for (const range of [[], ['range', 'bytes=0-9'], ['range', 'bytes=99999999-'], ['range', 'lines=1']]) {
-    const { status, headers } = await get(`${native}/${ids.native}/images/0`, ...range)
+    const { status, headers } = await get(`/api/v1/generations/${ids.native}/images/0`, ...range)
     expect([200, 206, 416]).toContain(status)
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',

@@ -200,7 +200,7 @@ describe('a key whose request was refused', () => {
 
     const refusals: [string, Partial<Post>][] = [
       ['400', { body: { n: 0 } }],
-      ['413', { body: { style: 'x'.repeat(300_000) } }],
+      ['413', { body: { style: 'x'.repeat(26 * 1024 * 1024) } }],
     ]
     for (const [key, wrong] of refusals) {
       const account = await rich()
