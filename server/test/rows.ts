@@ -39,7 +39,15 @@ export const files: Record<string, string> = {
   target: 'src/outbound/target.test.ts',
   addresses: 'src/outbound/public-address.test.ts',
   connections: 'src/outbound/idle-connections.test.ts',
-  parsers: 'src/outbound/parsers.test.ts',
+  references: 'src/uploads/reference.test.ts',
+  uploads: 'src/uploads/uploads.test.ts',
+  inputs: 'src/uploads/check-input.test.ts',
+  fuzz: 'src/uploads/fuzz.test.ts',
+  'orders with pictures': 'test/conformance/inputs.test.ts',
+  files: 'test/conformance/files.test.ts',
+  links: 'src/storage/links.test.ts',
+  deletion: 'src/generations/files.test.ts',
+  echoes: 'test/crash/echoes.test.ts',
   sessions: 'src/accounts/sessions.test.ts',
   admission: 'src/accounts/authenticate.test.ts',
   keys: 'src/accounts/secret.test.ts',
@@ -88,6 +96,7 @@ export const rows: Record<string, string[]> = {
   ],
   'I-7 a key lives at least 24 h, and as long as its row': [
     'replays: is shown again under its key four days later still, since nothing purges orders',
+    'deletion: takes every object and every word of the caller; the books, the key and the row stay',
     'open: a purge that spares open rows: nothing purges orders yet',
   ],
   'I-8 the scope of a key is the account': [
@@ -283,10 +292,11 @@ export const rows: Record<string, string[]> = {
   'W-11 order is not promised, state converges': ['open: needs webhooks'],
   'W-12 https only, answers bounded': ['open: needs webhooks'],
   'W-13 no use as an attack instrument': ['open: needs webhooks'],
-  // The way out: until customers can name a URL, only output URLs of upstreams pass through it.
+  // The way out.
   'S-1 no literal form reaches us': [
+    'references: in whatever form it is written',
+    'references: nor when an upstream or the operator names it',
     'refusals: no form of a loopback address is reached, whoever but the operator wrote it',
-    'addresses: no special address and no half-written one counts as public',
     'addresses: a private IPv4 address stays refused inside every IPv6 form that can carry it',
   ],
   'S-2 every resolved address is checked at connect': [
@@ -294,29 +304,35 @@ export const rows: Record<string, string[]> = {
     'refusals: a connection that ends up elsewhere than the address checked is dropped before a byte is written',
   ],
   'S-3 rebinding fails': [
+    'references: nor by a name that means something else a moment later',
     'refusals: a name whose address flips is resolved once per request, and the address checked is the one dialled',
   ],
   'S-4 redirects are not followed': [
+    'references: nor by a redirect',
     'outbound: redirects are handed back and never followed',
     'contract: never follows a redirect with the key',
   ],
   'S-5 one URL, parsed once': [
-    'parsers: no text that parsers disagree on reaches the inside, 300 and more of them',
+    'references: nor by a parser that reads another host out of it',
     'target: credentials and text that is no URL are refused, and what parsers disagree on is judged as it is used',
   ],
   'S-6 cloud names and special addresses are refused': [
+    'references: of clouds, of this machine and of ourselves',
     'target: names of the inside, of clouds and of ourselves are refused before any look-up',
     'addresses: no special address and no half-written one counts as public',
   ],
-  'S-7 ports and schemes': ['target: beyond those only https on 443 and the configured ports is asked for'],
+  'S-7 ports and schemes': [
+    'references: on other ports, or by other schemes',
+    'target: beyond those only https on 443 and the configured ports is asked for',
+  ],
   'S-8 fetches are bounded': [
-    'outbound: an answer is cut at its limit, whether or not it states its length',
-    'outbound: a compressed answer is neither asked for nor unpacked',
-    'outbound: the whole exchange ends in time, though bytes keep dripping',
+    'references: in bytes, whether they are stated or not, packed or not',
+    'references: in time, before the headers, within the body, and over all pictures of an order',
+    'references: whatever it is declared to be: the bytes decide',
   ],
   'S-9 errors leak nothing': [
-    'refusals: a name without addresses is unreachable, with the same words as a blocked one has none of its own',
-    'open: times of closed, open and filtered ports: no customer sees an answer to a URL yet',
+    'references: a closed, an open and a filtered port of the inside cannot be told apart',
+    'orders with pictures: tells the same of every address that it may not or cannot reach',
   ],
   'S-10 pooled sockets and proxies are no side door': [
     'connections: no connection is kept for any other target',
@@ -324,37 +340,52 @@ export const rows: Record<string, string[]> = {
   ],
   'S-11 checked again at use': ['open: needs webhooks'],
   'S-12 egress is closed behind it all': [
-    'open: a run in a network namespace of its own: comes with the first URL that a customer can name',
+    'open: the suite in a network namespace without a way to the canary, its packets logged',
   ],
   // Images.
   'M-1 decompression bombs are refused before decoding': [
+    'inputs: thirty at once, in little time and memory',
     'probe: impossible and exhausting sizes are refused from the header alone',
-    'probe: a picture in countless tiny parts is refused before it costs much',
-    'probe: animations are refused',
-    'open: nothing is decoded yet; memory under 30 at once comes with uploads',
   ],
-  'M-2 only png, jpeg and webp exist': [
+  'M-2 only png, jpeg and webp decoders exist': [
+    'inputs: nothing else is taken, whatever it is called',
+    'inputs: libvips itself has no other decoder left in this process',
     'probe: what is no png, jpeg or webp is refused by its first bytes',
-    'probe: a right signature before something else is refused',
-    'probe: foreign bytes behind a picture are refused',
-    'open: the decoder block list, and its mutant, come with the first picture that is decoded',
   ],
-  'M-3 stored inputs are re-encoded': ['open: needs uploads'],
-  'M-4 EXIF and GPS never leave': ['open: needs uploads'],
-  'M-5 orientation is applied before stripping': ['open: needs uploads'],
+  'M-3 stored inputs are re-encoded': [
+    'inputs: tails, comments, text chunks, profiles, EXIF and GPS are gone',
+  ],
+  'M-4 EXIF and GPS never leave': ['inputs: tails, comments, text chunks, profiles, EXIF and GPS are gone'],
+  'M-5 orientation is applied before stripping': [
+    'inputs: every orientation is applied before it is forgotten, pixel by pixel',
+  ],
   'M-6 decoders survive fuzzing': [
+    'fuzz: damaged files are refused or taken, and next to none ends the process that decodes them',
     'probe: whatever the bytes, nothing but ImageRejected is ever thrown',
-    'probe: real pictures with changed bytes are accepted or refused, never an exception of another kind',
-    'open: no decoder runs yet',
+    'open: an hour of coverage-guided fuzzing',
   ],
-  'M-7 presigned uploads cannot be abused': ['open: needs uploads'],
+  'M-7 presigned uploads cannot be abused': [
+    'orders with pictures: is written once, with the type and length announced, at an address that ends',
+    'orders with pictures: is of use to its own account alone, and looks unknown to any other, as does one never sent',
+    'orders with pictures: serves two orders at once and more later, each with the same checked picture',
+    'uploads: an address works until its last second and not after, whatever else is right',
+    'uploads: never sent is gone after a day, sent after thirty, unless saved or just used',
+  ],
   'M-8 served images cannot run script': [
+    'surface: an image cannot run script, whatever part of it is asked for',
     'native: are the ones promised: type, size, digest, dimensions; private to the account',
-    'surface: every answer says what it is and cannot be taken for a page',
-    'open: a host of their own: see RULINGS on FILES_URL',
+    'files: is the origin of links, and under its host nothing but files is answered',
   ],
-  'M-9 signed URLs hold': ['open: needs signed URLs'],
-  'M-10 deletion is real': ['open: needs deletion'],
+  'M-9 signed URLs hold': [
+    'files: opens nothing once a letter, the index, the format or the method is another',
+    'files: opens until its end, is kept by the caller alone, and is refused with anything changed',
+    'files: no token and no signature reaches the log',
+    'links: is refused with any letter of signature or end changed',
+  ],
+  'M-10 deletion is real': [
+    'deletion: takes every object and every word of the caller; the books, the key and the row stay',
+    'files: show signed links until then; from then on nothing is shown or read, and the sweep takes the bytes',
+  ],
   // API keys.
   'K-1 keys are recognisable and checkable offline': [
     'keys: 10,000 keys have their style, at least 160 random bits, and never repeat',
@@ -388,6 +419,7 @@ export const rows: Record<string, string[]> = {
   'K-8 leaked keys are found': ['open: no scan and no endpoint for reports yet'],
   'K-9 upstream keys never leak': [
     'secrets: no secret that was handed out or configured stands in the database, the logs or any answer',
+    'echoes: a key of this installation is cut out, also of the words of an upstream that has none of its own',
     'log: a secret is cut out of a line wherever it stands',
   ],
   // Payments.

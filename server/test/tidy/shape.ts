@@ -7,7 +7,7 @@ import { type Finding, isTest, lineOf, type Source, walk } from './sources.ts'
 export const maxFunctionLines = 70
 /** One idea; a second one deserves a file. */
 export const maxFileLines = 400
-/** A suite lists many cases side by side, which is easier to read than spread. */
+/** A suite, and data of suites, list many cases side by side, which is easier to read than spread. */
 export const maxTestFileLines = 600
 /** The fourth argument is the one that gets mixed up. */
 export const maxParameters = 3
@@ -19,7 +19,7 @@ const testWords =
 export function findLongFiles(sources: readonly Source[]): Finding[] {
   return sources.flatMap(source => {
     const lines = source.text.replace(/\n$/, '').split('\n').length
-    const most = isTest(source) ? maxTestFileLines : maxFileLines
+    const most = source.path.startsWith('test/') || isTest(source) ? maxTestFileLines : maxFileLines
     if (lines <= most) return []
     return [
       {
