@@ -5,6 +5,7 @@ import { checkBooks } from './credits/check-books.ts'
 import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
 import { sweepLeftovers } from './generations/leftovers.ts'
+import { markLists } from './generations/marks.ts'
 import { createScrub } from './generations/scrub.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
@@ -69,6 +70,7 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'sweep', everyMs: sweepEveryMs, run: () => sweepOnce(services) },
     // A third of the lease: two renewals may fail before anybody takes over.
     { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
+    { name: 'lists.mark', everyMs: minute, run: () => markLists(db) },
     { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
     { name: 'uploads.purge', everyMs: 10 * minute, run: () => purgeUploads(services) },
     { name: 'leftovers.sweep', everyMs: sweepEveryMs, run: () => sweepLeftovers(services) },

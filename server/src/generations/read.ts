@@ -5,6 +5,7 @@ import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { FreshImages, FreshText } from './fresh.ts'
 import { type Generation, hasFiles, type StoredImage } from './generation.ts'
+import { markSpacing } from './marks.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -18,15 +19,20 @@ export async function findGeneration(db: Db, accountId: string, id: string): Pro
 
 export type Page = { limit: number; offset: number }
 
-/** Succeeded generations of one dialect, newest first, with their number from a counter kept at settlement. */
+/**
+ * Succeeded generations of one dialect, newest first, with their number from a counter kept at settlement. A page
+ * costs the same at any depth.
+ */
 export async function listSucceeded(
   db: Db,
   owner: { accountId: string; dialect: Dialect },
   page: Page,
 ): Promise<{ generations: Generation[]; total: number }> {
   const { accountId, dialect } = owner
+  // Near the newest end counting is cheaper than looking for a mark.
+  const list = page.offset < markSpacing ? sql.list : sql.listDeep
   const [rows, total] = await Promise.all([
-    db.query<GenerationRow>(sql.list, [accountId, dialect, page.limit, page.offset]),
+    db.query<GenerationRow>(list, [accountId, dialect, page.limit, page.offset]),
     findRow<{ succeeded: number }>(db, sql.total, [accountId, dialect]),
   ])
   return { generations: rows.map(toGeneration), total: total?.succeeded ?? 0 }

@@ -171,6 +171,35 @@ export const sql = {
         ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4)
       ORDER BY created_at DESC, id DESC`,
   ),
+  /**
+   * As `list`, from the nearest mark at or above the page on: its rank tells how many rows lie between them. Above
+   * the last mark it counts from the newest.
+   */
+  listDeep: statement(
+    'generation_list_deep',
+    `WITH place AS MATERIALIZED (
+        SELECT m.created_at, m.id, coalesce(m.rank - (t.succeeded - $4::bigint), $4) AS skipped
+        FROM generation_total t LEFT JOIN LATERAL (
+          SELECT created_at, id, rank FROM generation_mark
+          WHERE account_id = t.account_id AND dialect = t.dialect AND rank >= t.succeeded - $4::bigint
+          ORDER BY rank LIMIT 1) m ON true
+        WHERE t.account_id = $1 AND t.dialect = $2 AND t.succeeded > $4::bigint)
+      SELECT ${columns} FROM generation WHERE id IN (
+        SELECT page.id FROM place CROSS JOIN LATERAL (
+          SELECT id FROM generation
+          WHERE account_id = $1 AND dialect = $2 AND state = 'succeeded' AND deleted_at IS NULL AND (created_at, id)
+            <= (coalesce(place.created_at, 'infinity'), coalesce(place.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+          ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET place.skipped) page)
+      ORDER BY created_at DESC, id DESC`,
+  ),
+  listsToMark: statement(
+    'generation_lists_to_mark',
+    `SELECT t.account_id, t.dialect FROM generation_total t WHERE t.succeeded >= 2 * $1::bigint AND t.succeeded >= 2 * $1
+        + coalesce((SELECT max(m.rank) FROM generation_mark m
+          WHERE m.account_id = t.account_id AND m.dialect = t.dialect), 0)
+      LIMIT 1000`,
+  ),
+  markList: statement('generation_mark_list', 'SELECT mark_list($1, $2, $3, $4) AS made'),
   delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
   /** Files whose end has come, and those of deleted generations: ended work only, each a short list of its own. */
   filesToRemove: statement(
