@@ -21,6 +21,20 @@ export type DatabaseConfig = {
   directUrl: string
 }
 
+export type ModerationConfig = {
+  kind: 'off' | 'words' | 'openai'
+  /** A file of words; null = the list that ships, or none beside a provider. */
+  wordsFile: string | null
+  /** Null unless the kind is openai. */
+  provider: (ProviderConfig & { model: string }) | null
+  onFailure: 'refuse' | 'pass'
+  checksOutput: boolean
+  /** 0 = no limit. */
+  blockedPerDay: number
+  /** 0 = off. */
+  strikes: number
+}
+
 export type Config = {
   host: string
   port: number
@@ -39,6 +53,7 @@ export type Config = {
   /** Each is null without a key. */
   providers: { openai: OpenAiConfig | null; google: ProviderConfig | null }
   outboundAllow: string[]
+  moderation: ModerationConfig
   signupCredits: number
   /** Micro-dollars for one credit: 10,000 = $0.01. */
   creditPriceUsdMicro: number
@@ -73,6 +88,7 @@ export class ConfigError extends Error {
   }
 }
 
+const OPENAI_API = 'https://api.openai.com/v1'
 /** Far above any sensible gift, far below what an integer holds exactly. */
 const CREDITS_MAX = 1_000_000_000
 /** 32 letters of 62 carry 190 bits; shorter secrets can be guessed offline from a cookie. */
@@ -115,6 +131,32 @@ function readProviders(read: SettingReader): Config['providers'] {
   return {
     openai: openai === null ? null : { ...openai, organization, project },
     google: readProvider(read, 'GEMINI'),
+  }
+}
+
+/** Without a key of its own, moderation asks where the pictures come from. */
+function readModeration(read: SettingReader, openai: ProviderConfig | null): ModerationConfig {
+  const kind = read.choice('MODERATION', ['off', 'words', 'openai'])
+  const ownUrl = read.url('MODERATION_BASE_URL', ['http', 'https'])
+  const ownKey = read.text('MODERATION_API_KEY')
+  const apiKey = ownKey ?? openai?.apiKey ?? null
+  const baseUrl = ownUrl ?? (ownKey ? OPENAI_API : openai?.baseUrl) ?? OPENAI_API
+  const wordsFile = read.text('MODERATION_WORDS')
+  const model = read.text('MODERATION_MODEL') ?? ''
+  if (kind === 'openai' && apiKey === null) {
+    read.problems.push('MODERATION is openai without MODERATION_API_KEY or OPENAI_API_KEY: set one of them')
+  }
+  if (kind === 'off' && wordsFile !== null) {
+    read.problems.push('MODERATION_WORDS is set while MODERATION is off: set MODERATION to words or openai')
+  }
+  return {
+    kind,
+    wordsFile: wordsFile === null ? null : resolve(wordsFile),
+    provider: kind === 'openai' && apiKey !== null ? { apiKey, baseUrl, model } : null,
+    onFailure: read.choice('MODERATION_ON_FAILURE', ['refuse', 'pass']),
+    checksOutput: read.flag('MODERATION_OUTPUT'),
+    blockedPerDay: read.integer('MODERATION_BLOCKED_PER_DAY', { min: 0, max: 1_000_000 }),
+    strikes: read.integer('MODERATION_STRIKES', { min: 0, max: 1_000_000 }),
   }
 }
 
@@ -202,6 +244,7 @@ export function readConfig(env: Environment): Config {
     storageUrl: readStorageUrl(read, dataDir),
     providers,
     outboundAllow: read.targets('OUTBOUND_ALLOW'),
+    moderation: readModeration(read, providers.openai),
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
     sandbox: decideSandbox({
@@ -235,6 +278,7 @@ export function secretsOf(config: Config): string[] {
   const keys = [
     providers.openai?.apiKey,
     providers.google?.apiKey,
+    config.moderation.provider?.apiKey,
     authSecret,
     metricsToken,
     paymentSecretKey,

@@ -14,6 +14,7 @@ import type { Db } from './db/db.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate, readRole } from './db/migrate.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
+import { listCappedAccounts } from './generations/blocked.ts'
 import { type Breaker, createBreaker, failuresToOpen } from './generations/breaker.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createBreakerEvents, createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
@@ -27,13 +28,14 @@ import type { Catalog, ModelList } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import type { Moderation } from './moderation/moderation.ts'
-import { noModeration } from './moderation/off.ts'
+import { openModeration } from './moderation/open.ts'
 import { createOutbound, type OutboundClient } from './outbound.ts'
 import type { Provider } from './providers/provider.ts'
 import { createProviders } from './providers/registry.ts'
 import { createDeriver, type Deriver } from './storage/derive.ts'
 import { createLinks, createSigner, type Links } from './storage/links.ts'
 import { openStorage } from './storage/open.ts'
+import { makeSmallCopy } from './storage/small-copy.ts'
 import type { Storage } from './storage/storage.ts'
 import { type WatchedStorage, watchStorage } from './storage/watch.ts'
 import { createMetrics, type Metrics } from './telemetry.ts'
@@ -112,7 +114,9 @@ export function openOutside(config: Config, log: Log): Outside {
   const { openai, google } = config.providers
   const http = createOutbound({
     allow: config.outboundAllow,
-    configuredOrigins: [openai?.baseUrl, google?.baseUrl].filter(url => url !== undefined),
+    configuredOrigins: [openai?.baseUrl, google?.baseUrl, config.moderation.provider?.baseUrl].filter(
+      url => url !== undefined,
+    ),
     ...(config.publicUrl ? { ownHosts: [new URL(config.publicUrl).hostname] } : {}),
     log,
     assertNoTransaction,
@@ -167,25 +171,23 @@ export type Tuning = {
   breaks: boolean
 }
 
-async function openOutsideOrClose(config: Config, log: Log, database: OpenDatabase): Promise<Outside> {
-  try {
-    return openOutside(config, log)
-  } catch (error) {
-    await database.close()
-    throw error
-  }
-}
-
 function concurrencyOf(config: Config, tuning: Tuning): number {
   return tuning.runsGenerations ? config.workerConcurrency : 0
 }
 
-async function loadSecretOrClose(config: Config, open: OpenDatabase, outside: Outside): Promise<string> {
+function loadSecret({ authSecret, dataDir }: Config): Promise<string> {
+  return loadAuthSecret({ configured: authSecret, dataDir })
+}
+
+/** What cannot be opened must not leave open what was opened before it. */
+async function orClose<Result>(
+  opened: readonly { close(): Promise<void> }[],
+  open: () => Promise<Result> | Result,
+): Promise<Result> {
   try {
-    return await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir })
+    return await open()
   } catch (error) {
-    await outside.close()
-    await open.close()
+    for (const each of opened) await each.close()
     throw error
   }
 }
@@ -220,14 +222,30 @@ function labelAttempt(attemptId: string): Record<string, string> {
 
 type Intake = Pick<Services, 'inputs' | 'uploads' | 'moderation'>
 
-function openIntake(needs: Outside & Pick<Services, 'config' | 'db' | 'publicUrl'>, secret: string): Intake {
-  const signer = createSigner([secret, ...needs.config.earlierAuthSecrets], uploadPurpose)
-  const uploads = { ...needs, signer, now: systemClock }
+type IntakeNeeds = Outside & Pick<Services, 'config' | 'db' | 'log' | 'metrics' | 'publicUrl'>
+
+/** What comes in with orders, and who judges it. Throws when the word list cannot be read. */
+function openIntake(needs: IntakeNeeds, secret: string): Intake {
+  const { config, db } = needs
+  const uploads = {
+    ...needs,
+    signer: createSigner([secret, ...config.earlierAuthSecrets], uploadPurpose),
+    now: systemClock,
+  }
   const inputs = createInputTaker({
     ...needs,
     takeUpload: (accountId, request) => takeUpload(uploads, accountId, request),
   })
-  return { inputs, uploads, moderation: noModeration }
+  const moderation = openModeration(
+    {
+      ...needs,
+      now: systemClock,
+      shrink: makeSmallCopy,
+      listCapped: blockedPerDay => listCappedAccounts(db, blockedPerDay),
+    },
+    config.moderation,
+  )
+  return { inputs, uploads, moderation }
 }
 
 function openBreaker(log: Log, { metrics, breaks }: { metrics: Metrics; breaks: boolean }): Breaker {
@@ -239,18 +257,19 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
   const database = await openDatabase(config, log)
-  const opened = await openOutsideOrClose(config, log, database)
-  const secret = await loadSecretOrClose(config, database, opened)
+  const opened = await orClose([database], () => openOutside(config, log))
+  const secret = await orClose([opened, database], () => loadSecret(config))
   const site = openSite(config, secret)
   const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
-  const outside = { ...opened, storage }
   const { db } = database
+  const parts = { ...opened, ...site, storage, db, config, log, metrics }
+  const intake = await orClose([opened, database], () => openIntake(parts, secret))
   const queue = createQueueSample({ db, metrics }, config.queueBound)
   const settled = createSettledBus()
   // What whoever takes an order and whoever runs it share.
   const shared = {
-    ...outside,
-    db,
+    ...parts,
+    ...intake,
     settled,
     fresh: createFreshImages(settled.isWaitedFor),
     events: createGenerationEvents(log, metrics),
@@ -267,14 +286,11 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   let authPool: AuthPool | null = null
   return {
     ...shared,
-    ...site,
     deriver: createDeriver({ storage, log }),
-    ...{ config, log, metrics },
     now: systemClock,
     sandbox: config.sandbox.on,
     queue,
     runner,
-    ...openIntake({ ...outside, ...site, db, config }, secret),
     answered,
     lastUsed,
     async openSessions(port) {
@@ -290,7 +306,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
       // A mark that is lost does no harm; what is closed after it would.
       await answered.flush().catch(error => log.warn({ err: error }, 'answers were not marked'))
       await authPool?.end()
-      await outside.close()
+      await opened.close()
       await database.close()
     },
   }

@@ -80,6 +80,12 @@ function countGenerations(registers: Registers) {
       labelNames: ['type'] as const,
       registers,
     }),
+    moderation: new Counter({
+      name: 'darkroom_moderation_total',
+      help: 'Safety checks of our own, by stage (input, output) and outcome (passed, refused, down).',
+      labelNames: ['stage', 'outcome'] as const,
+      registers,
+    }),
     unknownRatio: new Gauge({
       name: 'darkroom_unknown_outcome_ratio',
       help: 'Share of upstream calls whose outcome is unknown, over the last 1,000 calls of each provider.',

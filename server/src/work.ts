@@ -36,6 +36,7 @@ export async function startWork(
     stopListening.push(await db.listen('generation_queued', fill))
   }
   await services.queue.refresh()
+  await services.moderation.refresh()
   const stopping = new AbortController()
   const tasks = [
     ...servingTasks(services),
@@ -57,6 +58,7 @@ function servingTasks(services: Services): PeriodicTask[] {
   const { db, queue, settled, answered, runner, metrics } = services
   return [
     { name: 'queue.sample', everyMs: second, run: () => queue.refresh() },
+    { name: 'moderation.sample', everyMs: second, run: () => services.moderation.refresh() },
     { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
     { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },
     { name: 'answered.flush', everyMs: second / 4, run: () => answered.flush() },

@@ -8,6 +8,7 @@ import { addCreditCommands } from './credit-commands.ts'
 import { examineInstallation } from './doctor.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addModelCommands } from './model-commands.ts'
+import { addModerationCommands } from './moderation-commands.ts'
 import type { CommandIo } from './needs.ts'
 import { answer, describeError } from './present.ts'
 
@@ -77,6 +78,7 @@ function buildProgram(io: CommandIo, fail: () => void): Command {
   addKeyCommands(program, io)
   addCreditCommands(program, io)
   addModelCommands(program, io, fail)
+  addModerationCommands(program, io)
   addCareCommands(program, io, fail)
   return program
 }

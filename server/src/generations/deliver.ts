@@ -2,6 +2,7 @@
 // last, T6. What is stored whole already goes straight to the manifest, and T6 makes T5 with it. A crash between any
 // two steps is healed by the reconciler from what is in storage.
 import { fp } from '../failpoints.ts'
+import { JudgeDown } from '../moderation/moderation.ts'
 import type { UpstreamImage, Usage } from '../providers/provider.ts'
 import { ImageRejected } from '../providers/provider.ts'
 import { manifestKey } from '../storage/keys.ts'
@@ -9,13 +10,14 @@ import { writeManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
 import type { PartOutcome } from './dispatch.ts'
 import { type DeliveryRecord, type FinishNeeds, settleReleased, settleSucceeded } from './finish.ts'
-import { type Generation, isTerminal, type StoredImage } from './generation.ts'
+import { type Generation, isTerminal, type Reason, type StoredImage } from './generation.ts'
+import { ContentBlocked, type JudgeNeeds, judgeImages, withheldWarning } from './judged.ts'
 import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts } from './loss.ts'
 import { type CollectNeeds, collectImages, type ExpectedImage, toExpected } from './outputs.ts'
 import { persist } from './persist.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
 
-export type DeliverNeeds = CollectNeeds & FinishNeeds
+export type DeliverNeeds = CollectNeeds & FinishNeeds & JudgeNeeds
 
 export type Delivery = {
   generation: Generation
@@ -58,10 +60,12 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
 /**
  * Whether every part brought its pictures and all are in storage: then a manifest alone tells the whole outcome, and
  * a crash before the settlement loses no record. A create that may be repeated under its key keeps T5: two workers
- * of one generation must not both come to write its manifest.
+ * of one generation must not both come to write its manifest. So does a result that is judged first: that takes a
+ * while, and may leave pictures out.
  */
 function isStoredWhole(needs: DeliverNeeds, { generation, provider, images, parts }: Delivery): boolean {
   return (
+    !needs.moderation.checksOutput &&
     !needs.providers.get(provider)?.idempotentCreates &&
     images.length >= generation.count &&
     images.every(image => image.kind !== 'url') &&
@@ -114,9 +118,12 @@ export async function storeAndSettle(
   },
 ): Promise<StoredImage[] | null> {
   const { generation, n } = work
+  let collected: StoredImage[] = []
   try {
-    const images = await work.collect()
-    if (images.length === 0) throw new ImageRejected('no output could be fetched')
+    collected = await work.collect()
+    if (collected.length === 0) throw new ImageRejected('no output could be fetched')
+    const { images, withheld } = await judgeImages(needs, generation, collected)
+    const warnings = withheld.length > 0 ? [...work.warnings, withheldWarning] : work.warnings
     if (__FAILPOINTS__) await fp('manifest.before')
     const manifestSha256 = await writeManifest(needs.storage, {
       generationId: generation.id,
@@ -125,19 +132,21 @@ export async function storeAndSettle(
     })
     if (__FAILPOINTS__) await fp('manifest.after')
     const lossUsdMicro = work.lossUsdMicro + lossOfMissing(work, images.length)
-    const done = await settleSucceeded(needs, generation, { ...work, images, manifestSha256, lossUsdMicro })
-    if (done) return images
-    await giveUp(needs, generation, { n, step: 'T6' })
+    const success = { ...work, images, manifestSha256, warnings, lossUsdMicro }
+    const done = await settleSucceeded(needs, generation, success)
+    if (!done) await giveUp(needs, generation, { n, step: 'T6' })
+    else if (withheld.length > 0) await dropImages(needs, generation, withheld)
+    return done ? images : null
   } catch (error) {
-    if (!(error instanceof StorageError) && !(error instanceof ImageRejected)) throw error
+    const end = endOf(error)
+    if (!end || !(error instanceof Error)) throw error
     if (work.recordFirst && !(await work.recordFirst())) {
       await giveUp(needs, generation, { n, step: 'T5' })
       return null
     }
     const released = await settleReleased(needs, generation, {
       from: ['storing', 'reconciling'],
-      state: 'failed',
-      reason: error instanceof StorageError ? 'storage_failed' : 'malformed_result',
+      ...end,
       attemptState: 'failed',
       failure: null,
       message: error.message,
@@ -145,8 +154,23 @@ export async function storeAndSettle(
       epoch: generation.epoch,
     })
     if (!released) await giveUp(needs, generation, { n, step: 'T7' })
+    else if (end.state === 'blocked') await dropImages(needs, generation, collected)
   }
   return null
+}
+
+/** How a generation ends whose result cannot be delivered; null = not for us to end. */
+function endOf(error: unknown): { state: 'failed' | 'blocked'; reason: Reason } | null {
+  if (error instanceof StorageError) return { state: 'failed', reason: 'storage_failed' }
+  if (error instanceof ImageRejected) return { state: 'failed', reason: 'malformed_result' }
+  if (error instanceof ContentBlocked) return { state: 'blocked', reason: 'content_rejected' }
+  return error instanceof JudgeDown ? { state: 'failed', reason: 'moderation_unavailable' } : null
+}
+
+/** Refused pictures are not kept, also those that another process had stored. */
+async function dropImages(needs: DeliverNeeds, generation: Generation, images: StoredImage[]): Promise<void> {
+  const keys = images.map(({ key }) => key)
+  await needs.storage.remove(keys).catch(error => needs.events.leftoversKept(generation, error))
 }
 
 /**

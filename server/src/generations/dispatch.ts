@@ -2,6 +2,7 @@
 // No transaction is open while this runs; the attempt's intent has been committed before.
 import { fp } from '../failpoints.ts'
 import type { Catalog, Route } from '../models/catalog.ts'
+import type { Moderation } from '../moderation/moderation.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type {
   CallContext,
@@ -31,6 +32,7 @@ export type DispatchNeeds = {
   /** Headers for every upstream call of an attempt: empty but in tests. */
   attemptHeaders(attemptId: string): Record<string, string>
   partials?: PartialImages
+  moderation: Moderation
   fresh: FreshImages
   redact: Redact
 }
@@ -144,7 +146,8 @@ export function openContext(
   const { generation, n, part } = call
   const attemptId = `${generation.id}/${n}/${part}`
   let count = 0
-  const partials = needs.partials
+  // What has to be judged before delivery is not shown half made.
+  const partials = needs.moderation.checksOutput ? undefined : needs.partials
   return {
     http: needs.http,
     signal: call.signal,

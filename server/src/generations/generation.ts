@@ -17,6 +17,7 @@ export type Reason =
   | 'unknown_outcome'
   | 'malformed_result'
   | 'storage_failed'
+  | 'moderation_unavailable'
   | 'deadline_exceeded'
   | 'queue_timeout'
   | 'canceled'
@@ -129,6 +130,7 @@ export const reasonTexts: Record<Reason, string> = {
   unknown_outcome: 'The outcome at the model provider is unknown. Nothing was charged.',
   malformed_result: 'The model returned no usable image. Nothing was charged.',
   storage_failed: 'The image could not be stored. Nothing was charged.',
+  moderation_unavailable: 'The image could not be checked for safety. Nothing was charged.',
   deadline_exceeded: 'The generation took too long. Nothing was charged.',
   queue_timeout: 'The generation waited too long in the queue. Nothing was charged.',
   canceled: 'The generation was canceled. Nothing was charged.',

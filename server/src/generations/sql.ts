@@ -163,6 +163,12 @@ export const sql = {
     `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM app_now() - min(created_at)), 0)::float8 AS age_s
       FROM (SELECT created_at FROM generation WHERE state = 'queued' LIMIT 100000) q`,
   ),
+  blockedToday: statement(
+    'generation_blocked_today',
+    `SELECT account_id FROM generation
+      WHERE state = 'blocked' AND completed_at >= date_trunc('day', app_now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+      GROUP BY account_id HAVING count(*) >= $1`,
+  ),
   openHolds: statement('generation_open_holds', 'SELECT count_open() AS open'),
   list: statement(
     'generation_list',

@@ -26,15 +26,14 @@ import { type GenerationRow, sql, toGeneration } from '../../src/generations/sql
 import { sweepDeadlines } from '../../src/generations/sweep.ts'
 import { createLog } from '../../src/log.ts'
 import { noOptions } from '../../src/models/options.ts'
-import { noModeration } from '../../src/moderation/off.ts'
 import { createOutbound } from '../../src/outbound.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { watchStorage } from '../../src/storage/watch.ts'
 import { createMetrics } from '../../src/telemetry.ts'
-import type { InputTaker } from '../../src/uploads/input.ts'
 import { isProof, raceCounts } from '../counts.ts'
 import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
 import { ask, openAccount, store, wipe } from '../money.ts'
+import { noInputs, noModeration } from '../no-intake.ts'
 import { openCatalog } from '../shipped-catalog.ts'
 import { interleave } from './interleave.ts'
 
@@ -63,12 +62,6 @@ afterAll(async () => {
   await database.drop()
   rmSync(folder, { recursive: true, force: true })
 })
-
-/** No order here brings pictures. */
-const noInputs: InputTaker = {
-  take: () => Promise.reject(new Error('no pictures here')),
-  discard: async () => undefined,
-}
 
 /** Work is done by the actors of the test, so this process has never room. */
 const noRunner: Runner = {
@@ -106,6 +99,7 @@ function needsOf(db: Db, processName: string) {
     moderation: noModeration,
     now: () => new Date(),
     attemptHeaders: () => ({}),
+    random: Math.random,
     processName,
     leaseMs: 60_000,
     sandbox: false,

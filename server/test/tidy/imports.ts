@@ -24,7 +24,7 @@ export const importTable: Record<string, readonly string[]> = {
   // The sign-up grant commits with the account.
   accounts: ['db', 'credits'],
   providers: ['outbound', 'config:types'],
-  moderation: ['outbound', 'db'],
+  moderation: ['outbound', 'db', 'config:types'],
   models: ['providers:types', 'db'],
   credits: ['models', 'db'],
   uploads: ['storage', 'outbound', 'db'],
@@ -68,6 +68,7 @@ export const importTable: Record<string, readonly string[]> = {
     'config',
     'settings',
     'db',
+    'moderation',
     'credits:types',
     'outbound:types',
     'providers:types',

@@ -34,6 +34,12 @@ export function makePicture(spec: PictureSpec): Promise<Buffer> {
   return made
 }
 
+/** What emulated moderations take for violence, because words cannot be drawn. */
+export async function makeRedPicture({ width, height, format }: Omit<PictureSpec, 'seed'>): Promise<Buffer> {
+  const red = { width, height, channels: 3 as const, background: '#ff0000' }
+  return await sharp({ create: red }).toFormat(format).toBuffer()
+}
+
 /** The base64 form as bytes, kept as long as the picture lives. */
 export function encodePicture(picture: Buffer): Buffer {
   const known = base64Forms.get(picture)

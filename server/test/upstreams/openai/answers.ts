@@ -1,7 +1,7 @@
 // Success answers of the Images API: real pictures in base64 and usage by the vendor's formula, or the ways in
 // which such an answer can be unusable.
 import type { Answer } from '../faults.ts'
-import { encodePicture, makePicture, type PictureFormat } from '../pictures.ts'
+import { encodePicture, makePicture, makeRedPicture, type PictureFormat } from '../pictures.ts'
 import { type Exchange, readNumber } from '../upstream.ts'
 import type { Order } from './requests.ts'
 
@@ -88,6 +88,8 @@ export async function makeBase64(making: Making, index: number): Promise<Buffer>
   if (directives.has('svg_picture')) {
     return toBase64('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>')
   }
+  const red = directives.get('red_picture')
+  if (red === '' || red === `${index}`) return encodePicture(await makeRedPicture(order))
   const small = directives.has('tiny_picture') ? 1 : directives.has('other_size') ? 512 : null
   const picture = await makePicture({
     width: small ?? order.width,

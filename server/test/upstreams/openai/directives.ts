@@ -37,6 +37,8 @@ export const openAiDirectives: Record<string, string> = {
   tiny_picture: 'a picture of 1x1 pixel',
   wrong_type: 'bytes of another format than declared',
   other_size: 'a picture of 512x512 whatever was asked',
+  red_picture: 'plain red, which the moderations of this emulator flag as violence',
+  'red_picture=N': 'only picture N is, from 0',
   half_json: 'the document ends in the middle, cleanly',
   'partials=N': 'stream: N partial pictures instead of those asked for',
   final_first: 'stream: the completed event before the partial ones',

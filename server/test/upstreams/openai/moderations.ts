@@ -1,4 +1,5 @@
 // The Moderations API: flags what the words of the input name, and knows which categories look at pictures.
+import sharp from 'sharp'
 import { sendAnswer } from '../faults.ts'
 import type { Exchange } from '../upstream.ts'
 import { findRefusal, jsonAnswer, refuse } from './refusals.ts'
@@ -28,9 +29,12 @@ const models = [
   'text-moderation-stable',
 ]
 
-type Input = { text: string; images: string[] }
+type Input = { text: string; images: string[]; isRed?: boolean }
 
-/** Answers one call. Text is flagged where it says `flag:<category>`; a picture where its URL does. */
+/**
+ * Answers one call. Text is flagged where it says `flag:<category>`; a picture where its URL does, and one that comes
+ * as a data URL as `violence` when it is plain red.
+ */
 export async function moderate(exchange: Exchange): Promise<void> {
   const body = parseBody(exchange.request.body)
   const inputs = readInputs(body?.input)
@@ -48,15 +52,26 @@ export async function moderate(exchange: Exchange): Promise<void> {
   const directives = exchange.steer(inputs.map(input => input.text).join('\n'))
   const refusal = findRefusal(directives, { key: '', model })
   if (refusal !== null) return sendAnswer(exchange, refusal.answer)
+  for (const input of inputs) input.isRed = await hasRedPicture(input.images)
   const results = inputs.map(judgeInput)
   return sendAnswer(exchange, jsonAnswer(200, { id: `modr-${exchange.request.body.length}`, model, results }))
+}
+
+async function hasRedPicture(urls: string[]): Promise<boolean> {
+  for (const url of urls.filter(each => each.startsWith('data:'))) {
+    const { channels } = await sharp(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')).stats()
+    const [red, green, blue] = channels.map(({ mean }) => mean)
+    if ((red ?? 0) > 240 && (green ?? 255) < 15 && (blue ?? 255) < 15) return true
+  }
+  return false
 }
 
 function judgeInput(input: Input): Record<string, unknown> {
   const flags = categories.map(category => {
     const byText = input.text.includes(`flag:${category}`)
-    const byImage =
-      imageCategories.includes(category) && input.images.some(url => url.includes(`flag:${category}`))
+    const byUrl = input.images.some(url => url.includes(`flag:${category}`))
+    const byPixels = category === 'violence' && input.isRed === true
+    const byImage = imageCategories.includes(category) && (byUrl || byPixels)
     const applied = [
       ...(input.text === '' ? [] : ['text']),
       ...(input.images.length > 0 && imageCategories.includes(category) ? ['image'] : []),
