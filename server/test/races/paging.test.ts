@@ -48,7 +48,7 @@ afterAll(async () => {
 async function fill(account: string, rows: number): Promise<void> {
   await admin.transaction(async tx => {
     await ask(tx, 'SET LOCAL session_replication_role = replica')
-    await ask(tx, 'INSERT INTO account (id, name, available, usage_rows) VALUES ($1, $2, $3, $3)', [
+    await ask(tx, 'INSERT INTO account (id, name, available, usage_rows) VALUES ($1, $2, $3::bigint, $3)', [
       account,
       'full',
       rows,
