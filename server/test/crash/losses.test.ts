@@ -144,10 +144,13 @@ test('pictures of the shipped upstreams that are refused on arrival are lost at 
 })
 
 test('a loss that was stated beside pictures survives the death of the process that heard it', async () => {
+  // Alone, because any node may take the poll.
+  await node.stop()
   const dying = await rig.start({ FAILPOINT: 'T5.after:1:kill' })
   const key = 'stated-then-killed'
   const call = { apiKey: account.apiKey, key, model: 'engine:tasks', native: true }
   await order(dying, { ...call, prompt: `${key} [[emulate: cost=777, file_404]]` })
   await dying.exited
+  node = await rig.start()
   expect(await endOf(key)).toMatchObject({ state: 'failed', captured: 0, lossUsdMicro: 777 })
 })
