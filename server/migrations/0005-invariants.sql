@@ -16,7 +16,9 @@ LANGUAGE sql STABLE AS $$
   -- I1: the wallet equals its entries, and each usage row follows from the one before it.
   SELECT 'I1', a.id::text FROM wallet a
     CROSS JOIN LATERAL (VALUES ('available', a.available), ('held', a.held), ('debt', -a.debt)) b (bucket, value)
-    WHERE since IS NULL AND b.value <> coalesce((SELECT total FROM sums s WHERE s.owner = a.id AND s.bucket = b.bucket), 0)
+    -- A join, since a subquery here would add the whole ledger up once more for each bucket of each wallet.
+    LEFT JOIN sums s ON s.owner = a.id AND s.bucket = b.bucket
+    WHERE since IS NULL AND b.value <> coalesce(s.total, 0)
   UNION ALL SELECT 'I1', a.id::text FROM wallet a
     WHERE a.available <> coalesce((SELECT balance_after FROM entry e WHERE e.owner = a.id AND e.seq = a.usage_rows), 0)
       OR EXISTS (SELECT 1 FROM entry e WHERE e.owner = a.id AND e.seq > a.usage_rows)

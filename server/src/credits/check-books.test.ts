@@ -74,6 +74,23 @@ test('a look at everything may take longer than any other statement, and still s
   await expect(findViolations(database.db, null)).rejects.toThrow()
 })
 
+test('a look at everything adds the ledger up once, not once for each wallet', async () => {
+  // So many that an index pays off wherever there is one.
+  await run("INSERT INTO account (id, name) SELECT gen_random_uuid(), 'one' FROM generate_series(1, 1000)")
+  await run("SELECT grant_credits(id, 10, 'promo', 'opening', NULL, 'a gift') FROM account")
+  await run('ANALYZE')
+  const [row] = await run<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+    'EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM invariant_violations(NULL)',
+  )
+  const scans = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(scans)]
+  const nodes = row ? scans(row['QUERY PLAN'][0].Plan) : []
+  expect(nodes.some(node => node['Relation Name'] === 'entry')).toBe(true)
+  const repeated = nodes.filter(node => node['Node Type'] === 'Seq Scan' && node['Actual Loops'] > 1)
+  expect(repeated).toEqual([])
+})
+
+type PlanNode = { 'Node Type': string; 'Relation Name'?: string; 'Actual Loops': number; Plans?: PlanNode[] }
+
 test('a look that is cut at its own limit is an alarm in log and metric until one succeeds', async () => {
   await slowDown(60)
   await checkBooks(needs, all(400))

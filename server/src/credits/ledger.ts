@@ -128,8 +128,8 @@ export async function findRecentViolations(db: Queryable, ageMs: number): Promis
 }
 
 /**
- * How long the look at everything may take: some minutes for ten million orders. While it reads, PostgreSQL cannot
- * clean up rows that were replaced since it began, so it must end within a night.
+ * How long the look at everything may take: a million orders took 70 to 90 s on two cores. While it reads, PostgreSQL
+ * cannot clean up rows that were replaced since it began, so it must end within a night.
  */
 export const fullCheckLimitMs = 3_600_000
 
