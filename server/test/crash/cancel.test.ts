@@ -47,6 +47,7 @@ function makeCancel() {
     http,
     redact: createRedact([]),
     attemptHeaders: () => ({}),
+    moderation: { checksOutput: false },
   }
   // What a cancel never touches is not there: touching it would throw.
   const cancel = (id: string) =>

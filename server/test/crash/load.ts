@@ -10,7 +10,7 @@ export type LoadRecord = {
   /** Keys whose order ended with a picture, or without one. */
   succeeded: Set<string>
   refused: Set<string>
-  /** Keys given up on: no final answer after many tries. */
+  /** Keys given up on: no final answer in all that time. */
   unanswered: Set<string>
   /** Answers that name an order and yet let a client's library send it again. */
   retryable: string[]
@@ -40,8 +40,8 @@ const behaviours: [share: number, model: string, directives: string][] = [
   [0.06, 'engine:repeatable', 'lose,first=1'],
 ]
 
-/** A client gives up after so many lost answers; at one node a second that is a minute. */
-const maxTries = 120
+/** A client gives up after so long: well past the deadline of any order and the slowest restart of everything. */
+const patienceMs = 90_000
 
 export async function placeOrder(
   options: { apiKey: string; record: LoadRecord },
@@ -58,7 +58,8 @@ export async function placeOrder(
   const native = model.startsWith('engine:') || random() < 0.4
   const call = { apiKey, key, model, prompt: `${key} [[emulate: ${directives}]]`, native }
   const waits = random() < 0.7
-  for (let tries = 0; tries < maxTries; tries += 1) {
+  const endsAt = performance.now() + patienceMs
+  for (let tries = 0; performance.now() < endsAt; tries += 1) {
     const answer = await order(
       { url: target() },
       { ...call, ...(waits || tries > 0 ? { prefer: 'wait=5' } : {}) },

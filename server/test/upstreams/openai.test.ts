@@ -207,7 +207,7 @@ describe('the emulator of OpenAI, read by the official client', () => {
     expect(clean.results.map(result => result.flagged)).toEqual([false])
     const list = await client.moderations.create({ input: ['fine', 'flag:hate'] })
     expect(list.results.map(result => result.flagged)).toEqual([false, true])
-    const url = 'data:image/png;base64,flag:violence,flag:sexual/minors'
+    const url = 'https://pictures.example/flag:violence,flag:sexual/minors.png'
     const mixed = await client.moderations.create({
       input: [
         { type: 'text', text: 'look' },
@@ -216,6 +216,8 @@ describe('the emulator of OpenAI, read by the official client', () => {
     })
     expect(mixed.results).toHaveLength(1)
     expect(mixed.results[0]?.categories).toMatchObject({ violence: true, 'sexual/minors': false })
+    const broken = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,bm90IGEgcGljdHVyZQ==' } }
+    await expect(client.moderations.create({ input: [broken] })).rejects.toMatchObject({ status: 400 })
     await expect(client.moderations.create({ input: 'x [[emulate: rate_limit]]' })).rejects.toMatchObject({
       status: 429,
     })

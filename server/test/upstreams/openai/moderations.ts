@@ -52,7 +52,12 @@ export async function moderate(exchange: Exchange): Promise<void> {
   const directives = exchange.steer(inputs.map(input => input.text).join('\n'))
   const refusal = findRefusal(directives, { key: '', model })
   if (refusal !== null) return sendAnswer(exchange, refusal.answer)
-  for (const input of inputs) input.isRed = await hasRedPicture(input.images)
+  try {
+    for (const input of inputs) input.isRed = await hasRedPicture(input.images)
+  } catch {
+    const message = 'Invalid image: the file could not be decoded.'
+    return sendAnswer(exchange, refuse(400, { message, param: 'input', code: 'invalid_image' }))
+  }
   const results = inputs.map(judgeInput)
   return sendAnswer(exchange, jsonAnswer(200, { id: `modr-${exchange.request.body.length}`, model, results }))
 }
