@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import type { LogLevel } from './log.ts'
 import { logLevels } from './log.ts'
 import { isLoopbackHost } from './loopback.ts'
+import type { PlanSetting } from './plans-setting.ts'
 import type { SandboxState } from './sandbox.ts'
 import { decideSandbox } from './sandbox.ts'
 import type { Environment, SettingReader } from './setting-values.ts'
@@ -57,6 +58,8 @@ export type Config = {
   signupCredits: number
   /** Micro-dollars for one credit: 10,000 = $0.01. */
   creditPriceUsdMicro: number
+  /** Never empty. */
+  plans: PlanSetting[]
   sandbox: SandboxState
   catalogFile: string | null
   paymentSecretKey: string | null
@@ -247,6 +250,7 @@ export function readConfig(env: Environment): Config {
     moderation: readModeration(read, providers.openai),
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
+    plans: read.plans('PLANS'),
     sandbox: decideSandbox({
       setting: read.choice('DARKROOM_SANDBOX', ['auto', 'on', 'off']),
       providers: configured,

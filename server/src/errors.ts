@@ -5,6 +5,18 @@ export const errorTable = {
   invalid_request: { status: 400, retryable: false, title: 'The request is not valid.' },
   unauthorized: { status: 401, retryable: false, title: 'The API key is missing or not valid.' },
   insufficient_credits: { status: 402, retryable: false, title: 'The account has too few credits.' },
+  /** A cap of the API key or of the account's plan, not the wallet: it ends with the period. */
+  spend_cap_reached: {
+    status: 402,
+    retryable: false,
+    title: 'The API key has spent what it may in this period.',
+  },
+  monthly_cap_reached: {
+    status: 402,
+    retryable: false,
+    title: 'The account has spent what its plan allows in this month.',
+  },
+  plan_required: { status: 403, retryable: false, title: 'The plan of the account does not include this.' },
   forbidden: { status: 403, retryable: false, title: 'The API key does not allow this.' },
   not_found: { status: 404, retryable: false, title: 'There is no such thing here.' },
   method_not_allowed: { status: 405, retryable: false, title: 'The method is not allowed here.' },

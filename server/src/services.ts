@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
+import { createPlans, type Plans } from './accounts/plans.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
 import { type Config, publicOrigin, secretsOf } from './config.ts'
 import { quotePrice } from './credits/pricing.ts'
@@ -160,6 +161,7 @@ export type Services = Omit<Outside, 'storage'> & {
   moderation: Moderation
   answered: AnsweredMarks
   lastUsed: LastUsed
+  plans: Plans
   /** For roles that serve; opened by openSessions once the port is known. */
   openSessions(port: number): Promise<Sessions>
 }
@@ -289,6 +291,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     deriver: createDeriver({ storage, log }),
     now: systemClock,
     sandbox: config.sandbox.on,
+    plans: createPlans(config.plans),
     queue,
     runner,
     answered,

@@ -1,5 +1,6 @@
 // Reads single values out of the environment. Every mistake is collected with the variable's name and what is
 // allowed, so that one start tells about all of them.
+import { type PlanSetting, parsePlans } from './plans-setting.ts'
 import { settingGroups } from './settings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -21,6 +22,7 @@ export type SettingReader = {
   usdMicro(name: string): number
   /** `host:port` targets. */
   targets(name: string): string[]
+  plans(name: string): PlanSetting[]
 }
 
 type Refuse = (name: string, allowed: string) => void
@@ -106,6 +108,14 @@ export function createSettingReader(env: Environment): SettingReader {
       if (!list.every(parseTarget))
         refuse(name, 'a list of host:port separated by commas, such as 127.0.0.1:9000')
       return list
+    },
+    plans(name) {
+      const plans = parsePlans(text(name) ?? '')
+      if (plans === null) {
+        const words = 'gptimage2=on|off, cap-month=N, rate=N/WINDOW|off, in-flight=N|off'
+        refuse(name, `plans separated by commas, each a name and some of ${words}`)
+      }
+      return plans ?? []
     },
     ...numberReaders(text, refuse),
   }

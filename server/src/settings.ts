@@ -160,6 +160,13 @@ const selling: Setting[] = [
       'What a credit costs; turns credits into the dollars of the getimg contract and sets default prices.',
   },
   {
+    name: 'PLANS',
+    default: 'free gptimage2=off, pro, max',
+    values: 'plans, …',
+    meaning:
+      'The plans an account can have, each a name with any of `gptimage2=off` (that API answers 403), `cap-month=N` (credits per UTC calendar month, then 402), `rate=N/WINDOW` and `in-flight=N` (or `off`; instead of the limits of each API, for keys without one of their own), such as `pro cap-month=5000 rate=6000/1h in-flight=20`. The first is that of accounts whose plan is not in the list.',
+  },
+  {
     name: 'DARKROOM_SANDBOX',
     default: 'auto',
     values: 'auto, on, off',

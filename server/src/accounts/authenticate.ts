@@ -4,6 +4,7 @@ import type { Db } from '../db/db.ts'
 import type { KeyScope } from './keys.ts'
 import type { KeyStyle } from './secret.ts'
 import { hashSecret, isWellFormedSecret } from './secret.ts'
+import type { SpendCap } from './spend-caps.ts'
 import * as sql from './sql.ts'
 
 /** What to count a request against. A key's own limit, if it has one, replaces `requests` and `windowS`. */
@@ -16,6 +17,13 @@ export type RateRule = {
   requests: number
   /** Seconds, from the first request of a window. */
   windowS: number
+}
+
+export type CountedRule = RateRule & {
+  /** False: the window is shown as it is and the request takes nothing from it. */
+  isCounted?: boolean
+  /** Limits by plan: for keys without one of their own, in place of the rule's. */
+  byPlan?: Record<string, { requests: number; windowS: number }> | null
 }
 
 export type RateState = {
@@ -37,6 +45,8 @@ export type AuthenticatedKey = {
   scopes: KeyScope[]
   /** Generations at once: null = the dialect's own cap, zero = no cap. */
   inFlightCap: number | null
+  /** Caps on what the key, and its account by its plan, may spend: every order takes them along. */
+  spendCaps: SpendCap[]
   /** Null when no rule was given or no limit applies. */
   rate: RateState | null
 }
@@ -69,7 +79,7 @@ export function findBearer(authorization: string | null | undefined): string | n
 export async function authenticateKey(
   db: Db,
   presented: string | null,
-  rule: RateRule | null,
+  rule: CountedRule | null,
 ): Promise<AuthenticatedKey | null> {
   if (presented === null || !isWellFormedSecret(presented)) return null
   const [row] = await db.query<AdmittedRow>(sql.admitRequest, [
@@ -87,6 +97,7 @@ export async function authenticateKey(
     style: row.style,
     scopes: row.scopes,
     inFlightCap: row.in_flight_cap,
+    spendCaps: [],
     rate: row.rate_limit === null ? null : toRateState(row, row.rate_limit),
   }
 }

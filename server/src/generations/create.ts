@@ -1,6 +1,7 @@
 // Takes an order: one database call claims the idempotency key, raises the slots, holds the price and, when this
 // process has room, claims the work at once. Refused = nothing remains and the key is free.
 
+import type { SpendCap } from '../accounts/spend-caps.ts'
 import { isAmbiguous, sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
@@ -62,12 +63,23 @@ export type GenerationInput = {
   filesLiveS?: number
   /** In-flight counters this order raises, with their caps. */
   slots: { scope: string; cap: number }[]
+  /** Caps on what may be spent, as the admitted caller has them. */
+  spendCaps: SpendCap[]
+  /**
+   * How often the caller's SDK has sent this order before (`readRetryCount`), for dialects whose repeats carry no
+   * idempotency key. Above zero the order joins its original, if there is one: same key, same fingerprint.
+   */
+  retryCount?: number
+  /** Called once the order has turned out to be a new one: throws to refuse it before anything is done. */
+  beforeNew?: () => Promise<void> | void
 }
 
 export type Accepted = {
   generation: Generation
   /** The idempotency key named an order taken before; this is that one, as it is now. */
   replayed: boolean
+  /** The order repeats another without naming it: this is that one. Never together with `replayed`. */
+  joined: boolean
   /** Credits available right after the hold; null on a replay. */
   available: number | null
   /** The settlement, should it come; cancel() when nobody waits any more. */
@@ -102,7 +114,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   try {
     inputs = await takeInputs(needs, input, id)
     const accepted = await insert(needs, input, { id, offer, inputs })
-    if (accepted) return { ...accepted, replayed: false, settlement }
+    if (accepted) return { ...accepted, replayed: false, joined: false, settlement }
   } catch (error) {
     settlement.cancel()
     // Any other failure may hide an order that was taken, and works from these pictures.
@@ -323,7 +335,13 @@ async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<A
   const settlement = subscribe(needs.settled, known.id)
   // Read again after subscribing: a settlement in between would otherwise be missed.
   const row = await findRow<GenerationRow>(needs.db, sql.findById, [known.id, input.accountId])
-  return { generation: toGeneration(row ?? known), replayed: true, available: null, settlement }
+  return {
+    generation: toGeneration(row ?? known),
+    replayed: true,
+    joined: false,
+    available: null,
+    settlement,
+  }
 }
 
 /** The database said no to the whole order: nothing of it remains. */

@@ -13,9 +13,9 @@ import { waitForOutcome } from './wait.ts'
 
 export type OrderResult =
   /** Ended: a success or not. `available` = credits now. */
-  | { kind: 'ended'; generation: Generation; available: number; replayed: boolean }
+  | { kind: 'ended'; generation: Generation; available: number; replayed: boolean; joined: boolean }
   /** Still open when the preferred wait was over. */
-  | { kind: 'open'; generation: Generation; replayed: boolean }
+  | { kind: 'open'; generation: Generation; replayed: boolean; joined: boolean }
   /** Still open well past its deadline: database trouble. The machine settles the money. */
   | { kind: 'overdue'; generation: Generation }
   | { kind: 'gone' }
@@ -36,10 +36,10 @@ export async function orderGeneration(
   wait: OrderWait,
 ): Promise<OrderResult> {
   const accepted: Accepted = await createGeneration(needs, input)
-  const { generation, replayed } = accepted
+  const { generation, replayed, joined } = accepted
   if (wait.waitMs === 0 && !isTerminal(generation.state)) {
     accepted.settlement.cancel()
-    return { kind: 'open', generation, replayed }
+    return { kind: 'open', generation, replayed, joined }
   }
   const leftMs = Math.max(0, timeLeftMs(generation.timeLeft)) + graceMs
   const timeoutMs = Math.min(wait.waitMs ?? leftMs, leftMs)
@@ -49,7 +49,9 @@ export async function orderGeneration(
     if (__FAILPOINTS__) await fp('answer.before')
     return ended
   })
-  if (outcome) return { kind: 'ended', ...outcome, replayed }
+  if (outcome) return { kind: 'ended', ...outcome, replayed, joined }
   if (wait.signal.aborted) return { kind: 'gone' }
-  return wait.waitMs === null ? { kind: 'overdue', generation } : { kind: 'open', generation, replayed }
+  return wait.waitMs === null
+    ? { kind: 'overdue', generation }
+    : { kind: 'open', generation, replayed, joined }
 }

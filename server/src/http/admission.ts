@@ -7,21 +7,33 @@ import {
 } from '../accounts/authenticate.ts'
 import type { KeyScope } from '../accounts/keys.ts'
 import type { LastUsed } from '../accounts/last-used.ts'
+import { monthlyCapOf, type Plans } from '../accounts/plans.ts'
 import { sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
 import type { HttpContext } from './context.ts'
 
-export type AdmissionNeeds = { db: Db; lastUsed: LastUsed }
+export type AdmissionNeeds = { db: Db; lastUsed: LastUsed; plans: Plans }
 
-/** Throws unauthorized for every bad credential alike, rate_limited, or forbidden for a missing scope. */
+export type AdmissionRule = {
+  rate: RateRule | null
+  scope: KeyScope
+  /** False: the window is only looked at, and nobody is refused by it. */
+  isCounted?: boolean
+}
+
+/**
+ * The caller, with the limits of its plan where the key has none of its own. Throws unauthorized for every bad
+ * credential alike, rate_limited, or forbidden for a missing scope.
+ */
 export async function admit(
   needs: AdmissionNeeds,
   context: HttpContext,
-  rule: { rate: RateRule | null; scope: KeyScope },
+  rule: AdmissionRule,
 ): Promise<AuthenticatedKey> {
-  const caller = await authenticate(needs, presentedKey(context), rule)
-  if (!caller) throw new AppError('unauthorized')
+  const found = await authenticate(needs, presentedKey(context), rule)
+  if (!found) throw new AppError('unauthorized')
+  const caller = withPlan(found, needs.plans)
   // Before the refusals: their answers, too, may show the state of the window.
   context.set('caller', caller)
   needs.lastUsed.note(caller.keyId)
@@ -36,16 +48,26 @@ export async function admit(
 
 /** A limiter whose table is locked refuses orders; reads cost nothing and stay open, uncounted. */
 async function authenticate(
-  { db }: AdmissionNeeds,
+  { db, plans }: AdmissionNeeds,
   presented: string | null,
-  { rate, scope }: { rate: RateRule | null; scope: KeyScope },
+  { rate, scope, isCounted = true }: AdmissionRule,
 ): Promise<AuthenticatedKey | null> {
   try {
-    return await authenticateKey(db, presented, rate)
+    return await authenticateKey(db, presented, rate && { ...rate, isCounted, byPlan: plans.rates })
   } catch (error) {
     if (scope !== 'read' || sqlStateOf(error) !== lockNotAvailable) throw error
     // Without a rule nothing is counted, not even against a limit of the key's own.
     return authenticateKey(db, presented, null)
+  }
+}
+
+function withPlan(key: AuthenticatedKey, plans: Plans): AuthenticatedKey {
+  const plan = plans.find(key.plan)
+  const inFlight = plan.inFlight === 'off' ? 0 : plan.inFlight
+  return {
+    ...key,
+    inFlightCap: key.inFlightCap ?? inFlight,
+    spendCaps: [...key.spendCaps, ...monthlyCapOf(plan, key.accountId)],
   }
 }
 

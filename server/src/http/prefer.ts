@@ -1,6 +1,19 @@
-// RFC 7240: how long the caller wants to wait. Malformed values are ignored, as the RFC asks.
+// RFC 7240: how long the caller wants to wait, and the 202 for whoever does not wait to the end. Malformed values are
+// ignored, as the RFC asks. A streamed call has no use for it: do not read it there.
+import { type HttpContext, setAnswerHeader } from './context.ts'
 
-/** Milliseconds to wait before a 202, or null to wait until the generation has ended. */
+export type Preference = {
+  /** Milliseconds to wait before a 202; null = until the generation has ended. */
+  waitMs: number | null
+  /** What `Preference-Applied` says; null = the caller preferred nothing. */
+  applied: string | null
+}
+
+/** `Prefer: respond-async` and `Prefer: wait=N`; N wins when both are sent. */
+export function readPreference(context: HttpContext): Preference {
+  return readPreferredWaitMs(context.req.header('prefer')) ?? { waitMs: null, applied: null }
+}
+
 export function readPreferredWaitMs(header: string | undefined): { waitMs: number; applied: string } | null {
   if (!header) return null
   const preferences = header.split(',').map(each => each.trim().toLowerCase())
@@ -9,4 +22,24 @@ export function readPreferredWaitMs(header: string | undefined): { waitMs: numbe
     .find(each => each !== undefined)
   if (wait !== undefined) return { waitMs: Number(wait) * 1000, applied: `wait=${Number(wait)}` }
   return preferences.includes('respond-async') ? { waitMs: 0, applied: 'respond-async' } : null
+}
+
+/** Says which preference was obeyed; on 200 and 202 alike. */
+export function showPreference(context: HttpContext, { applied }: Preference): void {
+  if (applied !== null) setAnswerHeader(context, 'preference-applied', applied)
+}
+
+/**
+ * The 202 of every synchronous endpoint, in every dialect: the same body, and where to read the generation natively.
+ * `state` is the core's; while it is open, callers know it as queued or running.
+ */
+export function sendAccepted(
+  context: HttpContext,
+  { publicUrl, generation }: { publicUrl: string; generation: { id: string; state: string } },
+): Response {
+  setAnswerHeader(context, 'x-should-retry', 'false')
+  setAnswerHeader(context, 'location', `${publicUrl}/api/v1/generations/${generation.id}`)
+  setAnswerHeader(context, 'retry-after', '1')
+  const status = generation.state === 'queued' ? 'queued' : 'running'
+  return context.json({ generationId: generation.id, status }, 202)
 }

@@ -132,6 +132,7 @@ function creator(name: string, idempotencyKey: string | null, scene: Scene) {
         fingerprint: fingerprintOf({ method: 'POST', route: '/g', accountId, body }),
         deadlineMs: scene.isLate ? 0 : 60_000,
         slots: [{ scope: `native:${accountId}`, cap: 2 }],
+        spendCaps: [],
       })
       scene.taken.set(name, generation.id)
     } catch (error) {

@@ -10,12 +10,15 @@ import type { ImageMetadata } from './schema.ts'
 /** The contract knows 200, 400, 401, 404, 429 and 500; 202, 405 and 503 are added by rule. */
 const statuses: Partial<Record<ErrorCode, number>> = {
   insufficient_credits: 400,
+  spend_cap_reached: 400,
+  monthly_cap_reached: 400,
   content_rejected: 400,
   idempotency_key_reused: 400,
   payload_too_large: 400,
   unsupported_media_type: 400,
   // Its keys have no scopes: a key that may not do this is no key for this.
   forbidden: 401,
+  plan_required: 401,
 }
 
 export function renderError(context: HttpContext, error: AppError): Response {

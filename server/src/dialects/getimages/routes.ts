@@ -1,6 +1,6 @@
 // Get Images' five endpoints: its words into the core's verbs and back.
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { RateRule } from '../../accounts/authenticate.ts'
+import type { AuthenticatedKey, RateRule } from '../../accounts/authenticate.ts'
 import { findAccountOwner } from '../../accounts/owner.ts'
 import { findWallet, listUsage } from '../../credits/ledger.ts'
 import type { Db } from '../../db/db.ts'
@@ -18,7 +18,7 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import { readPreferredWaitMs } from '../../http/prefer.ts'
+import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { logBroken, sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
@@ -63,7 +63,7 @@ export function createGetImagesDialect(needs: GetImagesNeeds): OpenAPIHono<HttpE
 
   app.post(paths.generate, async context => {
     const caller = await begin(context, paths.generate, 'generate')
-    return generate(needs, context, { accountId: caller.accountId, apiKeyId: caller.keyId })
+    return generate(needs, context, caller)
   })
   // Before the pattern with an id, which would take `generate` for one.
   app.all(paths.generate, methodNotAllowed(['POST']))
@@ -102,7 +102,7 @@ export function createGetImagesDialect(needs: GetImagesNeeds): OpenAPIHono<HttpE
 async function generate(
   needs: GetImagesNeeds,
   context: HttpContext,
-  caller: { accountId: string; apiKeyId: string },
+  caller: AuthenticatedKey,
 ): Promise<Response> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readJsonBody(context, maxBodyBytes)
@@ -110,13 +110,14 @@ async function generate(
   if (!parsed.success) throw toBodyError(parsed.error)
   const { prompt, modelId, aspectRatio, thinkingLevel } = parsed.data
   const style = parsed.data.style?.trim() || null
-  const prefer = readPreferredWaitMs(context.req.header('prefer'))
+  const prefer = readPreference(context)
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
     const result = await orderGeneration(
       needs,
       {
-        ...caller,
+        accountId: caller.accountId,
+        apiKeyId: caller.keyId,
         dialect: 'getimages',
         modelId,
         prompt,
@@ -132,10 +133,11 @@ async function generate(
         }),
         deadlineMs: needs.deadlineSyncMs,
         slots: [],
+        spendCaps: caller.spendCaps,
       },
-      { waitMs: prefer?.waitMs ?? null, signal: callerGone(context) },
+      { waitMs: prefer.waitMs, signal: callerGone(context) },
     )
-    return await answer(needs, context, { result, preferApplied: prefer?.applied ?? null })
+    return await answer(needs, context, { result, prefer })
   } finally {
     stopInterim()
   }
@@ -144,7 +146,7 @@ async function generate(
 async function answer(
   needs: GetImagesNeeds,
   context: HttpContext,
-  { result, preferApplied }: { result: OrderResult; preferApplied: string | null },
+  { result, prefer }: { result: OrderResult; prefer: Preference },
 ): Promise<Response> {
   // Nobody reads this; a body is needed all the same.
   if (result.kind === 'gone') return context.body(null, 500)
@@ -153,20 +155,12 @@ async function answer(
   if (result.kind === 'overdue')
     throw new AppError('internal', 'The outcome is not known yet.', { generationId: generation.id })
   if (result.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
-  if (preferApplied) setAnswerHeader(context, 'preference-applied', preferApplied)
+  showPreference(context, prefer)
   setAnswerHeader(context, 'x-should-retry', 'false')
-  if (result.kind === 'open') {
-    setAnswerHeader(context, 'location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
-    setAnswerHeader(context, 'retry-after', '1')
-    return context.json({ generationId: generation.id, status: statusOf(generation) }, 202)
-  }
+  if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
   if (generation.state !== 'succeeded') throw toOutcomeError(generation)
   const credits = { charged: generation.captured, remaining: result.available }
   return sendBytes(needs, context, { generation, rest: { credits } })
-}
-
-function statusOf(generation: Generation): string {
-  return generation.state === 'queued' ? 'queued' : 'running'
 }
 
 async function sendOne(needs: GetImagesNeeds, context: HttpContext, accountId: string): Promise<Response> {

@@ -1,6 +1,6 @@
 // The core of the native API: create a generation with any model, read it, read its images.
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { RateRule } from '../../accounts/authenticate.ts'
+import type { AuthenticatedKey, RateRule } from '../../accounts/authenticate.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
@@ -19,6 +19,7 @@ import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { cacheControlOf } from '../../http/files.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
+import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { sendFile, setFileHeaders } from '../../http/send-file.ts'
 import { logBroken } from '../../http/send-image.ts'
@@ -64,14 +65,14 @@ const paths = {
 export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
   app.onError((error, context) => {
-    showRate(needs, context)
+    showRate(needs, context, rate)
     return renderError(context, toAppError(needs.log, context, error))
   })
   const begin = async (context: HttpContext, route: string, scope: 'generate' | 'read') => {
     context.set('dialect', 'native')
     context.set('route', route)
     const caller = await admit(needs, context, { rate, scope })
-    showRate(needs, context)
+    showRate(needs, context, rate)
     return caller
   }
 
@@ -101,28 +102,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   return app
 }
 
-/** On every answer, errors included. Without a valid key there is no counter: then it shows a fresh one. */
-function showRate(needs: NativeNeeds, context: HttpContext): void {
-  const caller = context.get('caller')
-  // A key without a limit has nothing to show.
-  if (caller && !caller.rate) return
-  const windowMs = rate.windowS * 1000
-  const windowEndMs = (Math.floor(needs.now().getTime() / windowMs) + 1) * windowMs
-  const { limit, remaining, resetAt } = caller?.rate ?? {
-    limit: rate.requests,
-    remaining: rate.requests,
-    resetAt: new Date(windowEndMs),
-  }
-  setAnswerHeader(context, 'x-ratelimit-limit', String(limit))
-  setAnswerHeader(context, 'x-ratelimit-remaining', String(remaining))
-  setAnswerHeader(context, 'x-ratelimit-reset', String(Math.ceil(resetAt.getTime() / 1000)))
-}
-
-async function create(
-  needs: NativeNeeds,
-  context: HttpContext,
-  caller: { accountId: string; keyId: string; inFlightCap: number | null },
-): Promise<Response> {
+async function create(needs: NativeNeeds, context: HttpContext, caller: AuthenticatedKey): Promise<Response> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readJsonBody(context, maxBodyBytes)
   const parsed = createGenerationRequest.safeParse(body)
@@ -142,6 +122,7 @@ async function create(
     }),
     deadlineMs: needs.deadlineAsyncMs,
     slots: cap > 0 ? [{ scope: `native:${caller.keyId}`, cap }] : [],
+    spendCaps: caller.spendCaps,
   }
   // Asynchronous unless the caller says how long it wants to wait.
   const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
