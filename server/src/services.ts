@@ -19,6 +19,7 @@ import { listCappedAccounts } from './generations/blocked.ts'
 import { type Breaker, createBreaker, failuresToOpen } from './generations/breaker.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createBreakerEvents, createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
+import { createPartialBus, type PartialBus } from './generations/partials.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
 import { createRedact, type Redact } from './generations/redaction.ts'
 import { createRetryBudget } from './generations/retry-budget.ts'
@@ -151,6 +152,7 @@ export type Services = Omit<Outside, 'storage'> & {
   leaseMs: number
   sandbox: boolean
   settled: SettledBus
+  partials: PartialBus
   fresh: FreshImages
   events: GenerationEvents
   queue: QueueSample
@@ -273,6 +275,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     ...parts,
     ...intake,
     settled,
+    partials: createPartialBus(log),
     fresh: createFreshImages(settled.isWaitedFor),
     events: createGenerationEvents(log, metrics),
     breaker: openBreaker(log, { metrics, breaks: tuning.breaks }),

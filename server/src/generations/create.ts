@@ -18,6 +18,7 @@ import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './di
 import type { Generation } from './generation.ts'
 import { takeInputs, withCounts } from './intake.ts'
 import type { GenerationEvents } from './observe.ts'
+import type { PartialBus, PartialListener } from './partials.ts'
 import { persist } from './persist.ts'
 import type { QueueSample } from './queue.ts'
 import type { Runner } from './runner.ts'
@@ -30,6 +31,7 @@ export type CreateNeeds = {
   catalog: Catalog
   providers: ReadonlyMap<string, Provider>
   settled: SettledBus
+  partials: Pick<PartialBus, 'subscribe'>
   events: GenerationEvents
   runner: Runner
   queue: QueueSample
@@ -72,6 +74,11 @@ export type GenerationInput = {
   retryCount?: number
   /** Called once the order has turned out to be a new one: throws to refuse it before anything is done. */
   beforeNew?: () => Promise<void> | void
+  /**
+   * Takes the partial pictures that `options.partialImages` asks for, from the first on, as long as `settlement` is
+   * not canceled. None come when the order runs in another process, or when results are judged before delivery.
+   */
+  onPartial?: PartialListener
 }
 
 export type Accepted = {
@@ -109,7 +116,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   refuseWhenBroken(needs, offer)
   needs.moderation.refuseAccount(input.accountId)
   const id = newId(needs.now)
-  const settlement = subscribe(needs.settled, id)
+  const settlement = subscribe(needs, input, id)
   let inputs: StoredInputs | null = null
   try {
     inputs = await takeInputs(needs, input, id)
@@ -317,12 +324,23 @@ function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): G
   }
 }
 
-function subscribe(bus: SettledBus, id: string): Accepted['settlement'] {
-  let cancel = () => {}
+/** Before the row can be there, so that nothing of it is missed. */
+function subscribe(
+  needs: Pick<CreateNeeds, 'settled' | 'partials'>,
+  { onPartial }: GenerationInput,
+  id: string,
+): Accepted['settlement'] {
+  const leave: (() => void)[] = []
+  if (onPartial) leave.push(needs.partials.subscribe(id, onPartial))
   const settled = new Promise<Settled>(resolve => {
-    cancel = bus.subscribe(id, resolve)
+    leave.push(needs.settled.subscribe(id, resolve))
   })
-  return { settled, cancel: () => cancel() }
+  return {
+    settled,
+    cancel() {
+      for (const each of leave) each()
+    },
+  }
 }
 
 /** The order this key named before, as it is now. Throws idempotency_key_reused when the request differs. */
@@ -332,7 +350,7 @@ async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<A
   const known = await findRow<GenerationRow>(needs.db, sql.findByKey, values)
   if (!known) return null
   if (!known.fingerprint.equals(input.fingerprint)) throw new AppError('idempotency_key_reused')
-  const settlement = subscribe(needs.settled, known.id)
+  const settlement = subscribe(needs, input, known.id)
   // Read again after subscribing: a settlement in between would otherwise be missed.
   const row = await findRow<GenerationRow>(needs.db, sql.findById, [known.id, input.accountId])
   return {

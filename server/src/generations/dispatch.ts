@@ -21,6 +21,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { StoredInput } from '../uploads/input.ts'
 import type { FreshImages } from './fresh.ts'
 import { type Generation, splitCount } from './generation.ts'
+import type { PartialBus } from './partials.ts'
 import { callUpstream, type Redact } from './redaction.ts'
 import { timeLeftMs } from './time-left.ts'
 
@@ -31,14 +32,11 @@ export type DispatchNeeds = {
   http: OutboundClient
   /** Headers for every upstream call of an attempt: empty but in tests. */
   attemptHeaders(attemptId: string): Record<string, string>
-  partials?: PartialImages
+  partials: Pick<PartialBus, 'publish'>
   moderation: Moderation
   fresh: FreshImages
   redact: Redact
 }
-
-/** Where partial pictures go while somebody watches; streaming dialects listen. */
-export type PartialImages = { publish(generationId: string, bytes: Buffer, index: number): void }
 
 /** The largest picture accepted from an upstream: a 4K PNG of noise is about 70 MB. */
 const maxImageBytes = 80 * 1024 * 1024
@@ -147,7 +145,7 @@ export function openContext(
   const attemptId = `${generation.id}/${n}/${part}`
   let count = 0
   // What has to be judged before delivery is not shown half made.
-  const partials = needs.moderation.checksOutput ? undefined : needs.partials
+  const showsPartials = generation.options.partialImages > 0 && !needs.moderation.checksOutput
   return {
     http: needs.http,
     signal: call.signal,
@@ -171,8 +169,11 @@ export function openContext(
         throw error
       }
     },
-    ...(partials && generation.options.partialImages > 0
-      ? { onPartialImage: (bytes: Buffer, index: number) => partials.publish(generation.id, bytes, index) }
+    ...(showsPartials
+      ? {
+          onPartialImage: (bytes: Buffer, index: number) =>
+            needs.partials.publish(generation.id, { bytes, index, part }),
+        }
       : {}),
   }
 }

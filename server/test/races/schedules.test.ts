@@ -18,6 +18,7 @@ import { fingerprintOf } from '../../src/generations/fingerprint.ts'
 import { settleReleased, settleSucceeded } from '../../src/generations/finish.ts'
 import { createFreshImages } from '../../src/generations/fresh.ts'
 import { createBreakerEvents, createGenerationEvents } from '../../src/generations/observe.ts'
+import { createPartialBus } from '../../src/generations/partials.ts'
 import { createQueueSample } from '../../src/generations/queue.ts'
 import { createRedact } from '../../src/generations/redaction.ts'
 import type { Runner } from '../../src/generations/runner.ts'
@@ -91,6 +92,7 @@ function needsOf(db: Db, processName: string) {
     fresh: createFreshImages(() => false),
     redact: createRedact([]),
     settled: createSettledBus(),
+    partials: createPartialBus(log),
     events: createGenerationEvents(log, metrics),
     queue: createQueueSample({ db, metrics }, 1_000),
     breaker: createBreaker(createBreakerEvents(log, metrics)),

@@ -216,7 +216,10 @@ describe('the emulator of OpenAI, read by the official client', () => {
     })
     expect(mixed.results).toHaveLength(1)
     expect(mixed.results[0]?.categories).toMatchObject({ violence: true, 'sexual/minors': false })
-    const broken = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,bm90IGEgcGljdHVyZQ==' } }
+    const broken = {
+      type: 'image_url' as const,
+      image_url: { url: 'data:image/png;base64,bm90IGEgcGljdHVyZQ==' },
+    }
     await expect(client.moderations.create({ input: [broken] })).rejects.toMatchObject({ status: 400 })
     await expect(client.moderations.create({ input: 'x [[emulate: rate_limit]]' })).rejects.toMatchObject({
       status: 429,

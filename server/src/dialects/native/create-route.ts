@@ -1,0 +1,125 @@
+// Creating a generation: the body in core words, and the answer at once or after the wait that the caller prefers.
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { AuthenticatedKey } from '../../accounts/authenticate.ts'
+import { AppError } from '../../errors.ts'
+import type { AnsweredMarks } from '../../generations/answered.ts'
+import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
+import { fingerprintOf } from '../../generations/fingerprint.ts'
+import { type OrderResult, orderGeneration } from '../../generations/order.ts'
+import type { ShowNeeds } from '../../generations/shown-outputs.ts'
+import { callerGone } from '../../http/caller-gone.ts'
+import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
+import { readIdempotencyKey } from '../../http/idempotency-key.ts'
+import { readPreferredWaitMs } from '../../http/prefer.ts'
+import { readJsonBody } from '../../http/read-json.ts'
+import { showRepeat } from '../../http/retry-mark.ts'
+import { noOptions } from '../../models/options.ts'
+import type { InputRequest, InputRequests } from '../../uploads/input.ts'
+import { readSource } from '../../uploads/reference.ts'
+import type { Begin } from './begin.ts'
+import { paths } from './paths.ts'
+import { toGenerationObject, toIssues } from './present.ts'
+import { type CreateGenerationRequest, createGenerationRequest, type InputPicture } from './schema.ts'
+
+export type CreateRouteNeeds = CreateNeeds & ShowNeeds & { answered: AnsweredMarks; deadlineAsyncMs: number }
+
+const defaultInFlight = 50
+/** A prompt of 32,000 four-byte characters with its options, and a picture or two as data URLs. */
+const maxBodyBytes = 25 * 1024 * 1024
+
+export function addCreate(app: OpenAPIHono<HttpEnv>, needs: CreateRouteNeeds, begin: Begin): void {
+  app.post(paths.generations, async context => {
+    const caller = await begin(context, paths.generations, 'generate')
+    return create(needs, context, caller)
+  })
+}
+
+async function create(
+  needs: CreateRouteNeeds,
+  context: HttpContext,
+  caller: AuthenticatedKey,
+): Promise<Response> {
+  const idempotencyKey = readIdempotencyKey(context)
+  const body = await readJsonBody(context, maxBodyBytes)
+  const request = parseCreateRequest(body)
+  const prefer = readPreferredWaitMs(context.req.header('prefer'))
+  const cap = caller.inFlightCap ?? defaultInFlight
+  const { accountId, keyId } = caller
+  const input: GenerationInput = {
+    ...toOrder(request),
+    accountId,
+    apiKeyId: keyId,
+    echo: {},
+    idempotencyKey,
+    fingerprint: fingerprintOf({ method: 'POST', route: paths.generations, accountId, body }),
+    deadlineMs: needs.deadlineAsyncMs,
+    slots: cap > 0 ? [{ scope: `native:${keyId}`, cap }] : [],
+    spendCaps: caller.spendCaps,
+  }
+  // Asynchronous unless the caller says how long it wants to wait.
+  const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
+  const result = await orderGeneration(needs, input, wait)
+  if (prefer && result.kind !== 'gone') setAnswerHeader(context, 'preference-applied', prefer.applied)
+  return answer(needs, context, result)
+}
+
+function answer(needs: CreateRouteNeeds, context: HttpContext, result: OrderResult): Response {
+  if (result.kind === 'gone') return context.body(null, 500)
+  const { generation } = result
+  setAnswerHeader(context, 'x-should-retry', 'false')
+  setAnswerHeader(context, 'location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
+  if (result.kind !== 'overdue') showRepeat(context, result)
+  const ended = result.kind === 'ended'
+  if (!ended) setAnswerHeader(context, 'retry-after', '1')
+  if (ended) context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
+  return context.json(toGenerationObject(needs, generation), ended ? 200 : 202)
+}
+
+export function parseCreateRequest(body: unknown): CreateGenerationRequest {
+  const parsed = createGenerationRequest.safeParse(body)
+  if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
+  return parsed.data
+}
+
+/** What is ordered, in core words. */
+export function toOrder(
+  request: CreateGenerationRequest,
+): Pick<GenerationInput, 'dialect' | 'modelId' | 'prompt' | 'options' | 'inputs'> {
+  return {
+    dialect: 'native',
+    modelId: request.model,
+    prompt: request.prompt,
+    options: {
+      ...noOptions,
+      aspectRatio: request.aspectRatio ?? null,
+      resolution: request.resolution ?? null,
+      size: request.size ?? null,
+      quality: request.quality ?? null,
+      style: request.style ?? null,
+      thinkingLevel: request.thinkingLevel ?? null,
+      negativePrompt: request.negativePrompt ?? null,
+      seed: request.seed ?? null,
+      count: request.n ?? 1,
+      outputFormat: request.outputFormat ?? null,
+      outputCompression: request.outputCompression ?? null,
+      background: request.background ?? null,
+    },
+    inputs: toInputs(request),
+  }
+}
+
+function toInputs({ images = [], mask }: CreateGenerationRequest): InputRequests | null {
+  if (images.length === 0 && !mask) return null
+  return {
+    references: images.map((picture, index) => toInputRequest(picture, `images.${index}`)),
+    mask: mask ? toInputRequest(mask, 'mask') : null,
+  }
+}
+
+function toInputRequest({ url, uploadKey }: InputPicture, path: string): InputRequest {
+  if (uploadKey !== undefined) {
+    return { source: { kind: 'upload', key: uploadKey }, field: `${path}.uploadKey` }
+  }
+  const field = `${path}.url`
+  return { source: readSource(url ?? '', field), field }
+}
