@@ -4,9 +4,11 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Hono } from 'hono'
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
-import { createDocument, getImagesHead, nativeHead, serviceHead } from './dialects/documents.ts'
+import { createDocument, getImagesHead, imgeoHead, nativeHead, serviceHead } from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
 import { createGetImagesDialect } from './dialects/getimages/routes.ts'
+import { renderError as renderImgeoError } from './dialects/imgeo/present.ts'
+import { createImgeoDialect, type ImgeoDialect } from './dialects/imgeo/routes.ts'
 import { renderError as renderNativeError } from './dialects/native/present.ts'
 import { createNativeDialect } from './dialects/native/routes.ts'
 import { AppError } from './errors.ts'
@@ -38,11 +40,14 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     interimResponses: needs.config.interimResponses,
   }
   const getimages = createGetImagesDialect(dialectNeeds)
+  const imgeo = createImgeoDialect(dialectNeeds)
   const native = createNativeDialect(dialectNeeds)
-  addDocuments(app, needs, { getimages, native })
+  addDocuments(app, needs, { getimages, imgeo, native })
   addSessions(app, needs)
   app.route('/getimages', getimages)
+  app.route('/imgeo', imgeo.whole)
   app.route('/', getimages)
+  app.route('/', imgeo.whole)
   app.route('/', native)
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>
@@ -51,16 +56,20 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   return app
 }
 
-/** Whose words an unmatched path is answered in. */
+/** Whose words a path without an endpoint is answered in; the native dialect has the rest. */
+const renderers: [RegExp, RenderError][] = [
+  [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
+  [/^\/(?:imgeo|api\/v1\/(?:models|balance))(?:\/|$)/, renderImgeoError],
+]
+
 function rendererOf(path: string): RenderError {
-  const getimages = /^\/(?:getimages(?:\/|$)|api\/v1\/(?:images|account|usage)(?:\/|$))/
-  return getimages.test(path) ? renderGetImagesError : renderNativeError
+  return renderers.find(([pattern]) => pattern.test(path))?.[1] ?? renderNativeError
 }
 
 function addDocuments(
   app: Hono<HttpEnv>,
   needs: AppNeeds,
-  { getimages, native }: { getimages: OpenAPIHono<HttpEnv>; native: OpenAPIHono<HttpEnv> },
+  dialects: { getimages: OpenAPIHono<HttpEnv>; imgeo: ImgeoDialect; native: OpenAPIHono<HttpEnv> },
 ): void {
   const once = (make: () => unknown) => {
     let text: string | null = null
@@ -70,9 +79,13 @@ function addDocuments(
     }
   }
   const url = needs.publicUrl
+  const { getimages, imgeo, native } = dialects
   const getimagesDocument = () => createDocument([getimages], getImagesHead, url())
+  const imgeoDocument = () => createDocument([imgeo.whole], imgeoHead, url())
   const documents = {
-    '/openapi.json': once(() => createDocument([getimages, native], serviceHead, url())),
+    '/openapi.json': once(() => createDocument([getimages, imgeo.whole, native], serviceHead, url())),
+    '/openapi/imgeo.json': once(imgeoDocument),
+    '/imgeo/openapi.json': once(imgeoDocument),
     '/openapi/getimages.json': once(getimagesDocument),
     '/getimages/openapi.json': once(getimagesDocument),
     '/openapi/native.json': once(() => createDocument([native], nativeHead, url())),

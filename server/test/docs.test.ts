@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { runCommand } from '../src/commands/command-line.ts'
 import type { CommandIo } from '../src/commands/needs.ts'
 import { renderError as renderGetImages } from '../src/dialects/getimages/present.ts'
+import { createImgeoDialect } from '../src/dialects/imgeo/routes.ts'
 import { renderError as renderNative } from '../src/dialects/native/present.ts'
 import { createNativeDialect } from '../src/dialects/native/routes.ts'
 import { AppError, type ErrorCode, errorTable } from '../src/errors.ts'
@@ -246,12 +247,26 @@ describe('the lists are those of the code', () => {
     })
   })
 
-  test('endpoints of both APIs', () => {
+  test('endpoints of every API', () => {
     const published = JSON.parse(read('docs/openapi/getimages.published.json')) as { paths: object }
     expect(endpointsOf('docs/dialects/getimages.md')).toEqual(Object.keys(published.paths).sort())
     const native = createNativeDialect({} as Parameters<typeof createNativeDialect>[0])
     const document = native.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
     expect(endpointsOf('docs/dialects/native.md')).toEqual(Object.keys(document.paths ?? {}).sort())
+    const imgeo = createImgeoDialect({} as Parameters<typeof createImgeoDialect>[0]).whole
+    const { paths } = imgeo.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
+    expect(endpointsOf('docs/dialects/imgeo.md')).toEqual(Object.keys(paths ?? {}).sort())
+  })
+
+  test('models and prices of imgeo', () => {
+    const rows = readRows('docs/dialects/imgeo.md', /^`[a-z-]+\//)
+    const listed = openCatalog().list('imgeo')
+    expect(rows.map(([id, name, credits]) => [bare(id), name, credits])).toEqual(
+      listed.map(model => [model.id, model.name, String(model.prices[0]?.credits)]),
+    )
+    expect(rows.map(([, , , modes, negative]) => [modes?.includes('img2img'), negative === 'yes'])).toEqual(
+      listed.map(model => [model.modes.includes('edit'), model.supportsNegativePrompt]),
+    )
   })
 
   test('prices of Get Images', () => {

@@ -66,10 +66,18 @@ export const nativeHead: DocumentHead = {
   ],
 }
 
+export const imgeoHead: DocumentHead = {
+  title: 'imgeo REST API',
+  version: '1.0.0',
+  description: 'Images from text and from pictures by fourteen models, answered as permanent addresses.',
+  license: { name: 'MIT' },
+  tags: [{ name: 'imgeo', description: 'Generate images, list models, read the balance.' }],
+}
+
 export const serviceHead: DocumentHead = {
   title: 'Darkroom',
   version: '1.0.0',
   description: 'Everything this service speaks: the APIs it is compatible with, and its own.',
   license: { name: 'MIT' },
-  tags: [...getImagesHead.tags, ...nativeHead.tags],
+  tags: [...getImagesHead.tags, ...imgeoHead.tags, ...nativeHead.tags],
 }

@@ -6,7 +6,7 @@ import { createRig, generateImage, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
 import { type RawAnswer, sendRaw } from './raw-request.ts'
 
-type Operation = { method: string; path: string; isGetImages: boolean }
+type Operation = { method: string; path: string; isGetImages: boolean; isImgeo: boolean }
 
 let rig: Rig
 let node: Node
@@ -37,7 +37,8 @@ beforeAll(async () => {
       .map(([method]) => ({
         method: method.toUpperCase(),
         path,
-        isGetImages: !/^\/api\/v1\/(generations|upload)/.test(path),
+        isGetImages: /^\/api\/v1\/(images|account|usage)/.test(path),
+        isImgeo: /^\/api\/v1\/(generate|balance)$/.test(path),
       })),
   )
   const made = await sendRaw(node.url, {
@@ -59,9 +60,10 @@ function pathOf({ path, isGetImages }: Operation, id = isGetImages ? ids.getimag
 }
 
 function send(operation: Operation, raw: { headers: readonly string[]; path?: string; method?: string }) {
-  const { isGetImages } = operation
+  const { isGetImages, isImgeo } = operation
   const method = raw.method ?? operation.method
-  const order = { [isGetImages ? 'modelId' : 'model']: 'openai:gpt-image-2', prompt: 'a boat' }
+  const model = isImgeo ? 'google/nano-banana' : 'openai:gpt-image-2'
+  const order = { [isGetImages ? 'modelId' : 'model']: model, prompt: 'a boat' }
   const upload = { filename: 'a.png', contentType: 'image/png', size: 100 }
   const body = JSON.stringify(operation.path.endsWith('/upload') ? upload : order)
   const hasBody = method !== 'GET' && method !== 'HEAD'
@@ -85,7 +87,7 @@ async function makeKey(scopes: ('generate' | 'read')[]): Promise<{ keyId: string
 }
 
 test('no route of the document answers without a key, or to anything else than one', async () => {
-  expect(operations.length).toBeGreaterThanOrEqual(9)
+  expect(operations.length).toBeGreaterThanOrEqual(11)
   const revoked = await makeKey(['generate', 'read'])
   await rig.database.db.transaction(tx => revokeKey(tx, revoked.keyId, owner.accountId))
   const before = await countOrders(owner.accountId)
@@ -103,7 +105,8 @@ test('no route of the document answers without a key, or to anything else than o
     [...bearer(key), ...bearer(key)],
   ]
   for (const operation of operations) {
-    const paths = [pathOf(operation), ...(operation.isGetImages ? [`/getimages${pathOf(operation)}`] : [])]
+    const mount = operation.isGetImages ? '/getimages' : operation.isImgeo ? '/imgeo' : null
+    const paths = [pathOf(operation), ...(mount ? [mount + pathOf(operation)] : [])]
     for (const path of paths) {
       for (const headers of credentials) {
         const { status } = await send(operation, { headers, path })
