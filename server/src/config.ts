@@ -72,6 +72,8 @@ export type Config = {
   shutdownGraceMs: number
   /** 0 = off. */
   scrubPerHour: number
+  webhookConcurrency: number
+  webhookLogDays: number
   logLevel: LogLevel
   logPrompts: boolean
   metricsToken: string | null
@@ -206,6 +208,8 @@ function readWork(read: SettingReader) {
     getimgFilesLiveS: read.integer('GETIMG_FILES_LIFETIME_S', { min: 3_600, max: 315_360_000 }),
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
     scrubPerHour: read.integer('SCRUB_OBJECTS_PER_HOUR', { min: 0, max: 360_000 }),
+    webhookConcurrency: read.integer('WEBHOOK_CONCURRENCY', { min: 1, max: 1_000 }),
+    webhookLogDays: read.integer('WEBHOOK_LOG_DAYS', { min: 1, max: 3_650 }),
     logLevel: read.choice('LOG_LEVEL', logLevels),
     logPrompts: read.flag('LOG_PROMPTS'),
     metricsToken: read.text('METRICS_TOKEN'),

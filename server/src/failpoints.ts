@@ -32,12 +32,17 @@ export const failpoints = [
   'poll.after',
   'answer.before',
 ] as const
+/** Off the money path: before an attempt is sent, and before what came of it is written down. */
+export const deliveryFailpoints = ['webhook.before', 'webhook.after'] as const
 export type Failpoint = (typeof failpoints)[number]
+type AnyFailpoint = Failpoint | (typeof deliveryFailpoints)[number]
 
-type Action = { name: Failpoint; nth: number; act: 'kill' | 'throw' | 'hang'; hangMs: number }
+const known: readonly string[] = [...failpoints, ...deliveryFailpoints]
+
+type Action = { name: AnyFailpoint; nth: number; act: 'kill' | 'throw' | 'hang'; hangMs: number }
 
 let actions: Action[] = []
-const seen = new Map<Failpoint, number>()
+const seen = new Map<AnyFailpoint, number>()
 
 /** Reads `name:nth:kill|throw|hang:ms`, several separated by commas; nth 0 = every time. */
 export function armFailpoints(spec: string): void {
@@ -45,10 +50,10 @@ export function armFailpoints(spec: string): void {
   actions = spec.split(',').flatMap(part => {
     const [name, nth, act, hangMs] = part.trim().split(':')
     if (!name) return []
-    if (!failpoints.includes(name as Failpoint)) throw new Error(`unknown failpoint ${name}`)
+    if (!known.includes(name)) throw new Error(`unknown failpoint ${name}`)
     if (act !== 'kill' && act !== 'throw' && act !== 'hang')
       throw new Error(`unknown failpoint action ${act}`)
-    return [{ name: name as Failpoint, nth: Number(nth), act, hangMs: Number(hangMs ?? 0) }]
+    return [{ name: name as AnyFailpoint, nth: Number(nth), act, hangMs: Number(hangMs ?? 0) }]
   })
 }
 
@@ -56,7 +61,7 @@ export class FailpointError extends Error {
   override name = 'FailpointError'
 }
 
-export async function fp(name: Failpoint): Promise<void> {
+export async function fp(name: AnyFailpoint): Promise<void> {
   if (actions.length === 0) return
   const count = (seen.get(name) ?? 0) + 1
   seen.set(name, count)

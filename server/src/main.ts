@@ -68,6 +68,7 @@ async function serveUntil(stopSignal: Promise<void>, role: Role, services: Servi
   const graceEndsAt = performance.now() + shutdownGraceMs
   listening?.drain()
   await services.runner.stop(shutdownGraceMs)
+  await services.deliverer.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
   await listening?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
 }
 

@@ -1,11 +1,12 @@
 // The only way out. Every request names who wrote its URL; addresses are checked when the socket connects.
+import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { Client, type Dispatcher } from 'undici'
 import { type Body, openBody } from './outbound/body.ts'
 import { createFlow, type Flow } from './outbound/flow.ts'
 import { createIdleConnections, type IdleConnection, MAX_IDLE_MS } from './outbound/idle-connections.ts'
 import { type Dial, openSocket, type Resolver } from './outbound/open-socket.ts'
-import { AddressRefused } from './outbound/public-address.ts'
+import { AddressRefused, isPublicAddress } from './outbound/public-address.ts'
 import { createTargetJudge, type Target } from './outbound/target.ts'
 
 export type OutboundRequest = {
@@ -50,6 +51,11 @@ export class OutboundError extends Error {
 
 export type OutboundClient = {
   request(request: OutboundRequest): Promise<OutboundResponse>
+}
+
+export type OutboundJudge = {
+  /** Why a customer's URL may never be requested, as far as its text tells; null = only its address can tell. */
+  refusalOf(url: string): string | null
 }
 
 export type OutboundOptions = {
@@ -103,7 +109,9 @@ type Connection = IdleConnection & {
  * Builds the client. Requests reject with OutboundError; redirects and proxy variables are never followed, and
  * answers are never decompressed. `close` ends everything, also what is under way.
  */
-export function createOutbound(options: OutboundOptions): OutboundClient & { close(): Promise<void> } {
+export function createOutbound(
+  options: OutboundOptions,
+): OutboundClient & OutboundJudge & { close(): Promise<void> } {
   const judge = createTargetJudge({ extraPorts: [], ownHosts: [], ...options })
   if (options.allow.length > 0)
     options.log?.warn({ allow: options.allow }, 'outbound checks are off for the listed targets')
@@ -126,6 +134,14 @@ export function createOutbound(options: OutboundOptions): OutboundClient & { clo
   }
 
   return {
+    refusalOf(text) {
+      const target = judge(text, 'customer')
+      if ('refused' in target) return target.refused
+      const literal = target.url.hostname.replace(/^\[|\]$/g, '')
+      return target.isChecked && isIP(literal) !== 0 && !isPublicAddress(literal)
+        ? 'not a public address'
+        : null
+    },
     async request(request) {
       options.assertNoTransaction?.('outbound request')
       if (isClosed) throw outboundError('aborted', false)

@@ -17,6 +17,7 @@ import { migrate, readRole } from './db/migrate.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
 import { listCappedAccounts } from './generations/blocked.ts'
 import { type Breaker, createBreaker, failuresToOpen } from './generations/breaker.ts'
+import { createFactFinder } from './generations/event-facts.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createBreakerEvents, createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
 import { createPartialBus, type PartialBus } from './generations/partials.ts'
@@ -31,7 +32,7 @@ import { createCatalog } from './models/create-catalog.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import type { Moderation } from './moderation/moderation.ts'
 import { openModeration } from './moderation/open.ts'
-import { createOutbound, type OutboundClient } from './outbound.ts'
+import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
 import type { Provider } from './providers/provider.ts'
 import { createProviders } from './providers/registry.ts'
 import { createDeriver, type Deriver } from './storage/derive.ts'
@@ -44,6 +45,10 @@ import { createMetrics, type Metrics } from './telemetry.ts'
 import type { InputTaker } from './uploads/input.ts'
 import { createInputTaker } from './uploads/reference.ts'
 import { takeUpload, type UploadNeeds, uploadPurpose } from './uploads/uploads.ts'
+import { createDeliverer, type Deliverer } from './webhooks/deliver.ts'
+import type { EndpointNeeds } from './webhooks/endpoints.ts'
+import { createDeliveryEvents } from './webhooks/observe.ts'
+import { createSeal } from './webhooks/seal.ts'
 
 export const systemClock = (): Date => new Date()
 
@@ -105,7 +110,7 @@ function urlsOf(config: Config, embedded: EmbeddedPostgres | null): DatabaseUrls
 export type Outside = {
   catalog: Catalog & ModelList
   providers: ReadonlyMap<string, Provider>
-  http: OutboundClient
+  http: OutboundClient & OutboundJudge
   storage: Storage
   redact: Redact
   close(): Promise<void>
@@ -161,6 +166,8 @@ export type Services = Omit<Outside, 'storage'> & {
   inputs: InputTaker
   uploads: UploadNeeds
   moderation: Moderation
+  webhooks: EndpointNeeds
+  deliverer: Deliverer
   answered: AnsweredMarks
   lastUsed: LastUsed
   plans: Plans
@@ -252,6 +259,33 @@ function openIntake(needs: IntakeNeeds, secret: string): Intake {
   return { inputs, uploads, moderation }
 }
 
+type WebhookNeeds = Pick<Services, 'config' | 'db' | 'http' | 'links' | 'log' | 'metrics' | 'publicUrl'> &
+  Pick<Services, 'processName' | 'leaseMs'>
+
+/** What customers' receivers are kept and told with. `places` is 0 where this process sends nothing. */
+function openWebhooks(
+  needs: WebhookNeeds,
+  { secret, places }: { secret: string; places: number },
+): Pick<Services, 'webhooks' | 'deliverer'> {
+  const { config, http, log, metrics } = needs
+  const seal = createSeal([secret, ...config.earlierAuthSecrets])
+  const refusalOf = (url: string) => http.refusalOf(url)
+  return {
+    webhooks: { db: needs.db, seal, now: systemClock, refusalOf },
+    deliverer: createDeliverer(
+      {
+        ...needs,
+        seal,
+        events: createDeliveryEvents(log, metrics),
+        findFacts: createFactFinder({ ...needs, now: systemClock }),
+        now: systemClock,
+        random: Math.random,
+      },
+      { places },
+    ),
+  }
+}
+
 function openBreaker(log: Log, { metrics, breaks }: { metrics: Metrics; breaks: boolean }): Breaker {
   const limit = breaks ? failuresToOpen : Number.POSITIVE_INFINITY
   return createBreaker(createBreakerEvents(log, metrics), { limit })
@@ -286,11 +320,13 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     { ...shared, random: Math.random, retryBudget: createRetryBudget(), attemptHeaders: labelAttempt },
     { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
+  const places = tuning.runsGenerations ? config.webhookConcurrency : 0
   const lastUsed = startLastUsed({ db, log, elapsedMs: () => performance.now() })
   const answered = createAnsweredMarks(db)
   let authPool: AuthPool | null = null
   return {
     ...shared,
+    ...openWebhooks(shared, { secret, places }),
     deriver: createDeriver({ storage, log }),
     now: systemClock,
     sandbox: config.sandbox.on,

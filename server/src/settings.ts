@@ -292,6 +292,18 @@ const working: Setting[] = [
     meaning:
       'How many stored images all workers together read and compare with their recorded hash, to find what a disk has altered; `0` = none.',
   },
+  {
+    name: 'WEBHOOK_CONCURRENCY',
+    default: '64',
+    values: '1 to 1000',
+    meaning: 'Webhooks one worker sends at once, at most 8 of them to the same endpoint.',
+  },
+  {
+    name: 'WEBHOOK_LOG_DAYS',
+    default: '30',
+    values: '1 to 3650',
+    meaning: 'Days for which ended webhook deliveries and their attempts are kept.',
+  },
 ]
 
 const watching: Setting[] = [

@@ -11,7 +11,13 @@ export function createMetrics() {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers: Registers = [registry]
-  return { registry, ...countRequests(registers), ...countGenerations(registers), ...watchQueue(registers) }
+  return {
+    registry,
+    ...countRequests(registers),
+    ...countGenerations(registers),
+    ...watchQueue(registers),
+    ...countWebhooks(registers),
+  }
 }
 
 type Registers = [Registry]
@@ -90,6 +96,38 @@ function countGenerations(registers: Registers) {
       name: 'darkroom_unknown_outcome_ratio',
       help: 'Share of upstream calls whose outcome is unknown, over the last 1,000 calls of each provider.',
       labelNames: ['provider'] as const,
+      registers,
+    }),
+  }
+}
+
+function countWebhooks(registers: Registers) {
+  return {
+    webhookAttempts: new Counter({
+      name: 'darkroom_webhook_attempts_total',
+      help: 'Attempts to send a webhook, by result (succeeded, failed).',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    webhookDeliveries: new Counter({
+      name: 'darkroom_webhook_deliveries_total',
+      help: 'Webhook deliveries that ended, by result (delivered, exhausted, dropped).',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    webhookEndpointsDisabled: new Counter({
+      name: 'darkroom_webhook_endpoints_disabled_total',
+      help: 'Webhook endpoints that failed so often that they were disabled.',
+      registers,
+    }),
+    webhooksPending: new Gauge({
+      name: 'darkroom_webhook_deliveries_pending',
+      help: 'Webhook deliveries that have not ended, those that wait for their next attempt included.',
+      registers,
+    }),
+    webhookQueueAgeSeconds: new Gauge({
+      name: 'darkroom_webhook_queue_age_seconds',
+      help: 'How long the webhook delivery that is due longest has waited for a worker.',
       registers,
     }),
   }

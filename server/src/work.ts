@@ -11,6 +11,7 @@ import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import type { Services } from './services.ts'
 import { purgeUploads } from './uploads/uploads.ts'
+import { pruneDeliveries, sampleDeliveries } from './webhooks/keep.ts'
 
 const second = 1_000
 const minute = 60 * second
@@ -34,6 +35,7 @@ export async function startWork(
       runner.fill().catch(error => log.error({ event: 'claim.failed', err: error }, 'claiming work failed'))
     }
     stopListening.push(await db.listen('generation_queued', fill))
+    stopListening.push(await db.listen('webhook_queued', () => sendWebhooks(services)))
   }
   await services.queue.refresh()
   await services.moderation.refresh()
@@ -52,6 +54,22 @@ export async function startWork(
       await Promise.all(stopListening.map(stop => stop()))
     },
   }
+}
+
+function sendWebhooks({ deliverer, log }: Services): void {
+  deliverer
+    .fill()
+    .catch(error => log.error({ event: 'webhook.claim_failed', err: error }, 'claiming webhooks failed'))
+}
+
+function webhookTasks(services: Services, sweepEveryMs: number): PeriodicTask[] {
+  const { db, deliverer, metrics, config } = services
+  return [
+    // Twice as often as generations are swept: a retry is due at a time that no notification tells.
+    { name: 'webhooks.send', everyMs: sweepEveryMs / 2, run: () => deliverer.fill() },
+    { name: 'webhooks.sample', everyMs: 10 * second, run: () => sampleDeliveries({ db, metrics }) },
+    { name: 'webhooks.prune', everyMs: 10 * minute, run: () => pruneDeliveries(db, config.webhookLogDays) },
+  ]
 }
 
 function servingTasks(services: Services): PeriodicTask[] {
@@ -77,6 +95,7 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'uploads.purge', everyMs: 10 * minute, run: () => purgeUploads(services) },
     { name: 'leftovers.sweep', everyMs: sweepEveryMs, run: () => sweepLeftovers(services) },
     ...scrubTasks(services),
+    ...webhookTasks(services, sweepEveryMs),
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
 }

@@ -12,8 +12,12 @@ import { paths } from './paths.ts'
 import { renderError } from './present.ts'
 import { addReads, type ReadRouteNeeds } from './read-routes.ts'
 import { addUploads } from './upload-routes.ts'
+import { addWebhooks, type WebhookRouteNeeds } from './webhook-routes.ts'
 
-export type NativeNeeds = BeginNeeds & CreateRouteNeeds & ReadRouteNeeds & { log: Log; uploads: UploadNeeds }
+export type NativeNeeds = BeginNeeds &
+  CreateRouteNeeds &
+  ReadRouteNeeds &
+  WebhookRouteNeeds & { log: Log; uploads: UploadNeeds }
 
 export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
@@ -25,6 +29,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   addCreate(app, needs, begin)
   addReads(app, needs, begin)
   addUploads(app, needs, begin)
+  addWebhooks(app, needs, begin)
   app.all(paths.generations, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET']))
   app.all(paths.image, methodNotAllowed(['GET']))

@@ -1,0 +1,138 @@
+// Webhooks on the native wire: endpoints, deliveries, and what is sent to a receiver.
+import { z } from '@hono/zod-openapi'
+import { deliveryStates } from '../../webhooks/deliveries.ts'
+import { maxLabelLength, maxUrlLength } from '../../webhooks/endpoints.ts'
+import { eventTypes } from '../../webhooks/events.ts'
+import { policyNames } from '../../webhooks/policy.ts'
+
+const fields = {
+  url: z.string().min(1).max(maxUrlLength).openapi({
+    description: 'An https URL of a public host on port 443, without a user name or password in it.',
+    example: 'https://your-app.example.com/hooks/darkroom',
+  }),
+  events: z
+    .array(z.enum(eventTypes))
+    .min(1)
+    .openapi({ description: 'What the endpoint is told of.', example: [...eventTypes] }),
+  label: z.string().max(maxLabelLength).nullable().openapi({ example: 'Production app' }),
+  policy: z.enum(policyNames).openapi({
+    description:
+      '`default`: 5 s for an answer, further attempts after 30 s, 2 min and 10 min, disabled by 8 failed attempts in a row. `standard`: 15 s, nine further attempts over three days, disabled by failing for 5 days or by a 410.',
+  }),
+}
+
+export const createWebhookRequest = z
+  .strictObject({
+    url: fields.url,
+    events: fields.events.optional().openapi({ description: 'Left out: all of them.' }),
+    label: fields.label.optional(),
+    policy: fields.policy.optional(),
+  })
+  .openapi('CreateWebhookRequest')
+
+export const changeWebhookRequest = z
+  .strictObject({
+    url: fields.url.optional(),
+    events: fields.events.optional(),
+    label: fields.label.optional(),
+    policy: fields.policy.optional(),
+    enabled: z.boolean().optional().openapi({
+      description: 'Disabling drops what has not been sent; enabling begins with a clean record.',
+    }),
+  })
+  .openapi('ChangeWebhookRequest')
+
+export const resendFailedRequest = z
+  .strictObject({
+    since: z.iso.datetime({ offset: true }).openapi({
+      description: 'Deliveries created since then.',
+      example: '2026-11-28T00:00:00.000Z',
+    }),
+  })
+  .openapi('ResendFailedRequest')
+
+export const deliveryQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(100).optional().openapi({ description: 'Default 20.' }),
+  cursor: z.string().max(200).optional().openapi({ description: '`nextCursor` of the page before.' }),
+  status: z.enum(deliveryStates).optional(),
+})
+
+export const webhookObject = z
+  .object({
+    id: z.uuid(),
+    ...fields,
+    enabled: z.boolean(),
+    disabledReason: z.enum(['owner', 'failures', 'gone']).nullable(),
+    disabledAt: z.iso.datetime().nullable(),
+    consecutiveFailures: z.int(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .openapi('Webhook')
+
+const secret = z.string().openapi({
+  description: 'Shown only this once.',
+  example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=',
+})
+
+export const createdWebhook = webhookObject.extend({ secret }).openapi('CreatedWebhook')
+
+export const rotatedWebhook = webhookObject
+  .extend({
+    secret,
+    oldSecretUntil: z.iso.datetime().openapi({ description: 'Until then the old secret signs too.' }),
+  })
+  .openapi('RotatedWebhook')
+
+export const webhookList = z.object({ webhooks: z.array(webhookObject) }).openapi('WebhookList')
+
+const deliveryAttempt = z
+  .object({
+    number: z.int(),
+    startedAt: z.iso.datetime(),
+    durationMs: z.int(),
+    status: z.int().nullable().openapi({ description: 'What the receiver answered.' }),
+    error: z
+      .enum(['blocked_address', 'unreachable', 'timeout', 'connection_lost'])
+      .nullable()
+      .openapi({ description: 'Why there is no answer.' }),
+    answer: z.string().nullable().openapi({ description: 'The first 1,024 bytes of the answer.' }),
+  })
+  .openapi('WebhookAttempt')
+
+export const deliveryObject = z
+  .object({
+    id: z.uuid().openapi({ description: '`webhook-id` and `X-Gptimg-Delivery` of every attempt.' }),
+    event: z.string(),
+    generationId: z.uuid().nullable().openapi({ description: 'Null for a test.' }),
+    status: z.enum(deliveryStates).openapi({
+      description:
+        '`exhausted`: every attempt failed. `dropped`: the webhook was disabled, or its generation is gone.',
+    }),
+    nextAttemptAt: z.iso.datetime().nullable(),
+    attempts: z.array(deliveryAttempt),
+    createdAt: z.iso.datetime(),
+    endedAt: z.iso.datetime().nullable(),
+  })
+  .openapi('WebhookDelivery')
+
+export const deliveryList = z
+  .object({ deliveries: z.array(deliveryObject), nextCursor: z.string().nullable() })
+  .openapi('WebhookDeliveryList')
+
+export const resentCount = z.object({ resent: z.int() }).openapi('ResentWebhooks')
+
+export const generationEvent = z
+  .object({
+    event: z.enum(eventTypes),
+    data: z.object({
+      generationId: z.uuid(),
+      type: z.string(),
+      status: z.enum(['succeeded', 'failed', 'blocked', 'canceled']),
+      outputs: z.array(z.object({ png: z.url(), webp: z.url(), width: z.int(), height: z.int() })),
+      error: z.string().optional().openapi({ description: 'Only where there is no image.' }),
+      createdAt: z.iso.datetime(),
+      completedAt: z.iso.datetime(),
+    }),
+  })
+  .openapi('GenerationEvent')

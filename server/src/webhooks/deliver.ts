@@ -1,0 +1,208 @@
+// Sends deliveries: claims what is due while there is room, one place for each attempt, few places for each endpoint,
+// so that a receiver that hangs delays nobody else. Leases and epochs decide; whoever dies has its work sent again.
+import type { Db } from '../db/db.ts'
+import { fp } from '../failpoints.ts'
+import { scrubSecrets } from '../log.ts'
+import { type OutboundClient, OutboundError, type OutboundResponse } from '../outbound.ts'
+import { type FindFacts, renderGenerationEvent, renderTestEvent } from './events.ts'
+import type { DeliveryEvents } from './observe.ts'
+import { decideNext, policies } from './policy.ts'
+import type { Seal } from './seal.ts'
+import { signedHeaders } from './sign.ts'
+import { type ClaimedRow, type FinishedRow, sql } from './sql.ts'
+
+export type DelivererNeeds = {
+  db: Db
+  http: OutboundClient
+  seal: Seal
+  events: DeliveryEvents
+  findFacts: FindFacts
+  now: () => Date
+  random: () => number
+  processName: string
+  leaseMs: number
+}
+
+export type Deliverer = {
+  /** Claims and sends what is due while there is room. One at a time; a wake-up during one makes it look once more. */
+  fill(): Promise<void>
+  /** Claims nothing more; resolves when the last attempt has ended or the time is up. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Attempts at one endpoint at a time, in this process: enough for a fast receiver, few for one that hangs. */
+const placesPerEndpoint = 8
+/** Kept of an answer, for the owner to read; the rest is never read. */
+const answerBytes = 1_024
+/** More than this in an answer's head already ends it. */
+const maxAnswerBytes = 64 * 1_024
+const firstEndpoint = '00000000-0000-0000-0000-000000000000'
+
+export function createDeliverer(needs: DelivererNeeds, { places }: { places: number }): Deliverer {
+  const held = new Map<string, number>()
+  const running = new Set<Promise<void>>()
+  let filling: Promise<void> | null = null
+  let again = false
+  let stopped = false
+  let cursor = firstEndpoint
+
+  function start(row: ClaimedRow): void {
+    held.set(row.endpoint_id, (held.get(row.endpoint_id) ?? 0) + 1)
+    const work = attempt(needs, row)
+      .catch(error => needs.events.workFailed(row.id, error))
+      .finally(() => {
+        running.delete(work)
+        const left = (held.get(row.endpoint_id) ?? 1) - 1
+        if (left > 0) held.set(row.endpoint_id, left)
+        else held.delete(row.endpoint_id)
+        // Whatever waited for a place, of the process or of the endpoint, is due.
+        fill().catch(error => needs.events.workFailed('claim', error))
+      })
+    running.add(work)
+  }
+
+  /** Whether there may be more. */
+  async function claimOnce(): Promise<boolean> {
+    const limit = places - running.size
+    const rows = await needs.db.query<ClaimedRow>(sql.claim, [
+      ...[needs.processName, needs.leaseMs, limit, placesPerEndpoint, cursor],
+      ...[[...held.keys()], [...held.values()]],
+    ])
+    for (const row of rows) {
+      if (row.state === 'pending') start(row)
+      else needs.events.deliveryEnded(row.state)
+    }
+    const wasAtStart = cursor === firstEndpoint
+    // A full catch may have left endpoints behind it unseen; a short one has come to the end.
+    const last = rows.reduce((max, row) => (row.endpoint_id > max ? row.endpoint_id : max), firstEndpoint)
+    cursor = rows.length === limit ? last : firstEndpoint
+    return rows.length > 0 || !wasAtStart
+  }
+
+  async function drain(): Promise<void> {
+    do {
+      again = false
+      while (!stopped && running.size < places) if (!(await claimOnce())) break
+    } while (again && !stopped && running.size < places)
+  }
+
+  function fill(): Promise<void> {
+    if (stopped || places === 0) return Promise.resolve()
+    again = true
+    filling ??= drain().finally(() => {
+      filling = null
+    })
+    return filling
+  }
+
+  return {
+    fill,
+    async stop(graceMs) {
+      stopped = true
+      await filling?.catch(() => undefined)
+      let timer: NodeJS.Timeout | undefined
+      const timeUp = new Promise<void>(resolve => {
+        timer = setTimeout(resolve, graceMs)
+      })
+      await Promise.race([Promise.all(running), timeUp])
+      clearTimeout(timer)
+    },
+  }
+}
+
+async function attempt(needs: DelivererNeeds, row: ClaimedRow): Promise<void> {
+  const ids = { deliveryId: row.id, endpointId: row.endpoint_id }
+  const body = await render(needs, row)
+  if (body === null) {
+    await needs.db.query(sql.drop, [row.id, row.epoch])
+    needs.events.deliveryEnded('dropped')
+    return
+  }
+  const policy = policies[row.policy]
+  const startedAt = needs.now()
+  const begunMs = performance.now()
+  if (__FAILPOINTS__) await fp('webhook.before')
+  const sent = await send(needs, { row, body, startedAt, timeoutMs: policy.timeoutMs })
+  if (__FAILPOINTS__) await fp('webhook.after')
+  const next = decideNext(policy, sent, { tries: row.tries + 1, random: needs.random() })
+  const [finished] = await needs.db.query<FinishedRow>(sql.finish, [
+    ...[row.id, row.epoch, row.endpoint_id, next.ok, sent.status, sent.error, sent.answer],
+    ...[startedAt, Math.round(performance.now() - begunMs), next.delayMs],
+    ...[policy.maxFailures, policy.maxFailingMs === null ? null : policy.maxFailingMs / 1000, next.gone],
+  ])
+  if (!finished) return
+  needs.events.attemptEnded(ids, {
+    result: next.ok ? 'succeeded' : 'failed',
+    status: sent.status,
+    error: sent.error,
+  })
+  if (finished.state !== 'pending') needs.events.deliveryEnded(finished.state)
+  if (finished.disabled) needs.events.endpointDisabled(ids)
+}
+
+/** The same bytes for every attempt, as long as the generation is as it was; null when it is no more. */
+async function render(needs: DelivererNeeds, row: ClaimedRow): Promise<string | null> {
+  if (row.generation_id === null) return renderTestEvent(row.endpoint_id, row.created_at)
+  const facts = await needs.findFacts(row.generation_id)
+  return facts && renderGenerationEvent(row.type, facts)
+}
+
+type Sent = { status: number | null; retryAfter: string | null; error: string | null; answer: string | null }
+
+/** The status decides, whatever becomes of the rest of the answer. */
+async function send(
+  needs: DelivererNeeds,
+  delivery: { row: ClaimedRow; body: string; startedAt: Date; timeoutMs: number },
+): Promise<Sent> {
+  const { row, body, startedAt, timeoutMs } = delivery
+  const secrets = {
+    current: needs.seal.open(row.secret),
+    old: row.old_secret === null ? null : needs.seal.open(row.old_secret),
+  }
+  try {
+    const response = await needs.http.request({
+      method: 'POST',
+      url: row.url,
+      trust: 'customer',
+      headers: signedHeaders(secrets, { id: row.id, event: row.type, body, sentAt: startedAt }),
+      body,
+      connectTimeoutMs: timeoutMs,
+      timeoutMs,
+      maxBodyBytes: maxAnswerBytes,
+    })
+    const answer = await readBeginning(response)
+    const { status, headers } = response
+    return { status, retryAfter: headers['retry-after'] ?? null, error: null, answer }
+  } catch (error) {
+    // Given up by our own stop: nothing is known of the receiver, and whoever takes it up tries again.
+    if (!(error instanceof OutboundError) || error.code === 'aborted') throw error
+    return { status: null, retryAfter: null, error: errorWords[error.code], answer: null }
+  }
+}
+
+/** All that an owner learns of a failed connection: nothing of what lies where their URL led. */
+const errorWords: Record<Exclude<OutboundError['code'], 'aborted'>, string> = {
+  blocked: 'blocked_address',
+  unreachable: 'unreachable',
+  reset: 'connection_lost',
+  timeout: 'timeout',
+  too_large: 'connection_lost',
+}
+
+async function readBeginning(response: OutboundResponse): Promise<string> {
+  const parts: Buffer[] = []
+  let sizeBytes = 0
+  try {
+    for await (const part of response.body as AsyncIterable<Buffer>) {
+      parts.push(part)
+      sizeBytes += part.length
+      if (sizeBytes >= answerBytes) break
+    }
+  } catch {
+    // Cut off, late or too large: what came of it is kept.
+  }
+  await response.discard()
+  const text = Buffer.concat(parts).subarray(0, answerBytes).toString('utf8')
+  // The database keeps no NUL.
+  return scrubSecrets(text.replaceAll('\0', '\ufffd'))
+}

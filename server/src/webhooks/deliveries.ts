@@ -1,0 +1,140 @@
+// The log of an endpoint: what was sent, what came of each attempt; a test event, and sending again what has ended.
+import type { Db } from '../db/db.ts'
+import { AppError, invalidField } from '../errors.ts'
+import { isId, newId } from '../ids.ts'
+import { type Endpoint, getEndpoint } from './endpoints.ts'
+import { type DeliveryRow, sql } from './sql.ts'
+
+export const deliveryStates = ['pending', 'delivered', 'exhausted', 'dropped'] as const
+export type DeliveryState = (typeof deliveryStates)[number]
+
+/** Test events that one host is sent in a minute, whoever asks: nobody hammers somebody else's server through us. */
+export const testsPerMinute = 30
+/** Of one call; a caller who has more to send again calls again. */
+export const resendAtMost = 1_000
+
+export type DeliveryAttempt = {
+  n: number
+  startedAt: Date
+  durationMs: number
+  status: number | null
+  error: string | null
+  answer: string | null
+}
+
+export type Delivery = {
+  id: string
+  event: string
+  /** Null: a test. */
+  generationId: string | null
+  state: DeliveryState
+  /** Null once it has ended. */
+  nextAttemptAt: Date | null
+  attempts: DeliveryAttempt[]
+  createdAt: Date
+  endedAt: Date | null
+}
+
+export type DeliveryPage = { limit: number; state: DeliveryState | null; cursor: string | null }
+
+type Owner = { accountId: string; endpointId: string }
+
+/** Newest first. Throws not_found for the endpoint, invalid_request for a cursor that no page ended with. */
+export async function listDeliveries(
+  db: Db,
+  { accountId, endpointId }: Owner,
+  page: DeliveryPage,
+): Promise<{ deliveries: Delivery[]; nextCursor: string | null }> {
+  const { id } = await getEndpoint(db, accountId, endpointId)
+  const after = page.cursor === null ? [null, null] : readCursor(page.cursor)
+  // One more than asked for tells whether there is a next page.
+  const values = [id, accountId, page.state, ...after, page.limit + 1]
+  const rows = await db.query<DeliveryRow>(sql.listDeliveries, values)
+  const shown = rows.slice(0, page.limit)
+  const last = rows.length > page.limit ? shown.at(-1) : undefined
+  return { deliveries: shown.map(toDelivery), nextCursor: last ? writeCursor(last) : null }
+}
+
+/** Throws not_found. */
+export async function getDelivery(db: Db, { accountId, endpointId }: Owner, id: string): Promise<Delivery> {
+  const found = isId(endpointId) && isId(id)
+  const [row] = found ? await db.query<DeliveryRow>(sql.findDelivery, [id, endpointId, accountId]) : []
+  if (!row) throw new AppError('not_found', 'There is no such delivery.')
+  return toDelivery(row)
+}
+
+/** Queues an event that is none, so that a receiver can be tried. */
+export async function sendTest(
+  needs: { db: Db; now: () => Date },
+  { accountId, endpointId }: Owner,
+): Promise<Delivery> {
+  const endpoint = await getEnabled(needs.db, accountId, endpointId)
+  const id = newId(needs.now)
+  const values = [id, endpoint.id, accountId, new URL(endpoint.url).host, testsPerMinute]
+  const [row] = await needs.db.query<{ id: string | null }>(sql.queueTest, values)
+  if (!row?.id) {
+    throw new AppError('rate_limited', 'This host was sent enough test events; wait a minute.', {
+      retryAfterSeconds: 60,
+    })
+  }
+  return getDelivery(needs.db, { accountId, endpointId }, id)
+}
+
+/** Sends one delivery again, under its old id. One that is still being tried is left alone. */
+export async function resendDelivery(db: Db, owner: Owner, id: string): Promise<Delivery> {
+  const { accountId, endpointId } = owner
+  await getDelivery(db, owner, id)
+  await getEnabled(db, accountId, endpointId)
+  await db.query(sql.resend, [endpointId, accountId, id, null, 1])
+  return getDelivery(db, owner, id)
+}
+
+/** Sends again what has failed since then, oldest first; answers how many. */
+export async function resendFailed(db: Db, { accountId, endpointId }: Owner, since: Date): Promise<number> {
+  await getEnabled(db, accountId, endpointId)
+  const values = [endpointId, accountId, null, since, resendAtMost]
+  const [row] = await db.query<{ count: number }>(sql.resend, values)
+  return row?.count ?? 0
+}
+
+async function getEnabled(db: Db, accountId: string, id: string): Promise<Endpoint> {
+  const endpoint = await getEndpoint(db, accountId, id)
+  if (!endpoint.enabled) {
+    throw invalidField('enabled', 'The webhook is disabled and is sent nothing; enable it first.')
+  }
+  return endpoint
+}
+
+/** Where a page ended, opaque to callers; as exact as the database has it. */
+function writeCursor({ place, id }: DeliveryRow): string {
+  return Buffer.from(`${place}/${id}`).toString('base64url')
+}
+
+const placePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
+
+function readCursor(cursor: string): [string, string] {
+  const [place = '', id = ''] = Buffer.from(cursor, 'base64url').toString('latin1').split('/')
+  const isPlace = placePattern.test(place) && !Number.isNaN(Date.parse(place))
+  if (!isPlace || !isId(id)) throw invalidField('cursor', 'cursor is none of this list.')
+  return [place, id]
+}
+
+function toDelivery(row: DeliveryRow): Delivery {
+  return {
+    id: row.id,
+    event: row.type,
+    generationId: row.generation_id,
+    state: deliveryStates.find(state => state === row.state) ?? 'dropped',
+    nextAttemptAt: row.ended_at ? null : row.due_at,
+    attempts: (row.log ?? []).map(attempt => ({
+      n: attempt.n,
+      startedAt: new Date(attempt.started_at),
+      durationMs: attempt.duration_ms,
+      status: attempt.status,
+      error: attempt.error,
+      answer: attempt.answer,
+    })),
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
+  }
+}

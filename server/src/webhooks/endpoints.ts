@@ -1,0 +1,186 @@
+// Endpoints of an account: who is told of its generations, and with which secret. A secret leaves this file once, when
+// it is made. The account is part of every statement: "not yours" and "not there" are one answer.
+import type { Db } from '../db/db.ts'
+import { AppError, invalidField } from '../errors.ts'
+import { isId, newId } from '../ids.ts'
+import { type EventType, eventTypes } from './events.ts'
+import { type PolicyName, policyNames } from './policy.ts'
+import type { Seal } from './seal.ts'
+import { newWebhookSecret } from './sign.ts'
+import { type EndpointRow, sql } from './sql.ts'
+
+/** So many receivers are a mistake, or an attack on somebody's. */
+export const maxEndpoints = 20
+export const maxUrlLength = 2_048
+export const maxLabelLength = 100
+/** A day to give the new secret to every receiver. */
+export const rotationOverlapS = 24 * 3_600
+
+export type Endpoint = {
+  id: string
+  url: string
+  label: string | null
+  events: EventType[]
+  policy: PolicyName
+  enabled: boolean
+  disabledReason: 'owner' | 'failures' | 'gone' | null
+  disabledAt: Date | null
+  /** Failed attempts in a row. */
+  failures: number
+  createdAt: Date
+  updatedAt: Date
+}
+
+export type EndpointNeeds = {
+  db: Db
+  seal: Seal
+  now: () => Date
+  /** Why a URL may never be requested, as far as its text tells; null = it may be tried. */
+  refusalOf(url: string): string | null
+}
+
+export type EndpointInput = {
+  url: string
+  events: readonly string[]
+  label?: string | null
+  policy?: string
+}
+
+export type EndpointChange = Partial<EndpointInput> & { enabled?: boolean }
+
+/** The secret is shown this once. Throws invalid_request, naming the field. */
+export async function createEndpoint(
+  needs: EndpointNeeds,
+  accountId: string,
+  input: EndpointInput,
+): Promise<{ endpoint: Endpoint; secret: string }> {
+  const { url, events, label, policy } = checkFields(needs, input)
+  const secret = newWebhookSecret()
+  const [row] = await needs.db.query<EndpointRow>(sql.createEndpoint, [
+    ...[newId(needs.now), accountId, url, label ?? null, events, policy ?? 'default'],
+    ...[needs.seal.seal(secret), maxEndpoints],
+  ])
+  if (!row) throw invalidField('url', `An account can have ${maxEndpoints} webhooks; delete one first.`)
+  return { endpoint: toEndpoint(row), secret }
+}
+
+/** Oldest first. */
+export async function listEndpoints(db: Db, accountId: string): Promise<Endpoint[]> {
+  return (await db.query<EndpointRow>(sql.listEndpoints, [accountId])).map(toEndpoint)
+}
+
+/** Throws not_found. */
+export async function getEndpoint(db: Db, accountId: string, id: string): Promise<Endpoint> {
+  const [row] = isId(id) ? await db.query<EndpointRow>(sql.findEndpoint, [id, accountId]) : []
+  return toEndpoint(row ?? noEndpoint())
+}
+
+/** What is left out stays. Enabling begins with a clean record; disabling drops what has not been sent. */
+export async function changeEndpoint(
+  needs: EndpointNeeds,
+  { accountId, id }: { accountId: string; id: string },
+  change: EndpointChange,
+): Promise<Endpoint> {
+  const { url, events, label, policy } = checkFields(needs, change)
+  const [row] = isId(id)
+    ? await needs.db.query<EndpointRow>(sql.changeEndpoint, [
+        ...[id, accountId, url ?? null, label !== undefined, label ?? null, events ?? null],
+        ...[policy ?? null, change.enabled ?? null],
+      ])
+    : []
+  return toEndpoint(row ?? noEndpoint())
+}
+
+/** Throws not_found. */
+export async function deleteEndpoint(db: Db, accountId: string, id: string): Promise<void> {
+  const [row] = isId(id) ? await db.query<{ done: boolean }>(sql.deleteEndpoint, [id, accountId]) : []
+  if (!row?.done) noEndpoint()
+}
+
+/** The secret before it signs too until `oldSecretUntil`; the one before that ends at once. */
+export async function rotateSecret(
+  needs: Pick<EndpointNeeds, 'db' | 'seal'>,
+  accountId: string,
+  id: string,
+): Promise<{ endpoint: Endpoint; secret: string; oldSecretUntil: Date }> {
+  const secret = newWebhookSecret()
+  const values = [id, accountId, needs.seal.seal(secret), rotationOverlapS]
+  const [row] = isId(id)
+    ? await needs.db.query<EndpointRow & { old_secret_until: Date }>(sql.rotateSecret, values)
+    : []
+  const rotated = row ?? noEndpoint()
+  return { endpoint: toEndpoint(rotated), secret, oldSecretUntil: rotated.old_secret_until }
+}
+
+function noEndpoint(): never {
+  throw new AppError('not_found', 'There is no such webhook.')
+}
+
+type CheckedFields = {
+  url?: string
+  events?: EventType[]
+  label?: string | null
+  policy?: PolicyName
+}
+
+function checkFields<Given extends EndpointChange>(
+  needs: EndpointNeeds,
+  given: Given,
+): CheckedFields & { [Key in keyof Given & 'events']: EventType[] } {
+  const { url, events, label, policy } = given
+  const checked: CheckedFields = {
+    ...(url === undefined ? {} : { url: checkUrl(needs, url) }),
+    ...(events === undefined ? {} : { events: checkEvents(events) }),
+    ...(label === undefined ? {} : { label: checkLabel(label) }),
+    ...(policy === undefined ? {} : { policy: checkPolicy(policy) }),
+  }
+  return checked as CheckedFields & { [Key in keyof Given & 'events']: EventType[] }
+}
+
+/** What is kept is the parsed form, so that what was judged is what will be requested. */
+function checkUrl(needs: EndpointNeeds, text: string): string {
+  const allowed =
+    'url must be an https URL of a public host on port 443, without a user name or password in it.'
+  const url = URL.canParse(text) && text.length <= maxUrlLength ? new URL(text) : null
+  if (!url) throw invalidField('url', allowed)
+  // It is not sent, and two endpoints could differ in it alone.
+  url.hash = ''
+  if (url.href.length > maxUrlLength || needs.refusalOf(url.href) !== null) throw invalidField('url', allowed)
+  return url.href
+}
+
+function checkEvents(given: readonly string[]): EventType[] {
+  const known = eventTypes.filter(type => given.includes(type))
+  if (known.length > 0 && given.every(name => (known as string[]).includes(name))) return known
+  throw invalidField('events', `events must name some of ${eventTypes.join(', ')}.`)
+}
+
+function checkLabel(label: string | null): string | null {
+  const text = label?.trim() ?? ''
+  if ([...text].length > maxLabelLength) {
+    throw invalidField('label', `label can have ${maxLabelLength} characters.`, 'too_big')
+  }
+  return text === '' ? null : text
+}
+
+function checkPolicy(given: string): PolicyName {
+  const policy = policyNames.find(name => name === given)
+  if (!policy) throw invalidField('policy', `policy must be one of ${policyNames.join(', ')}.`)
+  return policy
+}
+
+function toEndpoint(row: EndpointRow): Endpoint {
+  return {
+    id: row.id,
+    url: row.url,
+    label: row.label,
+    events: eventTypes.filter(type => row.events.includes(type)),
+    policy: row.policy,
+    enabled: row.enabled,
+    disabledReason: row.disabled_reason as Endpoint['disabledReason'],
+    disabledAt: row.disabled_at,
+    failures: row.failures,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}

@@ -1,0 +1,42 @@
+// What a webhook says: the events there are, and the body that announces each. The facts come from whoever owns them.
+
+export const eventTypes = ['generation.succeeded', 'generation.failed'] as const
+export type EventType = (typeof eventTypes)[number]
+
+/** Sent to try an endpoint; nobody subscribes to it. */
+export const testEventType = 'webhook.test'
+
+/** The public facts of a generation that has ended. */
+export type GenerationFacts = {
+  generationId: string
+  type: string
+  status: string
+  outputs: { png: string; webp: string; width: number; height: number }[]
+  /** Why there is no image; null on success. */
+  error: string | null
+  createdAt: Date
+  completedAt: Date
+}
+
+/** Null: there is no such generation any more. */
+export type FindFacts = (generationId: string) => Promise<GenerationFacts | null>
+
+export function renderGenerationEvent(event: string, facts: GenerationFacts): string {
+  const { createdAt, completedAt, error, ...data } = facts
+  return JSON.stringify({
+    event,
+    data: {
+      ...data,
+      ...(error === null ? {} : { error }),
+      createdAt: createdAt.toISOString(),
+      completedAt: completedAt.toISOString(),
+    },
+  })
+}
+
+export function renderTestEvent(endpointId: string, createdAt: Date): string {
+  return JSON.stringify({
+    event: testEventType,
+    data: { endpointId, createdAt: createdAt.toISOString() },
+  })
+}

@@ -1,0 +1,139 @@
+// Every statement on endpoints and deliveries. The functions called here are in migrations/0015; they keep the order
+// in which rows are locked, and are one round trip each.
+import { statement } from '../db/db.ts'
+import type { PolicyName } from './policy.ts'
+
+export type EndpointRow = {
+  id: string
+  url: string
+  label: string | null
+  events: string[]
+  policy: PolicyName
+  enabled: boolean
+  disabled_reason: string | null
+  disabled_at: Date | null
+  failures: number
+  created_at: Date
+  updated_at: Date
+}
+
+export type ClaimedRow = {
+  id: string
+  epoch: number
+  state: string
+  type: string
+  generation_id: string | null
+  tries: number
+  created_at: Date
+  endpoint_id: string
+  url: string
+  policy: PolicyName
+  secret: string
+  old_secret: string | null
+}
+
+export type FinishedRow = { state: string; attempt: number; disabled: boolean }
+
+export type DeliveryRow = {
+  id: string
+  type: string
+  generation_id: string | null
+  state: string
+  attempts: number
+  due_at: Date
+  created_at: Date
+  ended_at: Date | null
+  /** The time of its creation, to the microsecond. */
+  place: string
+  log: AttemptJson[] | null
+}
+
+/** As json_build_object writes it: times are texts. */
+export type AttemptJson = {
+  n: number
+  started_at: string
+  duration_ms: number
+  status: number | null
+  error: string | null
+  answer: string | null
+}
+
+const endpointColumns =
+  'id, url, label, events, policy, enabled, disabled_reason, disabled_at, failures, created_at, updated_at'
+
+const deliveryColumns = `d.id, d.type, d.generation_id, d.state, d.attempts, d.due_at, d.created_at, d.ended_at,
+  to_char(d.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS place,
+  (SELECT json_agg(json_build_object('n', a.n, 'started_at', a.started_at, 'duration_ms', a.duration_ms,
+      'status', a.status, 'error', a.error, 'answer', a.answer) ORDER BY a.n)
+    FROM webhook_attempt a WHERE a.delivery_id = d.id) AS log`
+
+export const sql = {
+  createEndpoint: statement(
+    'webhook_endpoint_create',
+    `SELECT ${endpointColumns} FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8)`,
+  ),
+  listEndpoints: statement(
+    'webhook_endpoint_list',
+    `SELECT ${endpointColumns} FROM webhook_endpoint WHERE account_id = $1 AND deleted_at IS NULL
+      ORDER BY created_at, id`,
+  ),
+  findEndpoint: statement(
+    'webhook_endpoint_find',
+    `SELECT ${endpointColumns} FROM webhook_endpoint WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL`,
+  ),
+  changeEndpoint: statement(
+    'webhook_endpoint_change',
+    `SELECT ${endpointColumns} FROM change_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8)`,
+  ),
+  deleteEndpoint: statement('webhook_endpoint_delete', 'SELECT delete_webhook_endpoint($1, $2) AS done'),
+  rotateSecret: statement(
+    'webhook_endpoint_rotate',
+    `UPDATE webhook_endpoint SET old_secret = secret, old_secret_until = app_now() + $4::int * interval '1 s',
+        secret = $3, updated_at = app_now()
+      WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL RETURNING ${endpointColumns}, old_secret_until`,
+  ),
+  queueTest: statement('webhook_test', 'SELECT queue_test_delivery($1, $2, $3, $4, $5) AS id'),
+  resend: statement('webhook_resend', 'SELECT resend_deliveries($1, $2, $3, $4, $5) AS count'),
+  listDeliveries: statement(
+    'webhook_delivery_list',
+    `SELECT ${deliveryColumns} FROM webhook_delivery d
+      WHERE d.endpoint_id = $1 AND d.account_id = $2 AND ($3::text IS NULL OR d.state = $3)
+        AND ($4::timestamptz IS NULL OR (d.created_at, d.id) < ($4, $5::uuid))
+      ORDER BY d.created_at DESC, d.id DESC LIMIT $6`,
+  ),
+  findDelivery: statement(
+    'webhook_delivery_find',
+    `SELECT ${deliveryColumns} FROM webhook_delivery d WHERE d.id = $1 AND d.endpoint_id = $2 AND d.account_id = $3`,
+  ),
+  claim: statement('webhook_claim', 'SELECT * FROM claim_deliveries($1, $2, $3, $4, $5, $6, $7)'),
+  finish: statement(
+    'webhook_finish',
+    'SELECT * FROM finish_delivery($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+  ),
+  /** What nobody can tell about any more is not sent. */
+  drop: statement(
+    'webhook_drop',
+    `UPDATE webhook_delivery SET state = 'dropped', ended_at = app_now()
+      WHERE id = $1 AND epoch = $2 AND state = 'pending'`,
+  ),
+  sample: statement(
+    'webhook_sample',
+    `SELECT count(*)::int AS pending,
+        coalesce(extract(epoch FROM app_now() - min(due_at) FILTER (WHERE due_at <= app_now())), 0)::float8 AS age_s
+      FROM webhook_delivery WHERE state = 'pending'`,
+  ),
+  pruneDeliveries: statement(
+    'webhook_prune',
+    `WITH old AS (
+        DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery
+            WHERE ended_at < app_now() - $1::int * interval '1 day' ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+          RETURNING id
+      ), attempts AS (DELETE FROM webhook_attempt a USING old WHERE a.delivery_id = old.id)
+      SELECT count(*)::int AS count FROM old`,
+  ),
+  pruneEndpoints: statement(
+    'webhook_prune_endpoints',
+    `DELETE FROM webhook_endpoint e WHERE e.deleted_at < app_now() - $1::int * interval '1 day'
+      AND NOT EXISTS (SELECT 1 FROM webhook_delivery d WHERE d.endpoint_id = e.id)`,
+  ),
+}

@@ -1,0 +1,333 @@
+// Webhooks as a customer meets them: a receiver on a real socket, the official library and the published sample as
+// judges, retries by the database's clock.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { testCertificate } from '../certificate.ts'
+import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
+import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
+import { call, deliveriesOf, makeWebhook, moveClock, orderNative } from '../webhooks.ts'
+
+let rig: Rig
+let node: Node
+let receiver: Receiver
+let apiKey: string
+let serial = 0
+/** A path of the test's own at the one receiver. */
+let path: string
+let url: string
+
+beforeAll(async () => {
+  rig = await createRig({ latencyMs: 0 })
+  receiver = await startReceiver()
+  node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
+})
+afterAll(async () => {
+  expect(await rig.violations()).toEqual([])
+  await rig.close()
+  await receiver.close()
+})
+beforeEach(async () => {
+  ;({ apiKey } = await rig.account({ credits: 1_000 }))
+  serial += 1
+  path = `/hooks/${serial}`
+  url = receiver.url + path
+  receiver.answer(withStatus(204))
+})
+
+const arrived = (count: number) =>
+  eventually(`${count} deliveries arrive`, () => receiver.at(path).length >= count)
+
+/** gptimage2's documented check, letter for letter; `rawBody` and `req` are its receiver's. */
+const publishedSample = `
+import crypto from "crypto";
+const expected = crypto
+  .createHmac("sha256", process.env.WEBHOOK_SECRET)
+  .update(rawBody)
+  .digest("hex");
+const ok = crypto.timingSafeEqual(
+  Buffer.from(expected),
+  Buffer.from(req.headers["x-gptimg-signature"])
+);
+`
+
+function sampleAccepts(
+  { headers, body: rawBody }: Pick<Received, 'headers' | 'body'>,
+  secret: string,
+): boolean {
+  const receiver = `const { rawBody, req } = ${JSON.stringify({ rawBody, req: { headers } })}`
+  const program = `${receiver}${publishedSample}process.stdout.write(String(ok))`
+  const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    env: { WEBHOOK_SECRET: secret },
+    encoding: 'utf8',
+  })
+  return ran.stdout === 'true'
+}
+
+function verify({ headers, body }: Pick<Received, 'headers' | 'body'>, secret: string): unknown {
+  return new Webhook(secret).verify(body, headers)
+}
+
+test('a success is announced once, signed in both ways, with the documented body', async () => {
+  const { secret } = await makeWebhook(node, apiKey, { url })
+  const id = await orderNative(node, apiKey, 'ein Boot bei Nacht 🌙')
+  await arrived(1)
+  const [received] = receiver.at(path) as [Received]
+  const shown = await call(node, apiKey, { path: `/api/v1/generations/${id}` })
+  const [output] = shown.body.outputs as { png: string; webp: string; width: number; height: number }[]
+  expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+  expect(verify(received, secret)).toEqual({
+    event: 'generation.succeeded',
+    data: {
+      generationId: id,
+      type: 'text2img',
+      status: 'succeeded',
+      outputs: [{ png: output?.png, webp: output?.webp, width: output?.width, height: output?.height }],
+      createdAt: shown.body.createdAt,
+      completedAt: shown.body.completedAt,
+    },
+  })
+  expect(sampleAccepts(received, secret)).toBe(true)
+  expect(
+    sampleAccepts({ ...received, body: received.body.replace('Boot', 'boot').replace('}', ' }') }, secret),
+  ).toBe(false)
+  expect(received.headers).toMatchObject({
+    'content-type': 'application/json',
+    'x-gptimg-event': 'generation.succeeded',
+    'x-gptimg-delivery': expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f-]{27}$/),
+    'webhook-id': received.headers['x-gptimg-delivery'],
+  })
+})
+
+test('a failure says why and shows no outputs', async () => {
+  const { secret } = await makeWebhook(node, apiKey, { url })
+  const id = await orderNative(node, apiKey, 'a boat [[emulate: moderation_output]]')
+  await arrived(1)
+  const [received] = receiver.at(path) as [Received]
+  expect(verify(received, secret)).toMatchObject({
+    event: 'generation.failed',
+    data: { generationId: id, status: 'blocked', outputs: [], error: expect.stringContaining('safety') },
+  })
+})
+
+test('only subscribed endpoints are told, and only of native orders', async () => {
+  await makeWebhook(node, apiKey, { url, events: ['generation.failed'] })
+  await makeWebhook(node, apiKey, { url: `${url}/all` })
+  const shown = await generateImage(node, apiKey, { prompt: 'not announced' })
+  expect(shown.status).toBe(200)
+  const id = await orderNative(node, apiKey)
+  await eventually('the one that is subscribed is told', () => receiver.at(`${path}/all`).length === 1)
+  expect(JSON.parse(receiver.at(`${path}/all`)[0]?.body ?? '')).toMatchObject({ data: { generationId: id } })
+  expect(receiver.at(path)).toEqual([])
+})
+
+test('an endpoint that fails is tried after 30 s, 2 min and 10 min, under one id, then never again', async () => {
+  const { id, secret } = await makeWebhook(node, apiKey, { url })
+  receiver.answer(withStatus(500))
+  await orderNative(node, apiKey)
+  for (const [index, seconds] of [30, 120, 600].entries()) {
+    await eventually('the attempt is on record', async () => {
+      const [delivery] = await deliveriesOf(node, apiKey, id)
+      return delivery?.attempts.length === index + 1
+    })
+    const [delivery] = await deliveriesOf(node, apiKey, id)
+    const [{ now }] = (await rig.database.db.query({ name: '', text: 'SELECT app_now() AS now' })) as [
+      { now: Date },
+    ]
+    const leftMs = Date.parse(delivery?.nextAttemptAt ?? '') - now.getTime()
+    expect(leftMs).toBeGreaterThan((seconds - 10) * 1000)
+    expect(leftMs).toBeLessThanOrEqual(seconds * 1000)
+    await moveClock(rig, seconds)
+    await arrived(index + 2)
+  }
+  await eventually('it is exhausted', async () => {
+    return (await deliveriesOf(node, apiKey, id))[0]?.status === 'exhausted'
+  })
+  const received = receiver.at(path)
+  expect(received).toHaveLength(4)
+  expect(new Set(received.map(each => each.headers['webhook-id'])).size).toBe(1)
+  expect(new Set(received.map(each => each.body)).size).toBe(1)
+  for (const each of received) expect(() => verify(each, secret)).not.toThrow()
+})
+
+/** Ends the wait of the delivery that is tried again. */
+async function nextAttempt(webhookId: string, attempts: number): Promise<void> {
+  await eventually('the attempt is on record', async () => {
+    return (await deliveriesOf(node, apiKey, webhookId)).some(each => each.attempts.length >= attempts)
+  })
+  await moveClock(rig, 601)
+}
+
+async function showWebhook(id: string) {
+  return (await call(node, apiKey, { path: `/api/v1/webhooks/${id}` })).body
+}
+
+test('eight failed attempts in a row disable an endpoint, whatever they belong to; enabling begins anew', async () => {
+  const { id } = await makeWebhook(node, apiKey, { url })
+  receiver.answer(withStatus(500))
+  await orderNative(node, apiKey)
+  for (let attempt = 1; attempt <= 4; attempt += 1) {
+    await arrived(attempt)
+    await nextAttempt(id, attempt)
+  }
+  await orderNative(node, apiKey)
+  for (let attempt = 5; attempt <= 7; attempt += 1) {
+    await arrived(attempt)
+    await nextAttempt(id, attempt - 4)
+  }
+  await arrived(8)
+  await eventually('it is disabled', async () => (await showWebhook(id)).enabled === false)
+  expect(await showWebhook(id)).toMatchObject({ disabledReason: 'failures', consecutiveFailures: 8 })
+
+  await orderNative(node, apiKey)
+  await moveClock(rig, 601)
+  receiver.answer(withStatus(204))
+  const enabled = await call(node, apiKey, {
+    method: 'PATCH',
+    path: `/api/v1/webhooks/${id}`,
+    body: { enabled: true },
+  })
+  expect(enabled.body).toMatchObject({ enabled: true, disabledReason: null, consecutiveFailures: 0 })
+  const last = await orderNative(node, apiKey)
+  await arrived(9)
+  // What happened while it was disabled was no event for it; what had been given up stays in the log.
+  expect(JSON.parse(receiver.at(path).at(-1)?.body ?? '')).toMatchObject({ data: { generationId: last } })
+  expect((await deliveriesOf(node, apiKey, id)).map(each => each.status)).toEqual([
+    'delivered',
+    'exhausted',
+    'exhausted',
+  ])
+})
+
+test('a success among failures sets the count back', async () => {
+  const { id } = await makeWebhook(node, apiKey, { url })
+  let failures = 0
+  receiver.answer(response => {
+    failures += 1
+    withStatus(failures % 4 === 0 ? 200 : 503)(response, {} as Received)
+  })
+  for (let order = 0; order < 3; order += 1) {
+    await orderNative(node, apiKey)
+    for (let attempt = 1; attempt < 4; attempt += 1) {
+      await arrived(order * 4 + attempt)
+      await eventually('the attempt is on record', async () => {
+        return (await deliveriesOf(node, apiKey, id))[0]?.attempts.length === attempt
+      })
+      await moveClock(rig, 601)
+    }
+    await arrived(order * 4 + 4)
+  }
+  await eventually('the last success is on record', async () => {
+    return (await deliveriesOf(node, apiKey, id)).every(each => each.status === 'delivered')
+  })
+  expect(await showWebhook(id)).toMatchObject({ enabled: true, consecutiveFailures: 0 })
+})
+
+test.each([
+  [200, true],
+  [204, true],
+  [299, true],
+  [301, false],
+  [307, false],
+  [400, false],
+  [404, false],
+  [410, false],
+  [429, false],
+  [502, false],
+  [503, false],
+  [504, false],
+])('status %i is success: %s; a redirect is not followed', async (status, isSuccess) => {
+  const { id } = await makeWebhook(node, apiKey, { url })
+  receiver.answer(withStatus(status, { location: `${receiver.url}/elsewhere${path}`, 'retry-after': '9' }))
+  await orderNative(node, apiKey)
+  await eventually('the attempt is on record', async () => {
+    return (await deliveriesOf(node, apiKey, id))[0]?.attempts.length === 1
+  })
+  const [delivery] = await deliveriesOf(node, apiKey, id)
+  expect(delivery?.status).toBe(isSuccess ? 'delivered' : 'pending')
+  expect(delivery?.attempts).toMatchObject([{ number: 1, status, error: null }])
+  expect(receiver.at(`/elsewhere${path}`)).toEqual([])
+  expect(await showWebhook(id)).toMatchObject({ enabled: true })
+})
+
+test('the standard policy is disabled at once by a 410', async () => {
+  const { id } = await makeWebhook(node, apiKey, { url, policy: 'standard' })
+  receiver.answer(withStatus(410))
+  await orderNative(node, apiKey)
+  await eventually('it is disabled', async () => (await showWebhook(id)).enabled === false)
+  expect(await showWebhook(id)).toMatchObject({ disabledReason: 'gone' })
+})
+
+test('an answer of any length counts by its status; its first bytes are kept', async () => {
+  const { id } = await makeWebhook(node, apiKey, { url })
+  let closed = false
+  receiver.answer(response => {
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    response.once('close', () => {
+      closed = true
+    })
+    const pour = (): void => {
+      while (!response.destroyed && response.write('thanks \0 '.repeat(1_000)));
+      if (!response.destroyed) response.once('drain', pour)
+    }
+    pour()
+  })
+  await orderNative(node, apiKey)
+  await eventually('the attempt is on record', async () => {
+    return (await deliveriesOf(node, apiKey, id))[0]?.status === 'delivered'
+  })
+  await eventually('the connection is cut', () => closed)
+  const [delivery] = await deliveriesOf(node, apiKey, id)
+  expect(delivery?.attempts[0]?.answer).toMatch(/^thanks \ufffd thanks/)
+  expect(Buffer.byteLength(delivery?.attempts[0]?.answer ?? '')).toBeLessThan(2_000)
+})
+
+test('a receiver that hangs delays nobody else and is cut after 5 s', async () => {
+  const hanging = await rig.account({ credits: 1_000 })
+  const { id: hung } = await makeWebhook(node, hanging.apiKey, { url: `${url}/hangs` })
+  receiver.answer((response, received) => {
+    if (!received.path.endsWith('/hangs')) response.writeHead(204).end()
+  })
+  await Promise.all(Array.from({ length: 30 }, () => orderNative(node, hanging.apiKey)))
+  await makeWebhook(node, apiKey, { url })
+  const began = performance.now()
+  await Promise.all(Array.from({ length: 20 }, () => orderNative(node, apiKey)))
+  await arrived(20)
+  const slowestMs = Math.max(...receiver.at(path).map(each => each.atMs)) - began
+  expect(slowestMs).toBeLessThan(4_500)
+  // No more at a time than an endpoint may have.
+  expect(receiver.at(`${path}/hangs`).length).toBeLessThanOrEqual(8)
+  await eventually('the first ones are cut', async () => {
+    return (await deliveriesOf(node, hanging.apiKey, hung)).some(
+      each => each.attempts[0]?.error === 'timeout',
+    )
+  })
+  await eventually('it is disabled', async () => {
+    const { body } = await call(node, hanging.apiKey, { path: `/api/v1/webhooks/${hung}` })
+    return body.enabled === false
+  })
+})
+
+test('a delivery over TLS is checked against the certificate and arrives', async () => {
+  const tls = await startReceiver({ tls: true })
+  const folder = mkdtempSync(join(tmpdir(), 'darkroom-ca-'))
+  writeFileSync(join(folder, 'ca.pem'), testCertificate)
+  const env = { OUTBOUND_ALLOW: tls.host, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
+  await node.stop()
+  const trusting = await rig.startNode(env)
+  try {
+    const { secret } = await makeWebhook(trusting, apiKey, { url: `${tls.url}/tls` })
+    await orderNative(trusting, apiKey)
+    await eventually('it arrives', () => tls.at('/tls').length === 1)
+    const [received] = tls.at('/tls') as [Received]
+    expect(verify(received, secret)).toMatchObject({ event: 'generation.succeeded' })
+  } finally {
+    await trusting.kill()
+    await tls.close()
+    rmSync(folder, { recursive: true })
+    node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
+  }
+})
