@@ -100,14 +100,19 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
     async stop(graceMs) {
       stopped = true
       await filling?.catch(() => undefined)
-      let timer: NodeJS.Timeout | undefined
-      const timeUp = new Promise<void>(resolve => {
-        timer = setTimeout(resolve, graceMs)
-      })
-      await Promise.race([Promise.all(running), timeUp])
-      clearTimeout(timer)
+      await atMost(graceMs, Promise.all(running))
     },
   }
+}
+
+/** Resolves when the work has ended or the time is up. */
+async function atMost(graceMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeUp = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, graceMs)
+  })
+  await Promise.race([work, timeUp])
+  clearTimeout(timer)
 }
 
 async function attempt(needs: DelivererNeeds, row: ClaimedRow): Promise<void> {
