@@ -20,6 +20,11 @@ export const errorTable = {
   forbidden: { status: 403, retryable: false, title: 'The API key does not allow this.' },
   not_found: { status: 404, retryable: false, title: 'There is no such thing here.' },
   method_not_allowed: { status: 405, retryable: false, title: 'The method is not allowed here.' },
+  still_running: {
+    status: 409,
+    retryable: false,
+    title: 'The generation is still running. Cancel it, or delete it when it has ended.',
+  },
   payload_too_large: { status: 413, retryable: false, title: 'The request body is too large.' },
   unsupported_media_type: { status: 415, retryable: false, title: 'The content type is not supported.' },
   idempotency_key_reused: {

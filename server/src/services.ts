@@ -158,6 +158,7 @@ export type Services = Omit<Outside, 'storage'> & {
   sandbox: boolean
   settled: SettledBus
   partials: PartialBus
+  attemptHeaders(attemptId: string): Record<string, string>
   fresh: FreshImages
   events: GenerationEvents
   queue: QueueSample
@@ -315,9 +316,10 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     breaker: openBreaker(log, { metrics, breaks: tuning.breaks }),
     processName: nameProcess(),
     leaseMs: tuning.leaseMs,
+    attemptHeaders: labelAttempt,
   }
   const runner = createRunner(
-    { ...shared, random: Math.random, retryBudget: createRetryBudget(), attemptHeaders: labelAttempt },
+    { ...shared, random: Math.random, retryBudget: createRetryBudget() },
     { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
   const places = tuning.runsGenerations ? config.webhookConcurrency : 0

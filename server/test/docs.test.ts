@@ -291,7 +291,7 @@ async function statusOf(render: RenderError, code: ErrorCode): Promise<number> {
 }
 
 function endpointsOf(path: string): string[] {
-  return readRows(path, /^`(?:GET|POST|PUT|DELETE|PATCH) /)
-    .map(([cell]) => (bare(cell).split(' ')[1] ?? '').split('?')[0] ?? '')
-    .sort()
+  const rows = readRows(path, /^`(?:GET|POST|PUT|DELETE|PATCH) /)
+  const paths = rows.map(([cell]) => (bare(cell).split(' ')[1] ?? '').split('?')[0] ?? '')
+  return [...new Set(paths)].sort()
 }

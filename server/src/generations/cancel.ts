@@ -14,11 +14,13 @@ export type CancelResult =
   | { kind: 'already_ended'; generation: Generation }
   | { kind: 'runs_on'; generation: Generation }
 
+export type CancelNeeds = FinishNeeds & DispatchNeeds & { db: Db }
+
 const cancelTimeoutMs = 15_000
 
 /** Null when the account has no such generation. */
 export async function cancelGeneration(
-  needs: FinishNeeds & DispatchNeeds & { db: Db },
+  needs: CancelNeeds,
   accountId: string,
   id: string,
 ): Promise<CancelResult | null> {

@@ -22,6 +22,7 @@ import { deleteFilesOf, deleteGeneration, openOutput, sweepFiles } from './files
 import { hasFiles } from './generation.ts'
 import { createGenerationEvents } from './observe.ts'
 import { findGeneration } from './read.ts'
+import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 let database: TestDatabase
 let root: string
@@ -75,10 +76,12 @@ async function make(options: { filesLiveS?: number; accountId?: string } = {}) {
   return { id, accountId }
 }
 
+/** The row itself: a deleted one is found by no read of a customer. */
 async function read(id: string, accountId: string) {
-  const generation = await findGeneration(database.db, accountId, id)
-  if (!generation) throw new Error('gone')
-  return generation
+  const row = await findRow<GenerationRow>(database.db, sql.findById, [id, accountId])
+  if (!row) throw new Error('gone')
+  expect((await findGeneration(database.db, accountId, id)) === null).toBe(row.deleted_at !== null)
+  return toGeneration(row)
 }
 
 const objectsOf = (id: string) =>

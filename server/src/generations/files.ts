@@ -1,6 +1,7 @@
 // The files of a generation: one output in the format wanted, and their end. A read is refused by the row before
 // storage is asked, so files are gone for everybody from the moment the row says so; the bytes follow.
 import type { Db } from '../db/db.ts'
+import { isId } from '../ids.ts'
 import {
   canDerive,
   type Deriver,
@@ -96,15 +97,18 @@ export async function deleteFilesOf(needs: RemoveNeeds, generation: Generation):
   await needs.db.query(sql.filesRemoved, [id])
 }
 
+export type DeleteNeeds = RemoveNeeds & { events: GenerationEvents }
+
 /**
  * Forgets a generation at its owner's wish: no read shows it from now on, and no word of the caller's remains; the
  * books stay. Its files follow here, or by the sweep when storage fails now. `open`: cancel it first.
  */
 export async function deleteGeneration(
-  needs: RemoveNeeds & { events: GenerationEvents },
+  needs: DeleteNeeds,
   accountId: string,
   id: string,
 ): Promise<'deleted' | 'open' | 'not_found'> {
+  if (!isId(id)) return 'not_found'
   const row = await findRow<{ outcome: 'deleted' | 'open' | null }>(needs.db, sql.delete, [id, accountId])
   if (row?.outcome !== 'deleted') return row?.outcome ?? 'not_found'
   const deleted = await findRow<GenerationRow>(needs.db, sql.findById, [id, accountId])
@@ -116,7 +120,7 @@ export async function deleteGeneration(
 const batchSize = 100
 
 /** Removes files whose end has come and those of deleted generations, until a look finds none it can remove. */
-export async function sweepFiles(needs: RemoveNeeds & { events: GenerationEvents }): Promise<void> {
+export async function sweepFiles(needs: DeleteNeeds): Promise<void> {
   for (let removed = 1; removed > 0; ) {
     const rows = await needs.db.query<GenerationRow>(sql.filesToRemove, [batchSize])
     removed = 0
@@ -124,10 +128,7 @@ export async function sweepFiles(needs: RemoveNeeds & { events: GenerationEvents
   }
 }
 
-async function tryDelete(
-  needs: RemoveNeeds & { events: GenerationEvents },
-  generation: Generation,
-): Promise<boolean> {
+async function tryDelete(needs: DeleteNeeds, generation: Generation): Promise<boolean> {
   try {
     await deleteFilesOf(needs, generation)
     return true

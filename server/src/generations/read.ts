@@ -1,6 +1,7 @@
 // Reading generations. The account is part of every statement: "not yours" and "not there" are one answer.
 import type { Readable } from 'node:stream'
 import type { Db } from '../db/db.ts'
+import { isId } from '../ids.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { FreshImages, FreshText } from './fresh.ts'
@@ -8,13 +9,11 @@ import { type Generation, hasFiles, type StoredImage } from './generation.ts'
 import { markSpacing } from './marks.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/** The account's generation, or null: unknown, another account's, or no UUID at all. */
+/** The account's generation, or null: unknown, another account's, deleted, or no UUID at all. */
 export async function findGeneration(db: Db, accountId: string, id: string): Promise<Generation | null> {
-  if (!uuidPattern.test(id)) return null
+  if (!isId(id)) return null
   const row = await findRow<GenerationRow>(db, sql.findById, [id, accountId])
-  return row ? toGeneration(row) : null
+  return row && !row.deleted_at ? toGeneration(row) : null
 }
 
 export type Page = { limit: number; offset: number }

@@ -25,7 +25,7 @@ export type CreateRouteNeeds = CreateNeeds & ShowNeeds & { answered: AnsweredMar
 
 const defaultInFlight = 50
 /** A prompt of 32,000 four-byte characters with its options, and a picture or two as data URLs. */
-const maxBodyBytes = 25 * 1024 * 1024
+export const maxOrderBytes = 25 * 1024 * 1024
 
 export function addCreate(app: OpenAPIHono<HttpEnv>, needs: CreateRouteNeeds, begin: Begin): void {
   app.post(paths.generations, async context => {
@@ -40,7 +40,7 @@ async function create(
   caller: AuthenticatedKey,
 ): Promise<Response> {
   const idempotencyKey = readIdempotencyKey(context)
-  const body = await readJsonBody(context, maxBodyBytes)
+  const body = await readJsonBody(context, maxOrderBytes)
   const request = parseCreateRequest(body)
   const prefer = readPreferredWaitMs(context.req.header('prefer'))
   const cap = caller.inFlightCap ?? defaultInFlight

@@ -1,47 +1,26 @@
 // The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
-import { uploadMediaTypes } from '../../uploads/uploads.ts'
 import {
-  createGenerationRequest,
-  createUploadRequest,
-  generationObject,
-  imageFormats,
-  nativeError,
-  uploadTicket,
-} from './schema.ts'
+  common,
+  idParameter,
+  json,
+  type Registry,
+  rateHeaders,
+  refused,
+  text,
+  waitHeaders,
+} from './describe-parts.ts'
+import { describeUploads } from './describe-uploads.ts'
+import { describeVerbs } from './describe-verbs.ts'
+import { createGenerationRequest, generationObject, imageFormats } from './schema.ts'
 
-type Registry = OpenAPIHono<HttpEnv>['openAPIRegistry']
-
-const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
-const text = (description: string) => ({ description, schema: { type: 'string' as const } })
-const whole = (description: string) => ({ description, schema: { type: 'integer' as const } })
-
-const rateHeaders = {
-  'X-RateLimit-Limit': whole('Requests per window.'),
-  'X-RateLimit-Remaining': whole('Requests left in the window.'),
-  'X-RateLimit-Reset': whole('End of the window, in Unix seconds.'),
-}
-const waitHeaders = { ...rateHeaders, 'Retry-After': whole('Whole seconds to wait.') }
-
-const refused = (description: string, headers: typeof rateHeaders = rateHeaders) => ({
-  description,
-  headers,
-  content: json(nativeError),
-})
-const common = {
-  401: refused('The API key is missing or not valid.'),
-  403: refused('The API key lacks the scope.'),
-  429: refused('Too many requests, or too many generations in flight; see `Retry-After`.', waitHeaders),
-  500: refused('Something went wrong on our side.'),
-  503: refused('At capacity or not available right now; see `Retry-After`.', waitHeaders),
-}
 const tags = ['Generations']
-const id = z.object({ id: z.uuid() })
 
 export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeCreate(app.openAPIRegistry)
   describeReads(app.openAPIRegistry)
+  describeVerbs(app.openAPIRegistry)
   describeUploads(app.openAPIRegistry)
 }
 
@@ -93,7 +72,7 @@ function describeReads(registry: Registry): void {
     tags,
     summary: 'Read a generation',
     operationId: 'getGeneration',
-    request: { params: id },
+    request: { params: idParameter },
     responses: {
       200: {
         description: 'The generation as it is now',
@@ -111,7 +90,7 @@ function describeReads(registry: Registry): void {
     summary: 'Read the bytes of an image',
     operationId: 'getGenerationImage',
     request: {
-      params: id.extend({ index: z.int().min(0) }),
+      params: idParameter.extend({ index: z.int().min(0) }),
       query: z.object({
         format: z
           .enum(imageFormats)
@@ -137,63 +116,6 @@ function describeReads(registry: Registry): void {
       404: refused('Unknown, not yours, or deleted.'),
       416: { description: '`Range` lies outside the image.', headers: rateHeaders },
       ...common,
-    },
-  })
-}
-
-function describeUploads(registry: Registry): void {
-  registry.registerPath({
-    method: 'post',
-    path: '/api/v1/upload',
-    tags: ['Uploads'],
-    summary: 'Announce an upload',
-    description:
-      'Answers an address to PUT the picture to within 5 minutes, and the key that orders name. An upload that is never sent is gone after 24 hours, any other after 30 days.',
-    operationId: 'createUpload',
-    request: {
-      headers: z.object({
-        'Idempotency-Key': z
-          .string()
-          .min(1)
-          .max(255)
-          .optional()
-          .openapi({ param: { description: 'A repeat answers the same key with a fresh address.' } }),
-      }),
-      body: { required: true, content: json(createUploadRequest) },
-    },
-    responses: {
-      200: { description: 'Where to send it', headers: rateHeaders, content: json(uploadTicket) },
-      400: refused('The request is not valid; `issues` names the fields.'),
-      413: refused('The body is too large.'),
-      415: refused('The body is not declared as JSON.'),
-      422: refused('The idempotency key was used with another request.'),
-      ...common,
-    },
-  })
-  registry.registerPath({
-    method: 'put',
-    path: '/uploads/{key}',
-    tags: ['Uploads'],
-    summary: 'Send an upload',
-    operationId: 'sendUpload',
-    security: [],
-    request: {
-      params: z.object({ key: z.string() }),
-      query: z.object({ exp: z.string(), sig: z.string() }),
-      headers: z.object({ 'Content-Length': z.string() }),
-      body: {
-        required: true,
-        content: Object.fromEntries(
-          uploadMediaTypes.map(type => [type, { schema: z.string().openapi({ format: 'binary' }) }]),
-        ),
-      },
-    },
-    responses: {
-      200: { description: 'Kept' },
-      400: refused('Another type or length than announced, or sent before.'),
-      403: refused('The address is not valid or has ended.'),
-      500: refused('Something went wrong on our side.'),
-      503: refused('Not available right now; see `Retry-After`.', waitHeaders),
     },
   })
 }

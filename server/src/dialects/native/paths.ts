@@ -1,6 +1,8 @@
 // The paths of generations, as patterns of the router.
 export const paths = {
   generations: '/api/v1/generations',
+  quote: '/api/v1/generations/quote',
   generation: '/api/v1/generations/:id',
+  cancel: '/api/v1/generations/:id/cancel',
   image: '/api/v1/generations/:id/images/:index',
 } as const

@@ -12,11 +12,13 @@ import { paths } from './paths.ts'
 import { renderError } from './present.ts'
 import { addReads, type ReadRouteNeeds } from './read-routes.ts'
 import { addUploads } from './upload-routes.ts'
+import { addVerbs, type VerbNeeds } from './verb-routes.ts'
 import { addWebhooks, type WebhookRouteNeeds } from './webhook-routes.ts'
 
 export type NativeNeeds = BeginNeeds &
   CreateRouteNeeds &
   ReadRouteNeeds &
+  VerbNeeds &
   WebhookRouteNeeds & { log: Log; uploads: UploadNeeds }
 
 export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
@@ -28,10 +30,14 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   const begin = createBegin(needs)
   addCreate(app, needs, begin)
   addReads(app, needs, begin)
+  addVerbs(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
   app.all(paths.generations, methodNotAllowed(['POST']))
-  app.all(paths.generation, methodNotAllowed(['GET']))
+  // A GET of the quote is one of a generation called so, and there is none.
+  app.on(['PUT', 'PATCH'], paths.quote, methodNotAllowed(['POST']))
+  app.all(paths.generation, methodNotAllowed(['GET', 'DELETE']))
+  app.all(paths.cancel, methodNotAllowed(['POST']))
   app.all(paths.image, methodNotAllowed(['GET']))
   describeNative(app)
   return app

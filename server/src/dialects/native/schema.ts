@@ -127,6 +127,25 @@ export const generationObject = z
   })
   .openapi('Generation')
 
+export const quote = z
+  .object({
+    model: z.string(),
+    n: z.int().openapi({ description: 'Images ordered.' }),
+    unitCredits: z.int().openapi({ description: 'Credits for one image.' }),
+    costCredits: z
+      .int()
+      .openapi({ description: 'Credits for all: exactly what the order would be charged.' }),
+  })
+  .openapi('Quote', { example: { model: 'gpt-image-2', n: 2, unitCredits: 1, costCredits: 2 } })
+
+export const cancellation = z
+  .object({
+    outcome: z.enum(['canceled', 'already_ended', 'runs_on']),
+    message: z.string(),
+    generation: generationObject,
+  })
+  .openapi('Cancellation')
+
 export const nativeError = z
   .object({
     error: z.string(),

@@ -1,0 +1,20 @@
+// Query parameters: each once, none unknown, and a wrong one is named.
+import type { z } from '@hono/zod-openapi'
+import { AppError, type ErrorDetail, invalidField } from '../../errors.ts'
+import type { HttpContext } from '../../http/context.ts'
+import { toIssues } from './present.ts'
+
+/** Throws invalid_request naming the parameters. The schema is strict and takes texts. */
+export function readQuery<Schema extends z.ZodType>(context: HttpContext, schema: Schema): z.infer<Schema> {
+  const given = Object.entries(context.req.queries())
+  const repeated = given.find(([, values]) => values.length > 1)
+  if (repeated) throw invalidField(repeated[0], 'Send this parameter once.')
+  const parsed = schema.safeParse(Object.fromEntries(given.map(([name, [value]]) => [name, value])))
+  if (parsed.success) return parsed.data
+  throw new AppError('invalid_request', undefined, { details: parsed.error.issues.flatMap(nameParameter) })
+}
+
+function nameParameter(issue: z.core.$ZodIssue): ErrorDetail[] {
+  if (issue.code !== 'unrecognized_keys') return toIssues({ issues: [issue] })
+  return issue.keys.map(path => ({ path, message: 'There is no such parameter.', code: issue.code }))
+}
