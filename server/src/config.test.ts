@@ -107,6 +107,35 @@ test('contradictions are refused', () => {
   for (const env of contradictions) expect([env, problemsOf(env).length]).toEqual([env, 1])
 })
 
+test('plans are read with their limits; anything else is refused', () => {
+  const plan = { gptimage2: true, capMonth: null, rate: null, inFlight: null }
+  expect(readConfig({}).plans).toEqual([
+    { ...plan, name: 'free', gptimage2: false },
+    { ...plan, name: 'pro' },
+    { ...plan, name: 'max' },
+  ])
+  const PLANS =
+    'basic gptimage2=off cap-month=500 , team rate=6000/1h in-flight=20, all rate=off in-flight=off'
+  expect(readConfig({ PLANS }).plans).toEqual([
+    { ...plan, name: 'basic', gptimage2: false, capMonth: 500 },
+    { ...plan, name: 'team', rate: { requests: 6_000, windowS: 3_600 }, inFlight: 20 },
+    { ...plan, name: 'all', rate: 'off', inFlight: 'off' },
+  ])
+  for (const wrong of [
+    ...['Free', 'a,,b', 'a, a', 'a cap-month=0', 'a cap-month=1.5', 'a rate=5', 'a rate=0/1h', 'a rate=5/2d'],
+    ...[
+      'a in-flight=0',
+      'a gptimage2=maybe',
+      'a colour=red',
+      'a cap-month',
+      'a rate=5/1week',
+      'a cap-month=1=2',
+    ],
+  ]) {
+    expect([wrong, problemsOf({ PLANS: wrong }).length]).toEqual([wrong, 1])
+  }
+})
+
 test('replaced secrets are a list, each as long as a secret, and are never repeated in a refusal', () => {
   const [one, other] = ['one-secret-of-thirty-two-letters.', 'another-secret-of-thirty-two-lett']
   expect(readConfig({ AUTH_SECRET_EARLIER: `${one}, ${other}` }).earlierAuthSecrets).toEqual([one, other])

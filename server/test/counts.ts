@@ -44,6 +44,10 @@ export const raceCounts = {
   queuedByOne: countOf(500, 100),
   // G-18: rounds of 200 parallel orders against a cap of 5.
   capRounds: countOf(20, 3),
+  // K-6: rounds of 50 parallel orders against a cap on spending.
+  spendCapRounds: countOf(20, 2),
+  // 2.6: rounds of 20 parallel retries of six orders.
+  joinRounds: countOf(100, 5),
   // G-19: windows used up at full speed.
   rateRounds: countOf(20, 3),
 } as const

@@ -1,10 +1,12 @@
 // Moves money and generations through the very statements the service uses, without a service around them:
 // for suites that judge the database functions themselves. Nothing here may write a wallet or the ledger directly.
 import { createHash, randomUUID } from 'node:crypto'
+import type { SpendCap } from '../src/accounts/spend-caps.ts'
 import { grantCredits } from '../src/credits/ledger.ts'
 import { sql as creditsSql } from '../src/credits/sql.ts'
 import type { Db, Queryable } from '../src/db/db.ts'
 import { sql } from '../src/generations/sql.ts'
+import type { Dialect } from '../src/models/options.ts'
 
 /** Longer than any test; expiry is tested by moving the clock. */
 const deadlineMs = 600_000
@@ -59,22 +61,33 @@ export type OrderInput = {
   id?: string
   expectedCostUsdMicro?: number
   filesLiveS?: number
+  spendCaps?: SpendCap[]
+  apiKeyId?: string
+  dialect?: Dialect
+  fingerprint?: Buffer
 }
 
 export type Order = { id: string; created: boolean; available: number | null }
+
+const toCapValues = (caps: SpendCap[]) =>
+  caps.length === 0
+    ? [null, null, null]
+    : [caps.map(cap => cap.scope), caps.map(cap => cap.period), caps.map(cap => cap.credits)]
 
 /** T1. Rejects with the SQLSTATE of the guard that failed. */
 export async function order(db: Queryable, input: OrderInput): Promise<Order> {
   const { claim = false, count = 1, slots = [] } = input
   const id = input.id ?? randomUUID()
-  const fingerprint = createHash('sha256')
-    .update(input.idempotencyKey ?? id)
-    .digest()
+  const fingerprint =
+    input.fingerprint ??
+    createHash('sha256')
+      .update(input.idempotencyKey ?? id)
+      .digest()
   const [row] = await db.query<{ created: boolean; found_id: string; available: number | null }>(sql.create, [
     id,
     input.accountId,
-    null,
-    'native',
+    input.apiKeyId ?? null,
+    input.dialect ?? 'native',
     'test-model',
     'a small red boat',
     '{}',
@@ -97,6 +110,8 @@ export async function order(db: Queryable, input: OrderInput): Promise<Order> {
     null,
     'Generated image',
     input.filesLiveS ?? null,
+    ...toCapValues(input.spendCaps ?? []),
+    null,
   ])
   if (!row) throw new Error('T1 returned no row')
   return { id: row.found_id, created: row.created, available: row.available }
@@ -158,6 +173,7 @@ export async function wipe(superuser: Db): Promise<void> {
     'generation',
     'slot',
     'generation_total',
+    'spending',
     'entry',
     'transfer',
     'account',

@@ -9,6 +9,8 @@ export const files: Record<string, string> = {
   replays: 'test/races/replays.test.ts',
   wallet: 'test/races/wallet.test.ts',
   limits: 'test/races/limits.test.ts',
+  joins: 'test/races/joins.test.ts',
+  'spend caps': 'test/races/spend-caps.test.ts',
   invariants: 'test/races/invariants.test.ts',
   schedules: 'test/races/schedules.test.ts',
   linearizable: 'test/races/linearizable.test.ts',
@@ -106,6 +108,10 @@ export const rows: Record<string, string[]> = {
     'getimages keys: a key is 1 to 255 visible ASCII characters, sent once; quotes around it are no part of it',
   ],
   "I-10 SDKs' retries make no second generation": [
+    'joins: as many parallel retries as there are orders each join another one, and the rest join none',
+    'joins: a retry joins the one that runs or waits; a later retry of the same call finds it again',
+    'joins: one that has ended is joined for 60 seconds, unless its answer was heard',
+    'joins: a retry that meets the settlement waits for it and joins what was settled',
     'open: needs the OpenAI and getimg dialects, whose SDKs retry',
   ],
   'I-11 our key towards an idempotent upstream stays the same': [
@@ -411,7 +417,10 @@ export const rows: Record<string, string[]> = {
   ],
   'K-6 scopes, spend cap, model allow-list': [
     'native: have a text and a stable code',
-    'open: scopes only: keys have no spend cap and no allow-list yet',
+    'spend caps: for a day is never passed by parallel orders, and is told apart from an empty wallet',
+    'spend caps: takes back what failed, what was delivered in part and what was refunded',
+    'spend caps: a refusal of the second cap leaves no trace in the first',
+    'open: keys have no allow-list of models yet',
   ],
   'K-7 last-used is cheap and true': [
     'last used: 60,000 uses of a key within a minute cost one write, and the next comes a minute later',

@@ -154,6 +154,21 @@ export async function getAccount(db: Queryable, accountId: string): Promise<Acco
   return account
 }
 
+/** Moves an account to another plan, of the names given. Throws invalid_request or not_found. */
+export async function setPlan(
+  db: Queryable,
+  accountId: string,
+  { plan, plans }: { plan: string; plans: readonly string[] },
+): Promise<void> {
+  checkPlan(plan, plans)
+  const [row] = isId(accountId) ? await db.query(sql.setPlan, [accountId, plan]) : []
+  if (row === undefined) throw new AppError('not_found', 'There is no such account.')
+}
+
+export function checkPlan(plan: string, plans: readonly string[]): void {
+  if (!plans.includes(plan)) throw invalidField('plan', `must be one of ${plans.join(', ')}`)
+}
+
 /** Oldest first, after the account named, at most `limit`. */
 export async function listAccounts(
   db: Queryable,
@@ -166,9 +181,13 @@ export async function listAccounts(
 /** Twice the longest rate window: whatever is older counts nothing any more. */
 const WINDOW_KEPT_S = 2 * 86_400
 
-/** Throws away spent rate windows and ended sessions. Cheap: they are few, because it is done again and again. */
+/** Two months: the longest period, and another for refunds that come late. */
+const SPENDING_KEPT_DAYS = 62
+
+/** Throws away spent rate windows, counters of past periods and ended sessions. Cheap: they are few, because it is done again and again. */
 export async function sweepAccounts(db: Queryable): Promise<void> {
   await db.query(sql.removeOldWindows, [WINDOW_KEPT_S])
+  await db.query(sql.removeOldSpending, [SPENDING_KEPT_DAYS])
   await db.query(sql.removeOldSessions)
   await db.query(sql.removeOldVerifications)
 }

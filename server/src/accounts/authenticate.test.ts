@@ -5,7 +5,7 @@ import { createTestDatabase, silentLog } from '../../test/database.ts'
 import { connectDatabase } from '../db/connect.ts'
 import type { Db } from '../db/db.ts'
 import { createAccount } from './accounts.ts'
-import type { RateRule } from './authenticate.ts'
+import type { CountedRule, RateRule } from './authenticate.ts'
 import { authenticateKey } from './authenticate.ts'
 import type { KeyInput } from './keys.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
@@ -76,6 +76,7 @@ test('a key of any style is found with its account, scopes and caps', async () =
       style,
       scopes: ['admin', 'read'],
       inFlightCap: 7,
+      spendCaps: [],
       rate: null,
     })
   }
@@ -227,4 +228,38 @@ test('a key is refused to a closed or absent account, and limits out of range ar
     })
   }
   expect(await make({ name: '😀'.repeat(64) })).toHaveProperty('keyId')
+})
+
+test("a plan's rate holds for keys without one of their own, also where the whole account is counted", async () => {
+  const { accountId, apiKey } = await makeKey()
+  const second = await makeKey({ accountId })
+  const own = await makeKey({ accountId, rate: { requests: 7, windowS: 60 } })
+  const rule = { ...perMinute, byPlan: { free: { requests: 3, windowS: 3_600 } } }
+  const rateOf = async (secret: string, counted: CountedRule) =>
+    (await authenticateKey(firstNode(), secret, counted))?.rate
+  expect(await rateOf(apiKey, rule)).toMatchObject({ limit: 3, remaining: 2, retryAfterSeconds: 3_600 })
+  expect(await rateOf(own.apiKey, rule)).toMatchObject({ limit: 7, remaining: 6 })
+  expect(
+    await rateOf(second.apiKey, { ...rule, byPlan: { pro: { requests: 3, windowS: 3_600 } } }),
+  ).toMatchObject({
+    limit: 60,
+  })
+  const whole = { ...rule, dialect: 'getimg', per: 'account' } as const
+  expect(await rateOf(apiKey, whole)).toMatchObject({ limit: 3, remaining: 2 })
+  expect(await rateOf(second.apiKey, whole)).toMatchObject({ limit: 3, remaining: 1 })
+  expect(await rateOf(second.apiKey, { ...whole, byPlan: { free: { requests: 0, windowS: 1 } } })).toBe(null)
+})
+
+test('a look at the window takes nothing from it and refuses nobody', async () => {
+  const { apiKey } = await makeKey()
+  const rule: CountedRule = { dialect: 'getimg', per: 'key', requests: 2, windowS: 60 }
+  const look = async () => (await authenticateKey(firstNode(), apiKey, { ...rule, isCounted: false }))?.rate
+  expect(await look()).toMatchObject({ limit: 2, remaining: 2, allowed: true })
+  const taken = (await authenticateKey(firstNode(), apiKey, rule))?.rate
+  expect(await look()).toMatchObject({ remaining: 1, allowed: true, resetAt: taken?.resetAt })
+  await authenticateKey(firstNode(), apiKey, rule)
+  await authenticateKey(firstNode(), apiKey, rule)
+  for (let nth = 0; nth < 3; nth += 1) expect(await look()).toMatchObject({ remaining: 0, allowed: true })
+  await moveClock(61)
+  expect(await look()).toMatchObject({ remaining: 2 })
 })

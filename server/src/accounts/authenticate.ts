@@ -58,6 +58,8 @@ type AdmittedRow = {
   style: KeyStyle
   scopes: KeyScope[]
   in_flight_cap: number | null
+  cap_day: number | null
+  cap_month: number | null
   rate_limit: number | null
   rate_remaining: number
   rate_reset_at: Date
@@ -88,6 +90,8 @@ export async function authenticateKey(
     rule?.per === 'account',
     rule?.requests ?? 0,
     rule?.windowS ?? 1,
+    rule?.byPlan ? JSON.stringify(rule.byPlan) : null,
+    rule?.isCounted ?? true,
   ])
   if (row === undefined) return null
   return {
@@ -97,9 +101,17 @@ export async function authenticateKey(
     style: row.style,
     scopes: row.scopes,
     inFlightCap: row.in_flight_cap,
-    spendCaps: [],
+    spendCaps: toSpendCaps(row),
     rate: row.rate_limit === null ? null : toRateState(row, row.rate_limit),
   }
+}
+
+function toSpendCaps({ key_id, cap_day, cap_month }: AdmittedRow): SpendCap[] {
+  const scope = `key:${key_id}`
+  const caps: SpendCap[] = []
+  if (cap_day !== null) caps.push({ scope, period: 'day', credits: cap_day })
+  if (cap_month !== null) caps.push({ scope, period: 'month', credits: cap_month })
+  return caps
 }
 
 function toRateState(row: AdmittedRow, limit: number): RateState {

@@ -15,6 +15,8 @@ export const KEY_NAME_MAX_LENGTH = 64
 export const RATE_WINDOW_MAX_S = 86_400
 /** PostgreSQL's `int`. */
 const COUNT_MAX = 2_147_483_647
+/** As much as an operator can grant at once. */
+const CAP_MAX = 1_000_000_000
 
 /** A limit of the key's own: null = the dialect's; `off` = none. */
 export type RateOverride = { requests: number; windowS: number } | 'off' | null
@@ -28,6 +30,9 @@ export type KeyInput = {
   rate?: RateOverride
   /** Generations at once; null = the dialect's own cap. */
   inFlight?: number | 'off' | null
+  /** Credits the key may spend in a day or month of the UTC calendar; null = no cap. */
+  capDay?: number | null
+  capMonth?: number | null
   expiresAt?: Date | null
 }
 
@@ -40,6 +45,8 @@ export type ApiKey = {
   scopes: KeyScope[]
   rate: RateOverride
   inFlight: number | 'off' | null
+  capDay: number | null
+  capMonth: number | null
   createdAt: Date
   expiresAt: Date | null
   /** Its end has come. */
@@ -58,6 +65,8 @@ type KeyRow = {
   rate_requests: number | null
   rate_window_s: number | null
   in_flight_cap: number | null
+  cap_day: number | null
+  cap_month: number | null
   created_at: Date
   expires_at: Date | null
   expired: boolean
@@ -70,6 +79,12 @@ function checkCount(path: string, value: number, max: number): void {
   throw invalidField(path, `must be a whole number from 1 to ${max}, or off`)
 }
 
+/** Zero is a cap: a key that may look and not buy. */
+function checkCap(path: string, credits: number | null): void {
+  if (credits === null || (Number.isSafeInteger(credits) && credits >= 0 && credits <= CAP_MAX)) return
+  throw invalidField(path, `must be a whole number of credits from 0 to ${CAP_MAX}`)
+}
+
 function checkKeyInput(input: KeyInput): void {
   if (!isId(input.accountId)) throw new AppError('not_found', 'There is no such account.')
   const nameLength = [...(input.name ?? 'x')].length
@@ -77,6 +92,8 @@ function checkKeyInput(input: KeyInput): void {
     throw invalidField('name', `must have 1 to ${KEY_NAME_MAX_LENGTH} characters`)
   }
   if (input.scopes?.length === 0) throw invalidField('scopes', `must name some of ${keyScopes.join(', ')}`)
+  checkCap('capDay', input.capDay ?? null)
+  checkCap('capMonth', input.capMonth ?? null)
   if (typeof input.inFlight === 'number') checkCount('inFlight', input.inFlight, COUNT_MAX)
   if (input.rate !== null && input.rate !== undefined && input.rate !== 'off') {
     checkCount('rate', input.rate.requests, COUNT_MAX - 1)
@@ -113,6 +130,8 @@ export async function createKey(
     rate === 'off' ? null : (rate?.windowS ?? null),
     input.inFlight === 'off' ? 0 : (input.inFlight ?? null),
     input.expiresAt ?? null,
+    input.capDay ?? null,
+    input.capMonth ?? null,
   ])
   if (row === undefined) throw new AppError('not_found', 'There is no such account.')
   return { keyId: row.id, apiKey: secret }
@@ -134,6 +153,8 @@ function toApiKey(row: KeyRow): ApiKey {
     scopes: row.scopes,
     rate: toRateOverride(row),
     inFlight: row.in_flight_cap === 0 ? 'off' : row.in_flight_cap,
+    capDay: row.cap_day,
+    capMonth: row.cap_month,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     expired: row.expired,

@@ -3,7 +3,7 @@ import { statement } from '../db/db.ts'
 
 export const admitRequest = statement(
   'accounts.admit-request',
-  'SELECT * FROM admit_request($1::bytea, $2::text, $3::boolean, $4::int, $5::int)',
+  'SELECT * FROM admit_request($1::bytea, $2::text, $3::boolean, $4::int, $5::int, $6::jsonb, $7::boolean)',
 )
 
 export const takeFromWindow = statement(
@@ -65,9 +65,9 @@ export const selectAccounts = statement(
 export const insertKey = statement(
   'accounts.insert-key',
   `INSERT INTO api_key (id, account_id, secret_hash, style, display_prefix, name, scopes, rate_requests,
-     rate_window_s, in_flight_cap, expires_at)
+     rate_window_s, in_flight_cap, expires_at, cap_day, cap_month)
    SELECT $1::uuid, a.id, $3::bytea, $4::text, $5::text, $6::text, $7::text[], $8::int, $9::int, $10::int,
-     $11::timestamptz
+     $11::timestamptz, $12::bigint, $13::bigint
      FROM account a WHERE a.id = $2::uuid AND a.closed_at IS NULL
    RETURNING id`,
 )
@@ -77,7 +77,7 @@ export const isAhead = statement('accounts.is-ahead', 'SELECT $1::timestamptz > 
 export const selectKeys = statement(
   'accounts.select-keys',
   `SELECT id, account_id, style, display_prefix, name, scopes, rate_requests, rate_window_s, in_flight_cap,
-     created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at
+     cap_day, cap_month, created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at
      FROM api_key WHERE account_id = $1::uuid ORDER BY id`,
 )
 
@@ -132,6 +132,16 @@ export const removeWindow = statement(
 export const removeOldWindows = statement(
   'accounts.remove-old-windows',
   'DELETE FROM rate_window WHERE started_at < app_now() - make_interval(secs => $1::int)',
+)
+
+export const removeOldSpending = statement(
+  'accounts.remove-old-spending',
+  "DELETE FROM spending WHERE began_on < (app_now() AT TIME ZONE 'UTC')::date - $1::int",
+)
+
+export const setPlan = statement(
+  'accounts.set-plan',
+  'UPDATE account SET plan = $2::text WHERE id = $1::uuid RETURNING id',
 )
 
 export const removeOldSessions = statement(

@@ -1,8 +1,9 @@
-// `accounts create` and `accounts list`.
+// `accounts create`, `accounts list` and `accounts set-plan`.
 import type { Command } from 'commander'
-import { createAccount, listAccounts } from '../accounts/accounts.ts'
+import { checkPlan, createAccount, listAccounts, setPlan } from '../accounts/accounts.ts'
 import { createPasswords } from '../accounts/passwords.ts'
 import type { KeyStyle } from '../accounts/secret.ts'
+import type { Config } from '../config.ts'
 import { jsonOption, parseInteger, parseLimit, styleOption } from './arguments.ts'
 import type { CommandIo } from './needs.ts'
 import { withDatabase } from './needs.ts'
@@ -23,10 +24,13 @@ async function readPassword(io: CommandIo, options: CreateOptions): Promise<stri
   return (await io.readInput()).replace(/\r?\n$/, '')
 }
 
+const namesOf = ({ plans }: Pick<Config, 'plans'>) => plans.map(plan => plan.name)
+
 async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
   const password = await readPassword(io, options)
-  const made = await withDatabase(io, ({ db, now, ledger, config }) =>
-    createAccount(
+  const made = await withDatabase(io, ({ db, now, ledger, config }) => {
+    if (options.plan !== undefined) checkPlan(options.plan, namesOf(config))
+    return createAccount(
       { db, now, grantCredits: ledger.grantCredits, hashPassword: createPasswords().hash },
       {
         email: options.email,
@@ -36,8 +40,8 @@ async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
         keyStyle: options.keyStyle,
         ...(options.plan === undefined ? {} : { plan: options.plan }),
       },
-    ),
-  )
+    )
+  })
   const { accountId, userId, apiKey } = made
   const lines = [
     `account  ${accountId}`,
@@ -66,6 +70,16 @@ async function runList(io: CommandIo, options: ListOptions): Promise<void> {
   answer(io, options.json === true, { document: { accounts }, lines })
 }
 
+async function runSetPlan(
+  io: CommandIo,
+  accountId: string,
+  { plan, json }: { plan: string; json?: true },
+): Promise<void> {
+  await withDatabase(io, ({ db, config }) => setPlan(db, accountId, { plan, plans: namesOf(config) }))
+  const lines = [`The account is on the plan ${plan} from now on.`]
+  answer(io, json === true, { document: { accountId, plan }, lines })
+}
+
 /** Adds the group `accounts`. */
 export function addAccountCommands(program: Command, io: CommandIo): void {
   const accounts = program.command('accounts').description('accounts, each with one wallet')
@@ -76,7 +90,7 @@ export function addAccountCommands(program: Command, io: CommandIo): void {
     .option('--password <text>', 'password for sign-in; visible to other users of this machine')
     .option('--password-stdin', 'read the password from standard input instead')
     .option('--credits <number>', 'first credits, instead of SIGNUP_CREDITS', parseInteger)
-    .option('--plan <name>', 'name of the plan')
+    .option('--plan <name>', 'one of PLANS; default free')
     .addOption(styleOption('--key-style'))
     .addOption(jsonOption())
     .action((options: CreateOptions) => runCreate(io, options))
@@ -87,4 +101,11 @@ export function addAccountCommands(program: Command, io: CommandIo): void {
     .option('--after <account>', 'continue after this account')
     .addOption(jsonOption())
     .action((options: ListOptions) => runList(io, options))
+  accounts
+    .command('set-plan')
+    .description('move an account to another plan')
+    .argument('<account>', 'id of the account')
+    .requiredOption('--plan <name>', 'one of PLANS')
+    .addOption(jsonOption())
+    .action((accountId: string, options: { plan: string; json?: true }) => runSetPlan(io, accountId, options))
 }

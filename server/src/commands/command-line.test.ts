@@ -158,6 +158,48 @@ test('keys create answers exactly key and secret; list shows its limits; revoke 
   expect(await authenticateKey(database.db, String(key.apiKey), null)).toBe(null)
 })
 
+test('keys create takes spend caps, zero among them, and list shows them', async () => {
+  const { accountId } = await makeAccount()
+  const create = (...caps: string[]) => runJson(['keys', 'create', '--account', accountId, ...caps])
+  const capped = await create('--cap-day', '0', '--cap-month', '250')
+  const scope = `key:${capped.keyId}`
+  expect((await authenticateKey(database.db, String(capped.apiKey), null))?.spendCaps).toEqual([
+    { scope, period: 'day', credits: 0 },
+    { scope, period: 'month', credits: 250 },
+  ])
+  const free = await create()
+  expect((await authenticateKey(database.db, String(free.apiKey), null))?.spendCaps).toEqual([])
+  const listed = (await runJson(['keys', 'list', '--account', accountId])).keys as Record<string, unknown>[]
+  expect(listed.map(({ capDay, capMonth }) => [capDay, capMonth])).toEqual([
+    [null, null],
+    [0, 250],
+    [null, null],
+  ])
+  expect((await runLine(['keys', 'list', '--account', accountId])).out).toContain('0/day 250/month')
+  const wrong = await runLine(['keys', 'create', '--account', accountId, '--cap-day', '-1'])
+  expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('capDay: must be') })
+})
+
+test('accounts set-plan moves an account among the configured plans, and to no other', async () => {
+  const { accountId, apiKey } = await makeAccount()
+  const plan = async () => (await authenticateKey(database.db, apiKey, null))?.plan
+  expect(await plan()).toBe('free')
+  expect(await runJson(['accounts', 'set-plan', accountId, '--plan', 'max'])).toEqual({
+    accountId,
+    plan: 'max',
+  })
+  expect(await plan()).toBe('max')
+  const gold = await runLine(['accounts', 'set-plan', accountId, '--plan', 'gold'])
+  expect(gold).toMatchObject({ code: 1, err: expect.stringContaining('must be one of free, pro, max') })
+  const env = { PLANS: 'free, gold' }
+  const line = ['accounts', 'set-plan', accountId, '--plan', 'gold']
+  expect(await runJson(line, { env })).toEqual({ accountId, plan: 'gold' })
+  const absent = '00000000-0000-7000-8000-000000000000'
+  expect((await runLine(['accounts', 'set-plan', absent, '--plan', 'max'])).err).toContain('no such account')
+  const refused = await runLine(['accounts', 'create', '--email', 'gold@example.com', '--plan', 'gold'])
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('plan: must be one of') })
+})
+
 test('a failure writes nothing to standard output, says why on standard error and ends with 1', async () => {
   const { accountId } = await makeAccount()
   const absent = '00000000-0000-7000-8000-000000000000'

@@ -4,7 +4,15 @@ import { getAccount } from '../accounts/accounts.ts'
 import type { ApiKey, KeyScope, RateOverride } from '../accounts/keys.ts'
 import { createKey, listKeys, revokeKey } from '../accounts/keys.ts'
 import type { KeyStyle } from '../accounts/secret.ts'
-import { jsonOption, parseInFlight, parseRate, parseScopes, parseTime, styleOption } from './arguments.ts'
+import {
+  jsonOption,
+  parseInFlight,
+  parseInteger,
+  parseRate,
+  parseScopes,
+  parseTime,
+  styleOption,
+} from './arguments.ts'
 import type { CommandIo } from './needs.ts'
 import { withDatabase } from './needs.ts'
 import { answer, layOutTable, showTime } from './present.ts'
@@ -16,6 +24,8 @@ type CreateOptions = {
   scopes?: KeyScope[]
   rate?: RateOverride
   inFlight?: number | 'off'
+  capDay?: number
+  capMonth?: number
   expires?: Date
   json?: true
 }
@@ -30,6 +40,8 @@ async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
           style: options.style,
           rate: options.rate ?? null,
           inFlight: options.inFlight ?? null,
+          capDay: options.capDay ?? null,
+          capMonth: options.capMonth ?? null,
           expiresAt: options.expires ?? null,
           ...(options.name === undefined ? {} : { name: options.name }),
           ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
@@ -43,6 +55,11 @@ async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
 
 function showRate(rate: RateOverride): string {
   return rate === null ? '–' : rate === 'off' ? 'off' : `${rate.requests}/${rate.windowS}s`
+}
+
+function showCaps({ capDay, capMonth }: ApiKey): string {
+  const caps = [capDay === null ? [] : `${capDay}/day`, capMonth === null ? [] : `${capMonth}/month`].flat()
+  return caps.join(' ') || '–'
 }
 
 function showState(key: ApiKey): string {
@@ -62,11 +79,12 @@ async function runList(io: CommandIo, options: { account: string; json?: true })
     key.scopes.join(','),
     showRate(key.rate),
     String(key.inFlight ?? '–'),
+    showCaps(key),
     showTime(key.lastUsedAt),
     showState(key),
   ])
   const lines = layOutTable(
-    ['key', 'begins', 'name', 'scopes', 'rate', 'in flight', 'last used', 'state'],
+    ['key', 'begins', 'name', 'scopes', 'rate', 'in flight', 'caps', 'last used', 'state'],
     rows,
   )
   answer(io, options.json === true, { document: { keys }, lines })
@@ -90,6 +108,8 @@ export function addKeyCommands(program: Command, io: CommandIo): void {
     .option('--scopes <list>', 'generate,read or admin; default generate,read', parseScopes)
     .option('--rate <limit>', 'requests per window such as 600/1h, or off', parseRate)
     .option('--in-flight <limit>', 'generations at once, or off', parseInFlight)
+    .option('--cap-day <credits>', 'credits it may spend in a day (UTC)', parseInteger)
+    .option('--cap-month <credits>', 'credits it may spend in a calendar month (UTC)', parseInteger)
     .option('--expires <time>', 'when it ends', parseTime)
     .addOption(jsonOption())
     .action((options: CreateOptions) => runCreate(io, options))

@@ -17,10 +17,12 @@ import type { Breaker } from './breaker.ts'
 import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
 import type { Generation } from './generation.ts'
 import { takeInputs, withCounts } from './intake.ts'
+import { joinRepeat } from './join.ts'
 import type { GenerationEvents } from './observe.ts'
 import type { PartialBus, PartialListener } from './partials.ts'
 import { persist } from './persist.ts'
 import type { QueueSample } from './queue.ts'
+import { isRefusal, refusalOf } from './refusal.ts'
 import type { Runner } from './runner.ts'
 import type { Settled, SettledBus } from './settled.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
@@ -109,8 +111,9 @@ type CreateRow = {
  * unavailable (database, storage, the safety check, or every upstream of the model).
  */
 export async function createGeneration(needs: CreateNeeds, input: GenerationInput): Promise<Accepted> {
-  const earlier = await findReplay(needs, input)
+  const earlier = (await findReplay(needs, input)) ?? (await findJoined(needs, input))
   if (earlier) return earlier
+  await input.beforeNew?.()
   const offer = needs.catalog.resolve(input.dialect, input.modelId, withCounts(input))
   refuseWhenFull(needs)
   refuseWhenBroken(needs, offer)
@@ -126,7 +129,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
     settlement.cancel()
     // Any other failure may hide an order that was taken, and works from these pictures.
     if (inputs && isRefusal(error)) await needs.inputs.discard(inputs)
-    throw refusalOf(error, offer)
+    throw refusalOf(error, { price: offer.price, spendCaps: input.spendCaps })
   }
   settlement.cancel()
   if (inputs) await needs.inputs.discard(inputs)
@@ -219,6 +222,8 @@ async function hold(
     claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
     needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
     input.filesLiveS ?? null,
+    ...toCapValues(input.spendCaps),
+    null,
   ]
   const row = await callCreate(needs, id, values)
   if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
@@ -362,23 +367,21 @@ async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<A
   }
 }
 
-/** The database said no to the whole order: nothing of it remains. */
-function isRefusal(error: unknown): boolean {
-  return sqlStateOf(error)?.startsWith('DR') ?? false
+/** The order that this one repeats without naming it. */
+async function findJoined(needs: CreateNeeds, input: GenerationInput): Promise<Accepted | null> {
+  const { retryCount = 0, idempotencyKey } = input
+  if (retryCount === 0 || idempotencyKey !== null) return null
+  const joined = await joinRepeat(needs, { ...input, retryCount })
+  if (!joined) return null
+  const settlement = subscribe(needs.settled, joined.id)
+  // As for replays: read again after subscribing.
+  const row = await findRow<GenerationRow>(needs.db, sql.findById, [joined.id, input.accountId])
+  const generation = row ? toGeneration(row) : joined
+  return { generation, replayed: false, joined: true, available: null, settlement }
 }
 
-function refusalOf(error: unknown, offer: Offer): unknown {
-  switch (sqlStateOf(error)) {
-    case 'DR001':
-      return new AppError(
-        'insufficient_credits',
-        `This needs ${offer.price} credits, and the account has too few.`,
-      )
-    case 'DR002':
-      return new AppError('too_many_in_flight', undefined, { retryAfterSeconds: 1 })
-    case 'DR003':
-      return new AppError('unauthorized')
-    default:
-      return error
-  }
+/** Null for whoever has no cap: then T1 does nothing about it. */
+function toCapValues(caps: SpendCap[]): (string[] | number[] | null)[] {
+  if (caps.length === 0) return [null, null, null]
+  return [caps.map(cap => cap.scope), caps.map(cap => cap.period), caps.map(cap => cap.credits)]
 }

@@ -8,6 +8,7 @@ import {
   namingGeneration,
 } from './create.ts'
 import { type Generation, isTerminal } from './generation.ts'
+import { noteCallerLeft } from './join.ts'
 import { timeLeftMs } from './time-left.ts'
 import { waitForOutcome } from './wait.ts'
 
@@ -50,7 +51,11 @@ export async function orderGeneration(
     return ended
   })
   if (outcome) return { kind: 'ended', ...outcome, replayed, joined }
-  if (wait.signal.aborted) return { kind: 'gone' }
+  if (wait.signal.aborted) {
+    // Only a repeat that joins wants to know; a note that is lost makes it take the oldest twin instead.
+    if (input.retryCount !== undefined) await noteCallerLeft(needs, generation.id).catch(() => {})
+    return { kind: 'gone' }
+  }
   return wait.waitMs === null
     ? { kind: 'overdue', generation }
     : { kind: 'open', generation, replayed, joined }

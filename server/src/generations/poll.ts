@@ -53,7 +53,8 @@ async function act(
     return null
   }
   if (outcome.kind === 'succeeded') {
-    const { images, usage, warnings } = outcome
+    const { images, usage } = outcome
+    const warnings = [...generation.warnings, ...outcome.warnings]
     const parts = [{ part, outcome }]
     const { provider, expected_cost_usd_micro: shareUsdMicro } = attempt
     const result = { images, usage, warnings, parts, received }

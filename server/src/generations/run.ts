@@ -169,7 +169,8 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
       provider: route.provider,
       images,
       usage,
-      warnings,
+      // What was changed of the order when it was taken stands first.
+      warnings: [...generation.warnings, ...warnings],
       parts,
       received,
       shareUsdMicro,

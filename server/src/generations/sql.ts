@@ -84,9 +84,11 @@ const hasFiles = `state = 'succeeded' AND deleted_at IS NULL AND files_removed_a
 export const sql = {
   create: statement(
     'generation_create',
-    // The end of its files, if it has one, is set by the same statement.
+    // What only some orders need is done by the same statement: the end of files, spend caps, what was adapted.
     `SELECT c.*, extract(epoch FROM c.deadline - c.created_at)::float8 * 1000 AS left_ms,
-        CASE WHEN c.created AND $26::int IS NOT NULL THEN end_files(c.found_id, $26) END AS files_expire_at
+        CASE WHEN c.created AND $26::int IS NOT NULL THEN end_files(c.found_id, $26) END AS files_expire_at,
+        CASE WHEN c.created AND ($27::text[] IS NOT NULL OR $30::jsonb IS NOT NULL)
+          THEN complete_order(c.found_id, $27, $28, $29, $30) END AS completed
       FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
         $18, $19, $20, $21, $22, $23, $24, $25) c`,
   ),
@@ -98,6 +100,26 @@ export const sql = {
   findByKey: statement(
     'generation_find_by_key',
     `SELECT ${columns} FROM generation WHERE account_id = $1 AND idem_key = $2`,
+  ),
+  /**
+   * Locks while it chooses, so that a twin that waited sees what was taken and goes on to the next. The states are
+   * spelled out for the sake of the indexes of open and of ended work.
+   */
+  join: statement(
+    'generation_join',
+    `UPDATE generation SET joined_by = $5 WHERE id = (
+        SELECT id FROM generation
+        WHERE account_id = $1 AND api_key_id = $2 AND dialect = $3 AND fingerprint = $4 AND idem_key IS NULL
+          AND coalesce(joined_by, 0) < $5 AND created_at > (SELECT app_now()) - $6 * interval '1 s'
+          AND deleted_at IS NULL
+          AND (state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling')
+            OR completed_at > (SELECT app_now()) - $7 * interval '1 s' AND answered_at IS NULL)
+        ORDER BY left_at IS NULL AND completed_at IS NULL, created_at, id LIMIT 1 FOR NO KEY UPDATE)
+      RETURNING ${columns}`,
+  ),
+  noteLeft: statement(
+    'generation_left',
+    'UPDATE generation SET left_at = coalesce(left_at, app_now()) WHERE id = $1 AND answered_at IS NULL',
   ),
   claimQueued: statement('generation_claim', `SELECT ${columns} FROM claim_queued($1, $2, $3, $4)`),
   claimPolls: statement('generation_claim_polls', `SELECT ${columns} FROM claim_polls($1, $2, $3)`),

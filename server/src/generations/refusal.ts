@@ -1,0 +1,43 @@
+// What the function that takes an order refuses (DR001 to DR004), in the service's words.
+import type { SpendCap } from '../accounts/spend-caps.ts'
+import { findDatabaseError, sqlStateOf } from '../db/database-error.ts'
+import { AppError } from '../errors.ts'
+
+/** What of the order its refusal speaks about. */
+export type Refused = { price: number; spendCaps: readonly SpendCap[] }
+
+/** The database said no to the whole order: nothing of it remains. */
+export function isRefusal(error: unknown): boolean {
+  return sqlStateOf(error)?.startsWith('DR') ?? false
+}
+
+/** The AppError for a refusal; any other error as it is. */
+export function refusalOf(error: unknown, order: Refused): unknown {
+  switch (sqlStateOf(error)) {
+    case 'DR001':
+      return new AppError(
+        'insufficient_credits',
+        `This needs ${order.price} credits, and the account has too few.`,
+      )
+    case 'DR002':
+      return new AppError('too_many_in_flight', undefined, { retryAfterSeconds: 1 })
+    case 'DR003':
+      return new AppError('unauthorized')
+    case 'DR004':
+      return capReached(order, Number(findDatabaseError(error)?.detail))
+    default:
+      return error
+  }
+}
+
+/** `nth` counts the order's caps from 1. */
+function capReached({ price, spendCaps }: Refused, nth: number): AppError {
+  const cap = spendCaps[nth - 1]
+  const isKey = cap?.scope.startsWith('key:') === true
+  const whose = isKey ? 'the API key may spend' : "the account's plan allows"
+  const much = cap ? `${cap.credits} credits a ${cap.period}` : 'less'
+  return new AppError(
+    isKey ? 'spend_cap_reached' : 'monthly_cap_reached',
+    `This needs ${price} credits, and ${whose} ${much} (UTC).`,
+  )
+}
