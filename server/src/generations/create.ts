@@ -373,7 +373,7 @@ async function findJoined(needs: CreateNeeds, input: GenerationInput): Promise<A
   if (retryCount === 0 || idempotencyKey !== null) return null
   const joined = await joinRepeat(needs, { ...input, retryCount })
   if (!joined) return null
-  const settlement = subscribe(needs.settled, joined.id)
+  const settlement = subscribe(needs, input, joined.id)
   // As for replays: read again after subscribing.
   const row = await findRow<GenerationRow>(needs.db, sql.findById, [joined.id, input.accountId])
   const generation = row ? toGeneration(row) : joined
