@@ -7,6 +7,7 @@ import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
 import { createDocument, getImagesHead, imgeoHead, nativeHead, serviceHead } from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
 import { createGetImagesDialect } from './dialects/getimages/routes.ts'
+import { createAccountWebhooks } from './dialects/gptimage2/webhook-routes.ts'
 import { renderError as renderImgeoError } from './dialects/imgeo/present.ts'
 import { createImgeoDialect, type ImgeoDialect } from './dialects/imgeo/routes.ts'
 import { renderError as renderNativeError } from './dialects/native/present.ts'
@@ -49,6 +50,8 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   app.route('/', getimages)
   app.route('/', imgeo.whole)
   app.route('/', native)
+  const accountWebhooks = createAccountWebhooks(needs)
+  for (const mount of ['/', '/gptimage2']) app.route(mount, accountWebhooks)
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>
     rendererOf(context.req.path)(context, toAppError(needs.log, context, error)),

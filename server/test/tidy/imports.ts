@@ -46,10 +46,11 @@ export const importTable: Record<string, readonly string[]> = {
     'accounts',
   ],
   http: ['accounts', 'db'],
-  // What all dialects share is the document they are described in.
-  dialects: ['http'],
+  // What dialects share: the document they are described in, and webhooks, which stand behind two doors.
+  dialects: ['http', 'webhooks', 'db:types'],
   // A dialect passes the capabilities of the core on to its verbs; it names their types and calls none of them.
   'dialects/*': [
+    'dialects',
     'generations',
     'models',
     'credits',

@@ -1,9 +1,9 @@
-// Webhooks on the native wire: endpoints, deliveries, and what is sent to a receiver.
+// Webhooks on the wire: endpoints, deliveries, and what is sent to a receiver.
 import { z } from '@hono/zod-openapi'
-import { deliveryStates } from '../../webhooks/deliveries.ts'
-import { maxLabelLength, maxUrlLength } from '../../webhooks/endpoints.ts'
-import { eventTypes } from '../../webhooks/events.ts'
-import { policyNames } from '../../webhooks/policy.ts'
+import { deliveryStates } from '../webhooks/deliveries.ts'
+import { maxLabelLength, maxUrlLength } from '../webhooks/endpoints.ts'
+import { eventTypes } from '../webhooks/events.ts'
+import { policyNames } from '../webhooks/policy.ts'
 
 const fields = {
   url: z.string().min(1).max(maxUrlLength).openapi({

@@ -1,8 +1,8 @@
-// Endpoints and deliveries onto the native wire.
+// Endpoints and deliveries onto the wire.
 import type { z } from '@hono/zod-openapi'
-import type { Delivery } from '../../webhooks/deliveries.ts'
-import type { Endpoint } from '../../webhooks/endpoints.ts'
-import type { deliveryObject, webhookObject } from './webhook-schema.ts'
+import type { Delivery } from '../webhooks/deliveries.ts'
+import type { Endpoint } from '../webhooks/endpoints.ts'
+import type { deliveryObject, webhookObject } from './shared-webhook-schema.ts'
 
 export function toWebhookObject(endpoint: Endpoint): z.infer<typeof webhookObject> {
   const { disabledAt, failures, createdAt, updatedAt, ...same } = endpoint

@@ -1,0 +1,178 @@
+// Webhooks: endpoints, their secrets, the log of deliveries. One set of routes behind two doors, an API key and a
+// browser's session, which differ in who comes in and in nothing else. What changes something takes the scope of
+// orders, because it changes what is told to the outside; looking takes the scope of reads.
+import type { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Db } from '../db/db.ts'
+import { AppError } from '../errors.ts'
+import { type HttpContext, type HttpEnv, setAnswerHeader } from '../http/context.ts'
+import { methodNotAllowed } from '../http/errors.ts'
+import { toIssues } from '../http/issues.ts'
+import { readJsonBody } from '../http/read-json.ts'
+import {
+  getDelivery,
+  listDeliveries,
+  resendDelivery,
+  resendFailed,
+  sendTest,
+} from '../webhooks/deliveries.ts'
+import {
+  changeEndpoint,
+  createEndpoint,
+  deleteEndpoint,
+  type EndpointNeeds,
+  getEndpoint,
+  listEndpoints,
+  rotateSecret,
+} from '../webhooks/endpoints.ts'
+import { eventTypes } from '../webhooks/events.ts'
+import { toDeliveryObject, toWebhookObject } from './shared-webhook-present.ts'
+import {
+  changeWebhookRequest,
+  createWebhookRequest,
+  deliveryQuery,
+  resendFailedRequest,
+} from './shared-webhook-schema.ts'
+
+export type WebhookRouteNeeds = { db: Db; webhooks: EndpointNeeds }
+
+/** Whose account it is, or an AppError; `route` is the path's pattern. */
+export type Enter = (
+  context: HttpContext,
+  route: string,
+  scope: 'generate' | 'read',
+) => Promise<{ accountId: string }>
+
+type Door = { paths: ReturnType<typeof pathsBelow>; enter: Enter }
+
+function pathsBelow(base: string) {
+  const one = `${base}/:id`
+  const delivery = `${one}/deliveries/:deliveryId`
+  return {
+    all: base,
+    one,
+    rotate: `${one}/rotate-secret`,
+    test: `${one}/test`,
+    resendFailed: `${one}/resend-failed`,
+    deliveries: `${one}/deliveries`,
+    delivery,
+    resend: `${delivery}/resend`,
+  }
+}
+
+/** A URL and a label, escaped, and a few words. */
+const maxBodyBytes = 16 * 1024
+
+export function addWebhookRoutes(
+  app: OpenAPIHono<HttpEnv>,
+  needs: WebhookRouteNeeds,
+  { base, enter }: { base: string; enter: Enter },
+): void {
+  const paths = pathsBelow(base)
+  addEndpoints(app, needs, { paths, enter })
+  addDeliveries(app, needs, { paths, enter })
+  app.all(paths.all, methodNotAllowed(['GET', 'POST']))
+  app.all(paths.one, methodNotAllowed(['GET', 'PATCH', 'DELETE']))
+  for (const path of [paths.rotate, paths.test, paths.resendFailed, paths.resend])
+    app.all(path, methodNotAllowed(['POST']))
+  for (const path of [paths.deliveries, paths.delivery]) app.all(path, methodNotAllowed(['GET']))
+}
+
+function addEndpoints(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { paths, enter }: Door): void {
+  const { db, webhooks } = needs
+  app.post(paths.all, async context => {
+    const { accountId } = await enter(context, paths.all, 'generate')
+    const { events = eventTypes, ...input } = await readBody(context, createWebhookRequest)
+    const { endpoint, secret } = await createEndpoint(webhooks, accountId, {
+      ...dropUndefined(input),
+      events,
+    })
+    setAnswerHeader(context, 'cache-control', 'no-store')
+    return context.json({ ...toWebhookObject(endpoint), secret }, 201)
+  })
+  app.get(paths.all, async context => {
+    const { accountId } = await enter(context, paths.all, 'read')
+    return context.json({ webhooks: (await listEndpoints(db, accountId)).map(toWebhookObject) })
+  })
+  app.get(paths.one, async context => {
+    const { accountId } = await enter(context, paths.one, 'read')
+    return context.json(toWebhookObject(await getEndpoint(db, accountId, idOf(context))))
+  })
+  app.patch(paths.one, async context => {
+    const { accountId } = await enter(context, paths.one, 'generate')
+    const change = dropUndefined(await readBody(context, changeWebhookRequest))
+    return context.json(
+      toWebhookObject(await changeEndpoint(webhooks, { accountId, id: idOf(context) }, change)),
+    )
+  })
+  app.delete(paths.one, async context => {
+    const { accountId } = await enter(context, paths.one, 'generate')
+    await deleteEndpoint(db, accountId, idOf(context))
+    return context.body(null, 204)
+  })
+  app.post(paths.rotate, async context => {
+    const { accountId } = await enter(context, paths.rotate, 'generate')
+    const { endpoint, secret, oldSecretUntil } = await rotateSecret(webhooks, accountId, idOf(context))
+    setAnswerHeader(context, 'cache-control', 'no-store')
+    return context.json({
+      ...toWebhookObject(endpoint),
+      secret,
+      oldSecretUntil: oldSecretUntil.toISOString(),
+    })
+  })
+}
+
+function addDeliveries(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { paths, enter }: Door): void {
+  const { db, webhooks } = needs
+  const ownerOf = async (context: HttpContext, route: string, scope: 'generate' | 'read') => {
+    const { accountId } = await enter(context, route, scope)
+    return { accountId, endpointId: idOf(context) }
+  }
+  const deliveryIdOf = (context: HttpContext) => context.req.param('deliveryId') ?? ''
+  app.post(paths.test, async context => {
+    const owner = await ownerOf(context, paths.test, 'generate')
+    return context.json(toDeliveryObject(await sendTest(webhooks, owner)), 202)
+  })
+  app.post(paths.resendFailed, async context => {
+    const owner = await ownerOf(context, paths.resendFailed, 'generate')
+    const { since } = await readBody(context, resendFailedRequest)
+    return context.json({ resent: await resendFailed(db, owner, new Date(since)) }, 202)
+  })
+  app.get(paths.deliveries, async context => {
+    const owner = await ownerOf(context, paths.deliveries, 'read')
+    const parsed = deliveryQuery.strict().safeParse(context.req.query())
+    if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
+    const { limit = 20, cursor = null, status = null } = parsed.data
+    const { deliveries, nextCursor } = await listDeliveries(db, owner, { limit, cursor, state: status })
+    return context.json({ deliveries: deliveries.map(toDeliveryObject), nextCursor })
+  })
+  app.get(paths.delivery, async context => {
+    const owner = await ownerOf(context, paths.delivery, 'read')
+    return context.json(toDeliveryObject(await getDelivery(db, owner, deliveryIdOf(context))))
+  })
+  app.post(paths.resend, async context => {
+    const owner = await ownerOf(context, paths.resend, 'generate')
+    return context.json(toDeliveryObject(await resendDelivery(db, owner, deliveryIdOf(context))), 202)
+  })
+}
+
+function idOf(context: HttpContext): string {
+  return context.req.param('id') ?? ''
+}
+
+async function readBody<Schema extends z.ZodType>(
+  context: HttpContext,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const parsed = schema.safeParse(await readJsonBody(context, maxBodyBytes))
+  if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
+  return parsed.data
+}
+
+/** What was left out must not look like what was set to nothing. */
+function dropUndefined<Fields extends object>(
+  fields: Fields,
+): { [Key in keyof Fields]: Exclude<Fields[Key], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof Fields]: Exclude<Fields[Key], undefined>
+  }
+}

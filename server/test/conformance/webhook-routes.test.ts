@@ -1,0 +1,337 @@
+// Managing webhooks, through both doors: an API key, and the session cookie as gptimage2 documents it. What is refused,
+// what is shown to whom, and what secrets do when they are replaced.
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createAccount } from '../../src/accounts/accounts.ts'
+import { createPasswords } from '../../src/accounts/passwords.ts'
+import { grantCredits } from '../../src/credits/ledger.ts'
+import { createRig, eventually, type Node, type Rig } from '../harness.ts'
+import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
+import { call, deliveriesOf, makeWebhook, moveClock, orderNative } from '../webhooks.ts'
+
+let rig: Rig
+let node: Node
+let receiver: Receiver
+let owner: { accountId: string; apiKey: string }
+let stranger: { accountId: string; apiKey: string }
+const password = 'correct horse battery'
+const unknownId = '01890000-0000-7000-8000-000000000000'
+const webhooks = '/api/v1/webhooks'
+
+beforeAll(async () => {
+  rig = await createRig({ latencyMs: 0 })
+  receiver = await startReceiver()
+  node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
+  owner = await rig.account({ credits: 1_000 })
+  stranger = await rig.account({ credits: 10 })
+})
+afterAll(async () => {
+  expect(await rig.violations()).toEqual([])
+  await rig.close()
+  await receiver.close()
+})
+
+async function signIn(email: string): Promise<{ accountId: string; cookie: string }> {
+  const hashPassword = createPasswords({ cost: { log2N: 12, r: 8, p: 1 } }).hash
+  const needs = { db: rig.database.db, now: () => new Date(), grantCredits, hashPassword }
+  const { accountId } = await createAccount(needs, { email, password, credits: 0, signupCredits: 0 })
+  const answer = await fetch(`${node.url}/api/auth/sign-in/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: node.url },
+    body: JSON.stringify({ email, password }),
+  })
+  expect(answer.status).toBe(200)
+  const cookie = answer.headers
+    .getSetCookie()
+    .map(line => line.split(';')[0])
+    .join('; ')
+  return { accountId, cookie }
+}
+
+test('an endpoint is made, shown without its secret, changed and removed', async () => {
+  const url = `${receiver.url}/managed`
+  const made = await call(node, owner.apiKey, { path: webhooks, body: { url, label: ' Production app ' } })
+  expect(made.status).toBe(201)
+  expect(made.headers.get('cache-control')).toBe('no-store')
+  expect(made.body).toMatchObject({
+    url,
+    events: ['generation.succeeded', 'generation.failed'],
+    label: 'Production app',
+    policy: 'default',
+    enabled: true,
+    disabledReason: null,
+    consecutiveFailures: 0,
+    secret: expect.stringMatching(/^whsec_/),
+  })
+  const path = `${webhooks}/${made.body.id}`
+  const { secret: _secret, ...shown } = made.body
+  expect((await call(node, owner.apiKey, { path })).body).toEqual(shown)
+  expect((await call(node, owner.apiKey, { path: webhooks })).body).toEqual({ webhooks: [shown] })
+
+  const change = { url: `${url}/2`, events: ['generation.failed'], label: null, enabled: false }
+  const changed = await call(node, owner.apiKey, { method: 'PATCH', path, body: change })
+  expect(changed.status).toBe(200)
+  expect(changed.body).toMatchObject({ ...change, disabledReason: 'owner', policy: 'default' })
+  const again = await call(node, owner.apiKey, { method: 'PATCH', path, body: { enabled: true } })
+  expect(again.body).toMatchObject({ ...change, enabled: true, disabledReason: null })
+
+  expect((await call(node, owner.apiKey, { method: 'DELETE', path })).status).toBe(204)
+  for (const method of ['GET', 'DELETE'])
+    expect((await call(node, owner.apiKey, { method, path })).status).toBe(404)
+  expect((await call(node, owner.apiKey, { path: webhooks })).body).toEqual({ webhooks: [] })
+})
+
+test.each([
+  ['an http URL', { url: 'http://example.com/hook' }, 'url'],
+  ['a user name in the URL', { url: 'https://me:secret@example.com/hook' }, 'url'],
+  ['another port', { url: 'https://example.com:6379/' }, 'url'],
+  ['no URL', { url: 'nowhere' }, 'url'],
+  ['another scheme', { url: 'file:///etc/passwd' }, 'url'],
+  ['our own machine', { url: 'https://127.0.0.1/hook' }, 'url'],
+  ['our own machine by a number', { url: 'https://2130706433/hook' }, 'url'],
+  ['our own machine in IPv6', { url: 'https://[::1]/hook' }, 'url'],
+  ['a mapped private address', { url: 'https://[::ffff:10.0.0.1]/hook' }, 'url'],
+  ['the metadata service', { url: 'https://169.254.169.254/latest' }, 'url'],
+  ['a local name', { url: 'https://localhost/hook' }, 'url'],
+  ['an internal name', { url: 'https://metadata.google.internal/' }, 'url'],
+  ['an overlong URL', { url: `https://example.com/${'a'.repeat(2_100)}` }, 'url'],
+  ['an unknown event', { url: 'https://example.com/', events: ['generation.queued'] }, 'events.0'],
+  ['no event', { url: 'https://example.com/', events: [] }, 'events'],
+  ['an unknown policy', { url: 'https://example.com/', policy: 'never' }, 'policy'],
+  ['an overlong label', { url: 'https://example.com/', label: 'a'.repeat(101) }, 'label'],
+  ['an unknown field', { url: 'https://example.com/', secret: 'mine' }, 'body'],
+])('%s is refused by name', async (_what, body, field) => {
+  const made = await call(node, owner.apiKey, { path: webhooks, body })
+  expect(made.status).toBe(400)
+  expect(made.body).toMatchObject({ code: 'invalid_request', error: expect.any(String) })
+  expect((made.body.issues as { path: string }[]).map(issue => issue.path)).toContain(field)
+  const { id } = await makeWebhook(node, owner.apiKey, { url: 'https://example.com/hook' })
+  const path = `${webhooks}/${id}`
+  expect((await call(node, owner.apiKey, { method: 'PATCH', path, body })).status).toBe(400)
+  await call(node, owner.apiKey, { method: 'DELETE', path })
+})
+
+test('an account can have twenty endpoints and no more', async () => {
+  const { apiKey } = await rig.account({ credits: 0 })
+  const url = 'https://example.com/hook'
+  const made = await Promise.all(
+    Array.from({ length: 30 }, () => call(node, apiKey, { path: webhooks, body: { url } })),
+  )
+  expect(made.filter(each => each.status === 201)).toHaveLength(20)
+  expect(made.filter(each => each.status === 400)).toHaveLength(10)
+})
+
+test('nobody reaches another account’s endpoint or deliveries, by any route', async () => {
+  const { id } = await makeWebhook(node, owner.apiKey, { url: `${receiver.url}/mine` })
+  const { body: delivery } = await call(node, owner.apiKey, {
+    method: 'POST',
+    path: `${webhooks}/${id}/test`,
+  })
+  const routes = (endpoint: unknown, sent: unknown) => [
+    { method: 'GET', path: `${webhooks}/${endpoint}` },
+    { method: 'PATCH', path: `${webhooks}/${endpoint}`, body: { enabled: false } },
+    { method: 'DELETE', path: `${webhooks}/${endpoint}` },
+    { method: 'POST', path: `${webhooks}/${endpoint}/rotate-secret` },
+    { method: 'POST', path: `${webhooks}/${endpoint}/test` },
+    {
+      method: 'POST',
+      path: `${webhooks}/${endpoint}/resend-failed`,
+      body: { since: '2026-01-01T00:00:00Z' },
+    },
+    { method: 'GET', path: `${webhooks}/${endpoint}/deliveries` },
+    { method: 'GET', path: `${webhooks}/${endpoint}/deliveries/${sent}` },
+    { method: 'POST', path: `${webhooks}/${endpoint}/deliveries/${sent}/resend` },
+  ]
+  const { id: theirs } = await makeWebhook(node, stranger.apiKey, { url: `${receiver.url}/theirs` })
+  for (const request of [
+    ...routes(id, delivery.id),
+    ...routes(unknownId, delivery.id),
+    ...routes('nonsense', 'nonsense'),
+    // A delivery of another endpoint, below one's own.
+    ...routes(theirs, delivery.id).slice(-2),
+  ]) {
+    const { status, body } = await call(node, stranger.apiKey, request)
+    expect(status, `${request.method} ${request.path}`).toBe(404)
+    expect(body.code).toBe('not_found')
+  }
+  expect((await call(node, owner.apiKey, { path: `${webhooks}/${id}` })).body.enabled).toBe(true)
+})
+
+test('a key that only reads changes nothing', async () => {
+  const reader = await rig.account({ credits: 0, key: { scopes: ['read'] } })
+  expect((await call(node, reader.apiKey, { path: webhooks })).status).toBe(200)
+  const body = { url: 'https://example.com/hook' }
+  expect((await call(node, reader.apiKey, { path: webhooks, body })).status).toBe(403)
+})
+
+test('a replaced secret signs beside the new one for a day, then no more', async () => {
+  const { apiKey } = await rig.account({ credits: 1_000 })
+  const path = '/rotating'
+  const { id, secret: old } = await makeWebhook(node, apiKey, { url: receiver.url + path })
+  const rotated = await call(node, apiKey, { method: 'POST', path: `${webhooks}/${id}/rotate-secret` })
+  const current = String(rotated.body.secret)
+  expect(current).not.toBe(old)
+  const verifies = (secret: string, { body, headers }: Received) => {
+    try {
+      return Boolean(new Webhook(secret).verify(body, headers))
+    } catch {
+      return false
+    }
+  }
+  await orderNative(node, apiKey)
+  await eventually('the first arrives', () => receiver.at(path).length === 1)
+  await moveClock(rig, 24 * 3_600 + 1)
+  await orderNative(node, apiKey)
+  await eventually('the second arrives', () => receiver.at(path).length === 2)
+  const [during, after] = receiver.at(path) as [Received, Received]
+  expect([verifies(old, during), verifies(current, during)]).toEqual([true, true])
+  expect([verifies(old, after), verifies(current, after)]).toEqual([false, true])
+})
+
+test('a test event and a resend are delivered and on record; the log has pages', async () => {
+  const { apiKey } = await rig.account({ credits: 1_000 })
+  const path = '/logged'
+  const { id, secret } = await makeWebhook(node, apiKey, { url: receiver.url + path })
+  receiver.answer((response, received) => {
+    if (received.path === path) response.writeHead(200).end(`thanks, ${secret}`)
+    else withStatus(204)(response, received)
+  })
+  const test = await call(node, apiKey, { method: 'POST', path: `${webhooks}/${id}/test` })
+  expect(test.status).toBe(202)
+  expect(test.body).toMatchObject({ event: 'webhook.test', generationId: null, status: 'pending' })
+  await eventually('it arrives', () => receiver.at(path).length === 1)
+  const [received] = receiver.at(path) as [Received]
+  expect(new Webhook(secret).verify(received.body, received.headers)).toMatchObject({
+    event: 'webhook.test',
+    data: { endpointId: id },
+  })
+  const one = `${webhooks}/${id}/deliveries/${test.body.id}`
+  await eventually('it is on record', async () => {
+    return (await call(node, apiKey, { path: one })).body.status === 'delivered'
+  })
+  const again = await call(node, apiKey, { method: 'POST', path: `${one}/resend` })
+  expect(again.status).toBe(202)
+  await eventually('it arrives again', () => receiver.at(path).length === 2)
+  expect(new Set(receiver.at(path).map(each => each.headers['webhook-id']))).toEqual(new Set([test.body.id]))
+  await eventually('both attempts are on record', async () => {
+    const { body } = await call(node, apiKey, { path: one })
+    return (body.attempts as unknown[]).length === 2
+  })
+  const { body } = await call(node, apiKey, { path: one })
+  // What a receiver sends back may be anything, also our own secret.
+  expect(body.attempts).toMatchObject([
+    { number: 1, status: 200, error: null, answer: 'thanks, whsec_[redacted]' },
+    { number: 2, status: 200 },
+  ])
+
+  for (let order = 0; order < 4; order += 1) await orderNative(node, apiKey)
+  const seen: string[] = []
+  let cursor: unknown = null
+  do {
+    const query = cursor === null ? '' : `&cursor=${cursor}`
+    const page = await call(node, apiKey, { path: `${webhooks}/${id}/deliveries?limit=2${query}` })
+    seen.push(...(page.body.deliveries as { id: string }[]).map(each => each.id))
+    cursor = page.body.nextCursor
+  } while (cursor !== null)
+  expect(seen).toEqual((await deliveriesOf(node, apiKey, id)).map(each => each.id))
+  expect(new Set(seen).size).toBe(5)
+  for (const query of ['limit=0', 'limit=101', 'limit=x', 'cursor=x', 'status=open', 'page=2']) {
+    const refused = await call(node, apiKey, { path: `${webhooks}/${id}/deliveries?${query}` })
+    expect(refused.status, query).toBe(400)
+  }
+})
+
+test('everything that failed since a time is sent again, each under its old id', async () => {
+  const { apiKey } = await rig.account({ credits: 1_000 })
+  const path = '/resent'
+  const { id } = await makeWebhook(node, apiKey, { url: receiver.url + path })
+  receiver.answer(withStatus(500))
+  await Promise.all(Array.from({ length: 9 }, () => orderNative(node, apiKey)))
+  await eventually('it is disabled', async () => {
+    if (!(await call(node, apiKey, { path: `${webhooks}/${id}` })).body.enabled) return true
+    await moveClock(rig, 120)
+    return false
+  })
+  const since = '2020-01-01T00:00:00.000Z'
+  const resend = { path: `${webhooks}/${id}/resend-failed`, body: { since } }
+  expect((await call(node, apiKey, resend)).status).toBe(400)
+  receiver.answer(withStatus(204))
+  await call(node, apiKey, { method: 'PATCH', path: `${webhooks}/${id}`, body: { enabled: true } })
+  const before = new Set(receiver.at(path).map(each => each.headers['webhook-id']))
+  expect((await call(node, apiKey, resend)).body).toEqual({ resent: 9 })
+  await eventually('all are delivered', async () => {
+    return (await deliveriesOf(node, apiKey, id)).every(each => each.status === 'delivered')
+  })
+  const ids = (await deliveriesOf(node, apiKey, id)).map(each => each.id)
+  expect(ids).toHaveLength(9)
+  for (const sent of before) expect(ids).toContain(sent)
+  expect((await call(node, apiKey, resend)).body).toEqual({ resent: 0 })
+})
+
+test('one host is not sent more test events than it can bear', async () => {
+  const { apiKey } = await rig.account({ credits: 0 })
+  const tries = await Promise.all(
+    ['/a', '/b'].map(async path => {
+      const { id } = await makeWebhook(node, apiKey, { url: `https://victim.example${path}` })
+      const sent = Array.from({ length: 20 }, () =>
+        call(node, apiKey, { method: 'POST', path: `${webhooks}/${id}/test` }),
+      )
+      return (await Promise.all(sent)).map(each => each.status)
+    }),
+  )
+  expect(tries.flat().filter(status => status === 202).length).toBeLessThanOrEqual(30)
+  expect(tries.flat()).toContain(429)
+})
+
+test('the documented call with the session cookie registers, and the same cookie manages', async () => {
+  const { cookie } = await signIn('hooks@example.com')
+  const registered = await fetch(`${node.url}/api/account/webhooks`, {
+    method: 'POST',
+    headers: { Cookie: cookie, 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      url: 'https://your-app.com/hooks/gptimg',
+      events: ['generation.succeeded', 'generation.failed'],
+      label: 'Production app',
+    }),
+  })
+  expect(registered.status).toBe(201)
+  const made = (await registered.json()) as { id: string; secret: string }
+  expect(made).toMatchObject({ id: expect.any(String), secret: expect.stringMatching(/^whsec_/) })
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${node.url}${path}`, { ...init, headers: { cookie, ...init.headers } })
+  for (const base of ['/api/account/webhooks', '/gptimage2/api/account/webhooks']) {
+    const list = (await (await ask(base)).json()) as { webhooks: { id: string }[] }
+    expect(list.webhooks.map(each => each.id)).toEqual([made.id])
+  }
+  const one = `/api/account/webhooks/${made.id}`
+  const json = { 'content-type': 'application/json' }
+  const off = await ask(one, { method: 'PATCH', headers: json, body: JSON.stringify({ enabled: false }) })
+  expect(await off.json()).toMatchObject({ enabled: false })
+  expect((await ask(one, { method: 'DELETE' })).status).toBe(204)
+  expect((await ask(one)).status).toBe(404)
+})
+
+test('a browser on another site, a form and a stranger are refused at the cookie’s door', async () => {
+  const { cookie } = await signIn('csrf@example.com')
+  const path = '/api/account/webhooks'
+  const url = 'https://example.com/hook'
+  const json = { 'content-type': 'application/json' }
+  const post = async (headers: Record<string, string>) => {
+    const answer = await fetch(node.url + path, { method: 'POST', headers, body: JSON.stringify({ url }) })
+    const body = (await answer.json()) as { error: string; code: string }
+    return [answer.status, body.code]
+  }
+  expect(await post({ ...json })).toEqual([401, 'unauthorized'])
+  expect(await post({ ...json, cookie: 'darkroom_session=forged' })).toEqual([401, 'unauthorized'])
+  expect(await post({ ...json, authorization: `Bearer ${owner.apiKey}` })).toEqual([401, 'unauthorized'])
+  expect(await post({ ...json, cookie, origin: 'https://evil.example' })).toEqual([403, 'forbidden'])
+  expect(await post({ ...json, cookie, origin: 'null' })).toEqual([403, 'forbidden'])
+  for (const site of ['cross-site', 'same-site'])
+    expect(await post({ ...json, cookie, 'sec-fetch-site': site })).toEqual([403, 'forbidden'])
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded'])
+    expect(await post({ cookie, 'content-type': type })).toEqual([415, 'unsupported_media_type'])
+  const own = { ...json, cookie, origin: node.url, 'sec-fetch-site': 'same-origin' }
+  expect((await post(own))[0]).toBe(201)
+  const list = await fetch(node.url + path, { headers: { cookie } })
+  expect(((await list.json()) as { webhooks: unknown[] }).webhooks).toHaveLength(1)
+})
