@@ -1,18 +1,29 @@
 // Mounts the frame, the service's own endpoints and every dialect: at the root on its documented paths, and below
 // its prefix. The path alone picks the dialect that answers, errors included.
-import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Hono } from 'hono'
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
-import { createDocument, getImagesHead, imgeoHead, nativeHead, serviceHead } from './dialects/documents.ts'
+import {
+  createDocument,
+  getImagesHead,
+  gptimage2Head,
+  imgeoHead,
+  nativeHead,
+  serviceHead,
+} from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
 import { createGetImagesDialect } from './dialects/getimages/routes.ts'
+import { createGptimage2Dialect } from './dialects/gptimage2/routes.ts'
+import { acceptedResponse, generateRequest as gptimage2Request } from './dialects/gptimage2/schema.ts'
 import { createAccountWebhooks } from './dialects/gptimage2/webhook-routes.ts'
 import { renderError as renderImgeoError } from './dialects/imgeo/present.ts'
-import { createImgeoDialect, type ImgeoDialect } from './dialects/imgeo/routes.ts'
-import { renderError as renderNativeError } from './dialects/native/present.ts'
+import { createImgeoDialect } from './dialects/imgeo/routes.ts'
+import { generateResponse, generateRequest as imgeoRequest } from './dialects/imgeo/schema.ts'
+import { renderError as renderNativeError, toGenerationObject } from './dialects/native/present.ts'
 import { createNativeDialect } from './dialects/native/routes.ts'
+import { createSharedGenerate } from './dialects/shared-generate.ts'
 import { AppError } from './errors.ts'
+import type { Generation } from './generations/generation.ts'
 import { openPublicLink, openSignedLink } from './generations/linked.ts'
 import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
 import { methodNotAllowed, toAppError } from './http/errors.ts'
@@ -39,19 +50,33 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     deadlineSyncMs: needs.config.deadlineSyncMs,
     deadlineAsyncMs: needs.config.deadlineAsyncMs,
     interimResponses: needs.config.interimResponses,
+    gptimage2Model: needs.config.gptimage2Model,
+    showGeneration: (generation: Generation) => toGenerationObject(needs, generation),
   }
+  const url = needs.publicUrl
   const getimages = createGetImagesDialect(dialectNeeds)
+  const gptimage2 = createGptimage2Dialect(dialectNeeds)
   const imgeo = createImgeoDialect(dialectNeeds)
   const native = createNativeDialect(dialectNeeds)
-  addDocuments(app, needs, { getimages, imgeo, native })
+  const shared = createSharedGenerate(dialectNeeds, {
+    gptimage2: { ...gptimage2, request: gptimage2Request, answer: acceptedResponse },
+    imgeo: { ...imgeo, request: imgeoRequest, answer: generateResponse },
+  })
+  addDocuments(app, {
+    '/openapi.json': () => createDocument([getimages, shared, imgeo.own, native], serviceHead, url()),
+    ...documentOf('getimages', () => createDocument([getimages], getImagesHead, url())),
+    ...documentOf('gptimage2', () => createDocument([gptimage2.whole], gptimage2Head, url())),
+    ...documentOf('imgeo', () => createDocument([imgeo.whole], imgeoHead, url())),
+    '/openapi/native.json': () => createDocument([native], nativeHead, url()),
+  })
   addSessions(app, needs)
   app.route('/getimages', getimages)
+  app.route('/gptimage2', gptimage2.whole)
   app.route('/imgeo', imgeo.whole)
-  app.route('/', getimages)
-  app.route('/', imgeo.whole)
-  app.route('/', native)
+  for (const atRoot of [getimages, shared, imgeo.own, native]) app.route('/', atRoot)
   const accountWebhooks = createAccountWebhooks(needs)
   for (const mount of ['/', '/gptimage2']) app.route(mount, accountWebhooks)
+  const rendererOf = createRenderers(gptimage2.fail)
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>
     rendererOf(context.req.path)(context, toAppError(needs.log, context, error)),
@@ -60,41 +85,30 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
 }
 
 /** Whose words a path without an endpoint is answered in; the native dialect has the rest. */
-const renderers: [RegExp, RenderError][] = [
-  [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
-  [/^\/(?:imgeo|api\/v1\/(?:models|balance))(?:\/|$)/, renderImgeoError],
-]
-
-function rendererOf(path: string): RenderError {
-  return renderers.find(([pattern]) => pattern.test(path))?.[1] ?? renderNativeError
+function createRenderers(failGptimage2: RenderError): (path: string) => RenderError {
+  const renderers: [RegExp, RenderError][] = [
+    [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
+    [/^\/gptimage2(?:\/|$)/, failGptimage2],
+    [/^\/(?:imgeo|api\/v1\/(?:models|balance))(?:\/|$)/, renderImgeoError],
+  ]
+  return path => renderers.find(([pattern]) => pattern.test(path))?.[1] ?? renderNativeError
 }
 
-function addDocuments(
-  app: Hono<HttpEnv>,
-  needs: AppNeeds,
-  dialects: { getimages: OpenAPIHono<HttpEnv>; imgeo: ImgeoDialect; native: OpenAPIHono<HttpEnv> },
-): void {
-  const once = (make: () => unknown) => {
+type Documents = Record<string, () => unknown>
+
+/** A dialect's own document, in both its places. */
+function documentOf(dialect: string, make: () => unknown): Documents {
+  return { [`/openapi/${dialect}.json`]: make, [`/${dialect}/openapi.json`]: make }
+}
+
+/** Each is made when it is first asked for. */
+function addDocuments(app: Hono<HttpEnv>, documents: Documents): void {
+  for (const [path, make] of Object.entries(documents)) {
     let text: string | null = null
-    return (context: HttpContext) => {
+    app.get(path, context => {
       text ??= JSON.stringify(make())
       return context.body(text, 200, { 'content-type': 'application/json; charset=utf-8' })
-    }
-  }
-  const url = needs.publicUrl
-  const { getimages, imgeo, native } = dialects
-  const getimagesDocument = () => createDocument([getimages], getImagesHead, url())
-  const imgeoDocument = () => createDocument([imgeo.whole], imgeoHead, url())
-  const documents = {
-    '/openapi.json': once(() => createDocument([getimages, imgeo.whole, native], serviceHead, url())),
-    '/openapi/imgeo.json': once(imgeoDocument),
-    '/imgeo/openapi.json': once(imgeoDocument),
-    '/openapi/getimages.json': once(getimagesDocument),
-    '/getimages/openapi.json': once(getimagesDocument),
-    '/openapi/native.json': once(() => createDocument([native], nativeHead, url())),
-  }
-  for (const [path, send] of Object.entries(documents)) {
-    app.get(path, send)
+    })
     app.all(path, methodNotAllowed(['GET']))
   }
 }

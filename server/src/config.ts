@@ -60,6 +60,8 @@ export type Config = {
   creditPriceUsdMicro: number
   /** Never empty. */
   plans: PlanSetting[]
+  /** The model behind every order of the gptimage2 API. */
+  gptimage2Model: string
   sandbox: SandboxState
   catalogFile: string | null
   paymentSecretKey: string | null
@@ -255,6 +257,7 @@ export function readConfig(env: Environment): Config {
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
     plans: read.plans('PLANS'),
+    gptimage2Model: read.text('GPTIMAGE2_MODEL') ?? '',
     sandbox: decideSandbox({
       setting: read.choice('DARKROOM_SANDBOX', ['auto', 'on', 'off']),
       providers: configured,

@@ -137,10 +137,19 @@ export function openOutside(config: Config, log: Log): Outside {
     quotePrice,
     now: systemClock,
   })
+  checkGptimage2Model(catalog, config.gptimage2Model)
   const storage = openStorage(config.storageUrl, { assertNoTransaction })
   const redact = createRedact(secretsOf(config))
   return { catalog, providers, http, storage, redact, close: () => http.close() }
 }
+
+/** A catalogue may leave out the model that nobody asked for by name; a name that it does not have is a mistake. */
+function checkGptimage2Model(catalog: ModelList, id: string): void {
+  if (id === defaultGptimage2Model || catalog.find('gptimage2', id)) return
+  throw new Error(`GPTIMAGE2_MODEL names ${id}, which the catalogue does not list for gptimage2`)
+}
+
+const defaultGptimage2Model = 'gpt-image-2'
 
 export type Services = Omit<Outside, 'storage'> & {
   storage: WatchedStorage

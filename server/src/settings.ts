@@ -167,6 +167,13 @@ const selling: Setting[] = [
       'The plans an account can have, each a name with any of `gptimage2=off` (that API answers 403), `cap-month=N` (credits per UTC calendar month, then 402), `rate=N/WINDOW` and `in-flight=N` (or `off`; instead of the limits of each API, for keys without one of their own), such as `pro cap-month=5000 rate=6000/1h in-flight=20`. The first is that of accounts whose plan is not in the list.',
   },
   {
+    name: 'GPTIMAGE2_MODEL',
+    default: 'gpt-image-2',
+    values: 'model id',
+    meaning:
+      'The model that makes every image of the gptimage2 API, whose callers name none. The catalogue must list it for `gptimage2`.',
+  },
+  {
     name: 'DARKROOM_SANDBOX',
     default: 'auto',
     values: 'auto, on, off',

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { runCommand } from '../src/commands/command-line.ts'
 import type { CommandIo } from '../src/commands/needs.ts'
 import { renderError as renderGetImages } from '../src/dialects/getimages/present.ts'
+import { createGptimage2Dialect } from '../src/dialects/gptimage2/routes.ts'
 import { createImgeoDialect } from '../src/dialects/imgeo/routes.ts'
 import { renderError as renderNative } from '../src/dialects/native/present.ts'
 import { createNativeDialect } from '../src/dialects/native/routes.ts'
@@ -129,7 +130,8 @@ describe('what the documents name exists', () => {
 
   test('environment variables', () => {
     const known = new Set(settingGroups.flatMap(group => group.settings.map(setting => setting.name)))
-    const pages = ['README.md', 'docs/operating.md', 'docs/dialects/getimages.md', 'docs/dialects/native.md']
+    const dialects = documents.filter(path => path.startsWith('docs/dialects/'))
+    const pages = ['README.md', 'docs/operating.md', ...dialects]
     const named = findAll(/(?:`|^)([A-Z]+(?:_[A-Z]+)+)(?=[=`])/gm, pages)
     expect(named.length).toBeGreaterThan(20)
     expect(named.filter(({ groups }) => !known.has(groups[1] ?? ''))).toEqual([])
@@ -253,9 +255,24 @@ describe('the lists are those of the code', () => {
     const native = createNativeDialect({} as Parameters<typeof createNativeDialect>[0])
     const document = native.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
     expect(endpointsOf('docs/dialects/native.md')).toEqual(Object.keys(document.paths ?? {}).sort())
-    const imgeo = createImgeoDialect({} as Parameters<typeof createImgeoDialect>[0]).whole
-    const { paths } = imgeo.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
-    expect(endpointsOf('docs/dialects/imgeo.md')).toEqual(Object.keys(paths ?? {}).sort())
+    const imgeo = createImgeoDialect({} as Parameters<typeof createImgeoDialect>[0])
+    const gptimage2 = createGptimage2Dialect({} as Parameters<typeof createGptimage2Dialect>[0])
+    for (const [name, { whole }] of Object.entries({ imgeo, gptimage2 })) {
+      const { paths } = whole.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
+      expect(endpointsOf(`docs/dialects/${name}.md`)).toEqual(Object.keys(paths ?? {}).sort())
+    }
+  })
+
+  test('prices of gptimage2', () => {
+    const rows = readRows('docs/dialects/gptimage2.md', /^`(?:low|medium|high)`$/)
+    const catalog = openCatalog()
+    const listed = catalog.find('gptimage2', 'gpt-image-2')?.qualities ?? []
+    expect(rows.map(([quality]) => bare(quality))).toEqual(listed)
+    for (const [cell, credits] of rows) {
+      const quality = bare(cell)
+      const options = ask({ quality, size: quality === 'high' ? '2048x2048' : '1024x1024' })
+      expect(String(catalog.resolve('gptimage2', 'gpt-image-2', options).unitPrice)).toBe(credits)
+    }
   })
 
   test('models and prices of imgeo', () => {

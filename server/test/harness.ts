@@ -46,6 +46,8 @@ export type Rig = {
   account(options: {
     credits: number
     key?: Partial<KeyInput>
+    /** Left out, that of a new account. */
+    plan?: string
   }): Promise<{ accountId: string; apiKey: string }>
   violations(): Promise<Violation[]>
   balance(accountId: string): Promise<number>
@@ -101,13 +103,17 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       node.exited.then(() => nodes.delete(node))
       return node
     },
-    async account({ credits, key }) {
+    async account({ credits, key, plan }) {
       const hashPassword = async () => {
         throw new Error('no password here')
       }
       const needs = { db: database.db, now, grantCredits, hashPassword }
       const email = `person-${Math.random().toString(36).slice(2)}@example.com`
-      const made = await createAccount(needs, { email, password: null, credits, signupCredits: 0 })
+      const wallet = { credits, signupCredits: 0 }
+      const made = await createAccount(needs, {
+        ...{ email, password: null, ...wallet },
+        ...(plan === undefined ? {} : { plan }),
+      })
       const input: KeyInput = { accountId: made.accountId, rate: 'off', inFlight: 'off', ...key }
       const { apiKey } = await database.db.transaction(tx => createKey({ tx, now }, input))
       return { accountId: made.accountId, apiKey }

@@ -32,6 +32,9 @@ export const files: Record<string, string> = {
   surface: 'test/conformance/surface.test.ts',
   secrets: 'test/secrets.test.ts',
   native: 'test/conformance/native.test.ts',
+  gptimage2: 'test/conformance/gptimage2.test.ts',
+  imgeo: 'test/conformance/imgeo.test.ts',
+  'shared path': 'test/conformance/collision.test.ts',
   'getimages keys': 'test/conformance/getimages-idempotency.test.ts',
   'getimages refusals': 'test/conformance/getimages-refusals.test.ts',
   'getimages read': 'test/conformance/getimages-read.test.ts',
@@ -73,6 +76,8 @@ export const files: Record<string, string> = {
 export const rows: Record<string, string[]> = {
   // Idempotency.
   'I-1 one key makes one generation and one hold': [
+    'gptimage2: makes one order of twins at once, and shows its status as it is now',
+    'imgeo: shows the same images and charges once, even to twins and with an empty wallet',
     'orders: makes one order of 100 parallel synchronous ones',
     'orders: makes one order of 100 parallel queued ones',
   ],
@@ -82,6 +87,7 @@ export const rows: Record<string, string[]> = {
     'orders: attaches duplicates to the order in progress, whatever they prefer',
   ],
   'I-3 a failed generation is shown again, not run again': [
+    'gptimage2: shows a failure and a refusal again and runs neither anew',
     'guards: a failed order is shown again under its key, not run again',
   ],
   'I-4 answers before the hold leave the key unused': [
@@ -102,6 +108,7 @@ export const rows: Record<string, string[]> = {
     'open: a purge that spares open rows: nothing purges orders yet',
   ],
   'I-8 the scope of a key is the account': [
+    'shared path: an idempotency key is of the account and the route: neither mount nor dialect makes it another',
     'orders: belongs to the account: its keys share it, other accounts do not, rotation keeps it',
   ],
   'I-9 malformed keys are refused': [
@@ -159,6 +166,8 @@ export const rows: Record<string, string[]> = {
     'migrate: the owner of the tables, and a superuser, cannot change the ledger either',
   ],
   'L-11 partial success captures a part': [
+    'gptimage2: with fewer images than ordered is a success that charges those that came',
+    'imgeo: that yields fewer images than ordered answers and charges those that came',
     'replays: an order of four is charged for the images that came, from none to four',
   ],
   'L-12 neither input nor time moves the price': [
@@ -201,6 +210,7 @@ export const rows: Record<string, string[]> = {
     'stale: a worker that slept past its lease settles nothing, and nothing is settled twice',
   ],
   "G-6 a client's disconnect changes nothing": [
+    'imgeo: goes on when its caller leaves, and is charged',
     'callers: after 50 % of the work',
     'callers: after the head of the answer and a part of the image',
   ],
@@ -255,10 +265,13 @@ export const rows: Record<string, string[]> = {
     'claims: tenants take turns however long their queues are',
   ],
   'G-18 the concurrency cap is exact over nodes': [
+    'gptimage2: of twenty at once 5 are taken; the rest are 429 and there is room again when one has ended',
     'limits: round 1: takes exactly 5 of 200 parallel orders',
     'limits: was never exceeded at the upstream',
   ],
   'G-19 the rate limit is exact over nodes and its headers true': [
+    'gptimage2: 600 an hour from the first call: every answer counts and shows it, errors and polls too',
+    'shared path: a neutral key has a window of gptimage2 that imgeo does not take from',
     'limits: of getimages admits exactly as many as it says, and again at the second it says',
     'limits: of native tells the same in all its headers',
   ],
@@ -371,6 +384,7 @@ export const rows: Record<string, string[]> = {
     'open: an hour of coverage-guided fuzzing',
   ],
   'M-7 presigned uploads cannot be abused': [
+    'gptimage2: of uploads: names, types, sizes; and what is sent must be what was announced',
     'orders with pictures: is written once, with the type and length announced, at an address that ends',
     'orders with pictures: is of use to its own account alone, and looks unknown to any other, as does one never sent',
     'orders with pictures: serves two orders at once and more later, each with the same checked picture',
@@ -476,6 +490,7 @@ export const rows: Record<string, string[]> = {
   'D-9 one-time tokens work once': ['open: needs mail'],
   // The API.
   'A-1 object level': [
+    "gptimage2: another account's pictures, and those never sent, are as unknown ones",
     'surface: no id of another account is anything but unknown, on any route and by any method',
     'guards: a stranger is shown nothing of an order, by any of its addresses',
     'getimages read: another account gets what an unknown id gets: the same status, body and headers',
@@ -514,7 +529,7 @@ export const rows: Record<string, string[]> = {
     'auth secret: the signing secret is made once, readable by the service alone, also by many at once',
   ],
   'A-9 inventory': [
-    'docs: endpoints of both APIs',
+    'docs: endpoints of every API',
     'getimages schema: has the five operations and thirteen components of the contract',
     'open: two OpenAPI linters: none is a dependency yet',
   ],

@@ -66,6 +66,14 @@ export const nativeHead: DocumentHead = {
   ],
 }
 
+export const gptimage2Head: DocumentHead = {
+  title: 'gptimage2 REST API',
+  version: '1.0.0',
+  description: 'Images and edits, submitted and polled, as permanent public PNG and WebP files.',
+  license: { name: 'MIT' },
+  tags: [{ name: 'gptimage2', description: 'Submit and poll generations, send pictures to edit.' }],
+}
+
 export const imgeoHead: DocumentHead = {
   title: 'imgeo REST API',
   version: '1.0.0',
@@ -79,5 +87,5 @@ export const serviceHead: DocumentHead = {
   version: '1.0.0',
   description: 'Everything this service speaks: the APIs it is compatible with, and its own.',
   license: { name: 'MIT' },
-  tags: [...getImagesHead.tags, ...imgeoHead.tags, ...nativeHead.tags],
+  tags: [...getImagesHead.tags, ...gptimage2Head.tags, ...imgeoHead.tags, ...nativeHead.tags],
 }

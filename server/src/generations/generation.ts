@@ -87,6 +87,15 @@ export function publicStatus(state: GenerationState): PublicStatus {
 }
 
 /**
+ * The credits that its caller is told: those held while it is open, then those charged. The gptimage2 contract keeps
+ * the number of an order that was given back.
+ */
+export function shownCost({ state, dialect, price, captured }: Generation): number {
+  const isKept = !isTerminal(state) || (dialect === 'gptimage2' && state !== 'succeeded')
+  return isKept ? price : captured
+}
+
+/**
  * What the core does with each failure. `retry`: nothing ran, so another try is allowed; `release`: ended, the
  * hold goes back; `reconcile`: it may have run, so it is never sent again. `mayBeBilled`: the expected cost is
  * booked as the operator's loss unless the upstream told the real one, or the outcome says more (loss.ts).

@@ -8,6 +8,7 @@ import {
 import type { KeyScope } from '../accounts/keys.ts'
 import type { LastUsed } from '../accounts/last-used.ts'
 import { monthlyCapOf, type Plans } from '../accounts/plans.ts'
+import { type KeyStyle, styleOfSecret } from '../accounts/secret.ts'
 import { sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
@@ -72,6 +73,12 @@ function withPlan(key: AuthenticatedKey, plans: Plans): AuthenticatedKey {
 }
 
 const lockNotAvailable = '55P03'
+
+/** The style that the presented key claims by its first letters, genuine or not; null for none. Proves nothing. */
+export function readPresentedStyle(context: HttpContext): KeyStyle | null {
+  const presented = presentedKey(context)
+  return presented === null ? null : styleOfSecret(presented)
+}
 
 /** Two Authorization headers are no credential: Node keeps the first, a proxy may keep the last. */
 function presentedKey(context: HttpContext): string | null {

@@ -46,6 +46,8 @@ export type ImgeoDialect = {
   own: OpenAPIHono<HttpEnv>
   /** POST /api/v1/generate; never rejects. `readBody` for a body that was read before. */
   generate(context: HttpContext, readBody?: () => Promise<unknown>): Promise<Response>
+  /** An error as the contract shows it. */
+  fail(context: HttpContext, error: unknown): Response
 }
 
 /** The contract promises no limit; a key may have one of its own. */
@@ -106,7 +108,7 @@ export function createImgeoDialect(needs: ImgeoNeeds): ImgeoDialect {
   whole.all(paths.generate, methodNotAllowed(['POST']))
   whole.route('/', own)
   describeAll(whole)
-  return { whole, own, generate }
+  return { whole, own, generate, fail }
 }
 
 type Order = {

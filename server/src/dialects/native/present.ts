@@ -1,7 +1,7 @@
 // Core words onto the native wire: errors as `{error, code, issues?}`, a generation as one object.
 import type { z } from '@hono/zod-openapi'
 import type { AppError } from '../../errors.ts'
-import { type Generation, publicStatus, reasonTexts } from '../../generations/generation.ts'
+import { type Generation, publicStatus, reasonTexts, shownCost } from '../../generations/generation.ts'
 import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -30,7 +30,6 @@ export function toGenerationObject(
   generation: Generation,
 ): z.infer<typeof generationObject> {
   const status = publicStatus(generation.state)
-  const open = status === 'queued' || status === 'running'
   return {
     id: generation.id,
     status,
@@ -41,7 +40,7 @@ export function toGenerationObject(
     outputs: showOutputs(needs, generation),
     error: generation.reason ? reasonTexts[generation.reason] : null,
     reason: generation.reason,
-    costCredits: open ? generation.price : generation.captured,
+    costCredits: shownCost(generation),
     warnings: generation.warnings,
     createdAt: generation.createdAt.toISOString(),
     completedAt: generation.completedAt?.toISOString() ?? null,

@@ -1,0 +1,98 @@
+// gptimage2's part of the OpenAPI document: every status that can be sent, and the headers that matter.
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { HttpEnv } from '../../http/context.ts'
+import {
+  acceptedResponse,
+  generateRequest,
+  generationObject,
+  gptimage2Error,
+  uploadRequest,
+  uploadTicket,
+} from './schema.ts'
+
+const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
+const whole = (description: string) => ({ description, schema: { type: 'integer' as const } })
+
+const headers = {
+  'X-RateLimit-Limit': whole('Requests per hour.'),
+  'X-RateLimit-Remaining': whole('Requests left in the hour.'),
+  'X-RateLimit-Reset': whole('End of the hour, in Unix seconds.'),
+}
+const waitHeaders = { ...headers, 'Retry-After': whole('Whole seconds to wait.') }
+const refused = (description: string) => ({ description, headers, content: json(gptimage2Error) })
+const toComeAgain = (description: string) => ({
+  description,
+  headers: waitHeaders,
+  content: json(gptimage2Error),
+})
+
+const tags = ['gptimage2']
+const common = {
+  401: refused('The API key is missing or not valid.'),
+  429: toComeAgain('600 requests in the hour, or 5 generations in flight; see `Retry-After`.'),
+  500: refused('Something went wrong on our side.'),
+  503: toComeAgain('At capacity or not available right now; see `Retry-After`.'),
+}
+const invalid = {
+  400: refused('The request is not valid; `error` has the message, `issues` the fields.'),
+  403: refused('The plan of the account does not include this API, or the API key lacks the scope.'),
+  413: refused('The body is too large.'),
+  415: refused('The body is not declared as JSON.'),
+}
+
+const idempotencyKey = (description: string) =>
+  z.object({
+    'Idempotency-Key': z.string().min(1).max(255).optional().openapi({ param: { description } }),
+  })
+
+export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<HttpEnv>): void {
+  registry.registerPath({
+    method: 'post',
+    path: '/api/v1/generate',
+    tags,
+    summary: 'Submit a generation or an edit',
+    operationId: 'submitGptimage2Generation',
+    request: {
+      headers: idempotencyKey('Names this order; a repeat answers its id and its status now.'),
+      body: { required: true, content: json(generateRequest) },
+    },
+    responses: {
+      202: { description: 'Accepted: poll it', headers, content: json(acceptedResponse) },
+      ...invalid,
+      402: refused('Too few credits, or the cap of the key or of the plan is reached; see `code`.'),
+      422: refused('Refused by a safety check, or the idempotency key was used with another request.'),
+      ...common,
+    },
+  })
+  registry.registerPath({
+    method: 'get',
+    path: '/api/v1/generations/{id}',
+    tags,
+    summary: 'Poll a generation',
+    operationId: 'getGptimage2Generation',
+    request: { params: z.object({ id: z.uuid() }) },
+    responses: {
+      200: { description: 'The generation as it is now', headers, content: json(generationObject) },
+      403: refused('The API key lacks the scope.'),
+      404: refused('Unknown, or not yours.'),
+      ...common,
+    },
+  })
+  registry.registerPath({
+    method: 'post',
+    path: '/api/v1/upload',
+    tags,
+    summary: 'Announce an upload',
+    operationId: 'createGptimage2Upload',
+    request: {
+      headers: idempotencyKey('A repeat answers the same key with a fresh address.'),
+      body: { required: true, content: json(uploadRequest) },
+    },
+    responses: {
+      200: { description: 'Where to send it', headers, content: json(uploadTicket) },
+      ...invalid,
+      422: refused('The idempotency key was used with another request.'),
+      ...common,
+    },
+  })
+}

@@ -1,0 +1,190 @@
+// gptimage2: an order is answered with 202 at once and polled. POST /api/v1/generate belongs to two dialects at the
+// root, so that endpoint is handed out besides: dialects/shared-generate.ts decides whose request it is. The other two
+// stand at the root as the native API's, which answers the same objects.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { AuthenticatedKey, RateRule } from '../../accounts/authenticate.ts'
+import type { KeyScope } from '../../accounts/keys.ts'
+import { type Plans, requirePlan } from '../../accounts/plans.ts'
+import type { Db } from '../../db/db.ts'
+import { AppError } from '../../errors.ts'
+import { type CreateNeeds, createGeneration, type GenerationInput } from '../../generations/create.ts'
+import { fingerprintOf } from '../../generations/fingerprint.ts'
+import { type Generation, shownCost } from '../../generations/generation.ts'
+import { findGeneration } from '../../generations/read.ts'
+import { type AdmissionNeeds, admit } from '../../http/admission.ts'
+import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
+import { methodNotAllowed, toAppError } from '../../http/errors.ts'
+import { readIdempotencyKey } from '../../http/idempotency-key.ts'
+import { toIssues } from '../../http/issues.ts'
+import { showRate } from '../../http/rate-headers.ts'
+import { readJsonBody } from '../../http/read-json.ts'
+import type { Log } from '../../log.ts'
+import { noOptions } from '../../models/options.ts'
+import { createUpload, type UploadNeeds } from '../../uploads/uploads.ts'
+import { describeGptimage2 } from './describe.ts'
+import { renderError, toStatus } from './present.ts'
+import { doubledSizes, type GenerateRequest, generateRequest, uploadRequest } from './schema.ts'
+
+export type Gptimage2Needs = CreateNeeds &
+  AdmissionNeeds & {
+    db: Db
+    log: Log
+    plans: Plans
+    uploads: UploadNeeds
+    publicUrl: () => string
+    deadlineAsyncMs: number
+    /** The model behind every order. */
+    gptimage2Model: string
+    /** The native API's object of a generation, which this contract's is part of. */
+    showGeneration(generation: Generation): Record<string, unknown>
+  }
+
+export type Gptimage2Dialect = {
+  /** All of it, for its mount. */
+  whole: OpenAPIHono<HttpEnv>
+  /** POST /api/v1/generate; never rejects. `readBody` for a body that was read before. */
+  generate(context: HttpContext, readBody?: () => Promise<unknown>): Promise<Response>
+  /** An error as the contract shows it, its rate headers with it. */
+  fail(context: HttpContext, error: unknown): Response
+  showRate(context: HttpContext): void
+}
+
+const rate: RateRule = { dialect: 'gptimage2', per: 'key', requests: 600, windowS: 3_600 }
+const defaultInFlight = 5
+/** A prompt of 4,000 four-byte characters, escaped, and four keys. */
+const maxBodyBytes = 64 * 1024
+
+const paths = {
+  generate: '/api/v1/generate',
+  generation: '/api/v1/generations/:id',
+  upload: '/api/v1/upload',
+}
+
+type Begin = (context: HttpContext, route: string, scope: KeyScope) => Promise<AuthenticatedKey>
+
+export function createGptimage2Dialect(needs: Gptimage2Needs): Gptimage2Dialect {
+  const show = (context: HttpContext) => showRate(needs, context, rate)
+  const fail = (context: HttpContext, error: unknown) => {
+    show(context)
+    return renderError(context, toAppError(needs.log, context, error))
+  }
+  const begin: Begin = async (context, route, scope) => {
+    context.set('dialect', 'gptimage2')
+    context.set('route', route)
+    const caller = await admit(needs, context, { rate, scope })
+    show(context)
+    return caller
+  }
+  const generate: Gptimage2Dialect['generate'] = async (
+    context,
+    readBody = () => readJsonBody(context, maxBodyBytes),
+  ) => {
+    try {
+      const caller = await begin(context, paths.generate, 'generate')
+      return await order(needs, context, { caller, readBody })
+    } catch (error) {
+      return fail(context, error)
+    }
+  }
+
+  const whole = new OpenAPIHono<HttpEnv>()
+  whole.onError((error, context) => fail(context, error))
+  whole.post(paths.generate, context => generate(context))
+  whole.get(paths.generation, async context => {
+    const { accountId } = await begin(context, paths.generation, 'read')
+    const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
+    if (!generation) throw new AppError('not_found', 'There is no such generation.')
+    const shown = { ...needs.showGeneration(generation), costCredits: shownCost(generation) }
+    return context.json({ ...shown, status: toStatus(generation) })
+  })
+  addUpload(whole, needs, begin)
+  whole.all(paths.generate, methodNotAllowed(['POST']))
+  whole.all(paths.generation, methodNotAllowed(['GET']))
+  describeGptimage2(whole)
+  return { whole, generate, fail, showRate: show }
+}
+
+type Order = { caller: AuthenticatedKey; readBody: () => Promise<unknown> }
+
+async function order(
+  needs: Gptimage2Needs,
+  context: HttpContext,
+  { caller, readBody }: Order,
+): Promise<Response> {
+  const idempotencyKey = readIdempotencyKey(context)
+  const body = await readBody()
+  const parsed = generateRequest.safeParse(body)
+  if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
+  const { accountId, keyId } = caller
+  const cap = caller.inFlightCap ?? defaultInFlight
+  const input: GenerationInput = {
+    ...toInput(parsed.data),
+    dialect: 'gptimage2',
+    modelId: needs.gptimage2Model,
+    accountId,
+    apiKeyId: keyId,
+    idempotencyKey,
+    fingerprint: fingerprintOf({ method: 'POST', route: paths.generate, accountId, body }),
+    deadlineMs: needs.deadlineAsyncMs,
+    slots: cap > 0 ? [{ scope: `gptimage2:${keyId}`, cap }] : [],
+    spendCaps: caller.spendCaps,
+    // A repeat shows its order whatever became of the plan.
+    beforeNew: () => requirePlan(needs.plans, caller),
+  }
+  const { generation, replayed, settlement } = await createGeneration(needs, input).catch(orUnavailable)
+  settlement.cancel()
+  if (replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
+  setAnswerHeader(context, 'x-should-retry', 'false')
+  setAnswerHeader(context, 'location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
+  // A new order was queued, though a worker may have it already by the time this is read.
+  const status = replayed ? toStatus(generation) : 'queued'
+  return context.json({ generationId: generation.id, status }, 202)
+}
+
+/** The caller names no model: that the operator's is not served now is no fault of the request. */
+function orUnavailable(error: unknown): never {
+  if (!(error instanceof AppError) || error.options.reason !== 'unknown_model') throw error
+  throw new AppError('unavailable', 'The model is not available right now.', { cause: error })
+}
+
+function toInput({ prompt, size = '1024x1024', quality = 'medium', n = 1, ...request }: GenerateRequest) {
+  const keys = request.inputImageKeys ?? []
+  const references = keys.map((key, index) => ({
+    source: { kind: 'upload' as const, key },
+    field: `inputImageKeys.${index}`,
+  }))
+  return {
+    prompt,
+    options: {
+      ...noOptions,
+      size: quality === 'high' ? doubledSizes[size] : size,
+      quality,
+      count: n,
+    },
+    echo: {},
+    inputs: keys.length > 0 ? { references, mask: null } : null,
+  }
+}
+
+/** A name of 200 characters, escaped, and two short fields. */
+const maxUploadBodyBytes = 16 * 1024
+
+function addUpload(app: OpenAPIHono<HttpEnv>, needs: Gptimage2Needs, begin: Begin): void {
+  app.post(paths.upload, async context => {
+    const caller = await begin(context, paths.upload, 'generate')
+    const { accountId } = caller
+    const idempotencyKey = readIdempotencyKey(context)
+    const body = await readJsonBody(context, maxUploadBodyBytes)
+    const parsed = uploadRequest.safeParse(body)
+    if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
+    requirePlan(needs.plans, caller)
+    const { filename, contentType, size: sizeBytes } = parsed.data
+    const made = await createUpload(needs.uploads, {
+      ...{ accountId, filename, contentType, sizeBytes, idempotencyKey },
+      fingerprint: fingerprintOf({ method: 'POST', route: paths.upload, accountId, body }),
+    })
+    if (made.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
+    return context.json({ url: made.url, key: made.key, expiresAt: made.expiresAt.toISOString() })
+  })
+  app.all(paths.upload, methodNotAllowed(['POST']))
+}
