@@ -40,9 +40,9 @@ export function createDocument(
     securitySchemes: { ApiKeyBearer: bearer },
     schemas: document.components?.schemas ?? {},
   }
-  // The library adds an empty section of webhooks.
-  const hasWebhooks = webhooks !== undefined && Object.keys(webhooks).length > 0
-  return { ...document, components, ...(hasWebhooks ? { webhooks } : {}) }
+  // The library adds an empty section of webhooks, and takes the names of events for paths.
+  const events = Object.entries(webhooks ?? {}).map(([name, item]) => [name.replace(/^\//, ''), item])
+  return { ...document, components, ...(events.length > 0 ? { webhooks: Object.fromEntries(events) } : {}) }
 }
 
 export const getImagesHead: DocumentHead = {
@@ -63,6 +63,7 @@ export const nativeHead: DocumentHead = {
   tags: [
     { name: 'Generations', description: 'Create and read generations of any model.' },
     { name: 'Uploads', description: 'Send pictures to work from.' },
+    { name: 'Webhooks', description: 'Be told when generations end.' },
   ],
 }
 

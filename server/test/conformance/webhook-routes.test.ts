@@ -1,5 +1,7 @@
 // Managing webhooks, through both doors: an API key, and the session cookie as gptimage2 documents it. What is refused,
 // what is shown to whom, and what secrets do when they are replaced.
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import ajvFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAccount } from '../../src/accounts/accounts.ts'
@@ -7,11 +9,13 @@ import { createPasswords } from '../../src/accounts/passwords.ts'
 import { grantCredits } from '../../src/credits/ledger.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
-import { call, deliveriesOf, makeWebhook, moveClock, orderNative } from '../webhooks.ts'
+import { type Called, deliveriesOf, makeWebhook, moveClock, orderNative, call as send } from '../webhooks.ts'
+import { type Documented, openDocumented } from './documented.ts'
 
 let rig: Rig
 let node: Node
 let receiver: Receiver
+let native: Documented
 let owner: { accountId: string; apiKey: string }
 let stranger: { accountId: string; apiKey: string }
 const password = 'correct horse battery'
@@ -22,6 +26,7 @@ beforeAll(async () => {
   rig = await createRig({ latencyMs: 0 })
   receiver = await startReceiver()
   node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
+  native = await openDocumented(node.url, '/openapi/native.json')
   owner = await rig.account({ credits: 1_000 })
   stranger = await rig.account({ credits: 10 })
 })
@@ -30,6 +35,17 @@ afterAll(async () => {
   await rig.close()
   await receiver.close()
 })
+
+/** One call, held against the document that the service itself serves. */
+async function call(at: Node, apiKey: string, request: Parameters<typeof send>[2]): Promise<Called> {
+  const answer = await send(at, apiKey, request)
+  const template = request.path
+    .replace(/\?.*$/, '')
+    .replace(/(?<=\/webhooks\/)[^/]+/, '{id}')
+    .replace(/(?<=\/deliveries\/)[^/]+/, '{deliveryId}')
+  native.check({ ...request, template }, answer)
+  return answer
+}
 
 async function signIn(email: string): Promise<{ accountId: string; cookie: string }> {
   const hashPassword = createPasswords({ cost: { log2N: 12, r: 8, p: 1 } }).hash
@@ -334,4 +350,20 @@ test('a browser on another site, a form and a stranger are refused at the cookie
   expect((await post(own))[0]).toBe(201)
   const list = await fetch(node.url + path, { headers: { cookie } })
   expect(((await list.json()) as { webhooks: unknown[] }).webhooks).toHaveLength(1)
+})
+
+test('the document tells receivers what they are sent, with an example that fits its own schema', () => {
+  const { webhooks: sent } = native.document as unknown as {
+    webhooks: Record<string, { post: { requestBody: { content: Record<string, { example: unknown }> } } }>
+  }
+  expect(Object.keys(sent)).toEqual(['generation.succeeded', 'generation.failed'])
+  const ajv = new Ajv2020({ strict: false })
+  ajvFormats.default(ajv)
+  ajv.addSchema(native.document, 'native')
+  const fits = ajv.compile({ $ref: 'native#/components/schemas/GenerationEvent' })
+  for (const [event, { post }] of Object.entries(sent)) {
+    const { example } = post.requestBody.content['application/json'] ?? {}
+    expect(example).toMatchObject({ event })
+    expect(fits(example), JSON.stringify(fits.errors)).toBe(true)
+  }
 })

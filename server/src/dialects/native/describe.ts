@@ -13,6 +13,7 @@ import {
 } from './describe-parts.ts'
 import { describeUploads } from './describe-uploads.ts'
 import { describeVerbs } from './describe-verbs.ts'
+import { describeNativeWebhooks } from './describe-webhooks.ts'
 import { createGenerationRequest, generationObject, imageFormats } from './schema.ts'
 
 const tags = ['Generations']
@@ -22,6 +23,7 @@ export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeReads(app.openAPIRegistry)
   describeVerbs(app.openAPIRegistry)
   describeUploads(app.openAPIRegistry)
+  describeNativeWebhooks(app.openAPIRegistry)
 }
 
 function describeCreate(registry: Registry): void {
