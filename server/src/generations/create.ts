@@ -16,7 +16,7 @@ import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.t
 import type { Breaker } from './breaker.ts'
 import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
 import type { Generation } from './generation.ts'
-import { takeInputs, withCounts } from './intake.ts'
+import { resolveWish, takeInputs } from './intake.ts'
 import { joinRepeat } from './join.ts'
 import type { GenerationEvents } from './observe.ts'
 import type { PartialBus, PartialListener } from './partials.ts'
@@ -56,6 +56,8 @@ export type GenerationInput = {
   prompt: string
   /** How many pictures come with the order need not be said here: that follows from `inputs`. */
   options: GenerationOptions
+  /** Whether options that the model does not offer are changed to what comes nearest, instead of refused. */
+  adapts?: boolean
   echo: Record<string, unknown>
   /** Pictures to work from. They are fetched and stored only when the order is no repeat and the model takes them. */
   inputs: InputRequests | null
@@ -114,7 +116,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   const earlier = (await findReplay(needs, input)) ?? (await findJoined(needs, input))
   if (earlier) return earlier
   await input.beforeNew?.()
-  const offer = needs.catalog.resolve(input.dialect, input.modelId, withCounts(input))
+  const offer = resolveWish(needs, input)
   refuseWhenFull(needs)
   refuseWhenBroken(needs, offer)
   needs.moderation.refuseAccount(input.accountId)
@@ -223,7 +225,7 @@ async function hold(
     needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
     input.filesLiveS ?? null,
     ...toCapValues(input.spendCaps),
-    null,
+    offer.warnings.length > 0 ? JSON.stringify(offer.warnings) : null,
   ]
   const row = await callCreate(needs, id, values)
   if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
@@ -319,7 +321,7 @@ function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): G
     leaseOwner: null,
     timeLeft: startCountdown(input.deadlineMs),
     images: [],
-    warnings: [],
+    warnings: offer.warnings,
     usage: null,
     createdAt: unknownTime,
     completedAt: null,

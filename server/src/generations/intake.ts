@@ -1,7 +1,8 @@
 // What comes with an order is taken in between the check for a repeat and the hold: pictures are fetched, checked and
 // stored, then everything that was sent is judged. A refusal here leaves nothing behind and the key unused.
 import { AppError } from '../errors.ts'
-import type { GenerationOptions } from '../models/options.ts'
+import type { Catalog, Offer } from '../models/catalog.ts'
+import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Moderation } from '../moderation/moderation.ts'
 import { readObject } from '../storage/read-object.ts'
 import { type Storage, StorageError } from '../storage/storage.ts'
@@ -17,9 +18,19 @@ type Intake = {
 }
 
 /** The options with the number of pictures that come with the order. */
-export function withCounts({ options, inputs }: Intake): GenerationOptions {
+function withCounts({ options, inputs }: Intake): GenerationOptions {
   if (!inputs) return options
   return { ...options, referenceCount: inputs.references.length, hasMask: inputs.mask !== null }
+}
+
+export type Wish = Intake & { dialect: Dialect; modelId: string; adapts?: boolean }
+
+/** What the catalogue makes of an order: the one place where a quote and a charge come from. Throws as it does. */
+export function resolveWish({ catalog }: { catalog: Pick<Catalog, 'resolve' | 'adapt'> }, wish: Wish): Offer {
+  const options = withCounts(wish)
+  return wish.adapts === true
+    ? catalog.adapt(wish.dialect, wish.modelId, options)
+    : catalog.resolve(wish.dialect, wish.modelId, options)
 }
 
 /** Stores the pictures, or throws and leaves nothing behind. */

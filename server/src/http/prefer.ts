@@ -1,17 +1,23 @@
-// RFC 7240: how long the caller wants to wait, and the 202 for whoever does not wait to the end. Malformed values are
-// ignored, as the RFC asks. A streamed call has no use for it: do not read it there.
+// RFC 7240: how long the caller wants to wait and how strictly it wants to be taken, and the 202 for whoever does not
+// wait to the end. Malformed values are ignored, as the RFC asks. A streamed call does not wait: do not read it there.
 import { type HttpContext, setAnswerHeader } from './context.ts'
 
 export type Preference = {
   /** Milliseconds to wait before a 202; null = until the generation has ended. */
   waitMs: number | null
+  /** Options that the model does not offer are to be adapted (`GenerationInput.adapts`), not refused. */
+  isLenient: boolean
   /** What `Preference-Applied` says; null = the caller preferred nothing. */
   applied: string | null
 }
 
-/** `Prefer: respond-async` and `Prefer: wait=N`; N wins when both are sent. */
+/** `respond-async`, `wait=N` (which wins when both are sent) and `handling=lenient`. */
 export function readPreference(context: HttpContext): Preference {
-  return readPreferredWaitMs(context.req.header('prefer')) ?? { waitMs: null, applied: null }
+  const header = context.req.header('prefer')
+  const wait = readPreferredWaitMs(header)
+  const isLenient = /(?:^|,)\s*handling\s*=\s*"?lenient"?\s*(?:,|$)/i.test(header ?? '')
+  const applied = [wait?.applied ?? [], isLenient ? 'handling=lenient' : []].flat().join(', ')
+  return { waitMs: wait?.waitMs ?? null, isLenient, applied: applied === '' ? null : applied }
 }
 
 export function readPreferredWaitMs(header: string | undefined): { waitMs: number; applied: string } | null {
@@ -42,4 +48,11 @@ export function sendAccepted(
   setAnswerHeader(context, 'retry-after', '1')
   const status = generation.state === 'queued' ? 'queued' : 'running'
   return context.json({ generationId: generation.id, status }, 202)
+}
+
+/** What was changed of the order, for dialects whose bodies have no place for it. */
+export function showWarnings(context: HttpContext, { warnings }: { warnings: readonly string[] }): void {
+  // No header may carry more than visible ASCII, whatever a warning repeats.
+  const text = warnings.join(' ').replace(/[^\x20-\x7e]/g, '?')
+  if (text !== '') setAnswerHeader(context, 'x-darkroom-warnings', text)
 }

@@ -24,6 +24,8 @@ export type Offer = {
   /** Credits for one picture and for all. Integers. */
   unitPrice: number
   price: number
+  /** What was changed of the request, in plain sentences; empty unless it was to be adapted. */
+  warnings: string[]
 }
 
 export type Catalog = {
@@ -33,6 +35,8 @@ export type Catalog = {
    * in core words) or `no_price` (the combination has no price).
    */
   resolve(dialect: Dialect, modelId: string, options: GenerationOptions): Offer
+  /** As `resolve`, but what the model does not offer is changed to what comes nearest or left out, where it can be. */
+  adapt(dialect: Dialect, modelId: string, options: GenerationOptions): Offer
   /** Live, configured routes that can serve the offer, in order of preference. Empty = none right now. */
   routes(modelId: string, options: GenerationOptions): Route[]
   /** The provider's request for one route. */

@@ -1,6 +1,7 @@
 // The catalogue at work: resolves a request to an offer, an offer to routes, a route to the provider's request.
 // The price is fixed here, at the hold; nothing after it may ask for a price again.
 import { AppError } from '../errors.ts'
+import { adaptOptions } from './adapt.ts'
 import type { Catalog, ListedModel, ModelList, Offer, QuotePrice, Route } from './catalog.ts'
 import { dayOf, isListed, type ModelEntry, type Upstream } from './entry.ts'
 import { describeModel, isOffered } from './list-models.ts'
@@ -37,6 +38,7 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
   const list = rememberLists(shelf)
   return {
     resolve: (dialect, modelId, options) => resolveOffer(shelf, { dialect, modelId, options }),
+    adapt: (dialect, modelId, options) => adaptOffer(shelf, { dialect, modelId, options }),
     routes: (modelId, options) => {
       const entry = shelf.entries.get(modelId)
       return entry ? listServingRoutes(shelf, entry, options).map(toRoute) : []
@@ -103,7 +105,19 @@ function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order)
     })
   }
   const unitPrice = price.credits
-  return { modelId, owner: entry.owner, options: filled, unitPrice, price: unitPrice * filled.count }
+  return {
+    ...{ modelId, owner: entry.owner, options: filled },
+    ...{ unitPrice, price: unitPrice * filled.count, warnings: [] },
+  }
+}
+
+function adaptOffer(shelf: Shelf, order: Order): Offer {
+  const entry = shelf.entries.get(order.modelId)
+  if (!entry || !isListed(entry, order.dialect)) throw unknownModel(order.modelId)
+  const findFault = (options: GenerationOptions) =>
+    canServe(shelf, entry, options) ? null : findBlamed(shelf, entry, options)
+  const { options, warnings } = adaptOptions(entry, order, findFault)
+  return { ...resolveOffer(shelf, { ...order, options }), warnings }
 }
 
 function unknownModel(modelId: string): AppError {
@@ -120,8 +134,18 @@ function unsupported(issues: OptionIssue[]): AppError {
   return new AppError('invalid_request', message, { reason: 'unsupported_option', details: issues })
 }
 
-/** Names the option that no live route can honour together with the rest, and the values that would work. */
 function blame(shelf: Shelf, entry: ModelEntry, options: GenerationOptions): OptionIssue {
+  const { path, allowed } = findBlamed(shelf, entry, options)
+  if (allowed.length > 0) return notAllowed(path, allowed)
+  return { path, message: `Nothing serves this model with that ${path} now.`, code: 'invalid_value' }
+}
+
+/** The option that no live route can honour together with the rest, and the values that would work. */
+function findBlamed(
+  shelf: Shelf,
+  entry: ModelEntry,
+  options: GenerationOptions,
+): { path: keyof GenerationOptions; allowed: string[] } {
   const refusals = listLiveRoutes(shelf, entry).map(route => findRefusedField(route, options))
   const works = (change: Partial<GenerationOptions>) => canServe(shelf, entry, { ...options, ...change })
   const values: Partial<Record<keyof GenerationOptions, string[]>> = {
@@ -133,9 +157,7 @@ function blame(shelf: Shelf, entry: ModelEntry, options: GenerationOptions): Opt
   }
   const refused = refusals.filter(field => field !== null)
   const path = refused.find(field => (values[field]?.length ?? 0) > 0) ?? refused[0] ?? 'aspectRatio'
-  const allowed = values[path] ?? []
-  if (allowed.length > 0) return notAllowed(path, allowed)
-  return { path, message: `Nothing serves this model with that ${path} now.`, code: 'invalid_value' }
+  return { path, allowed: values[path] ?? [] }
 }
 
 function toRoute(upstream: Upstream): Route {

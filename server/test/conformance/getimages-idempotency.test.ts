@@ -249,6 +249,19 @@ describe('Prefer', () => {
     }
   })
 
+  test('handling=lenient changes what the model does not offer, and says what', async () => {
+    const { apiKey } = await rig.account({ credits: 10 })
+    const wide = { prompt: 'a wide one', modelId, aspectRatio: '21:9' }
+    expect((await order(apiKey, wide)).status).toBe(400)
+    expect((await order(apiKey, wide, ['prefer', 'handling=strict'])).status).toBe(400)
+    const bent = await order(apiKey, wide, ['prefer', 'wait=20, handling=lenient'])
+    expect([bent.status, bent.headers['preference-applied']]).toEqual([200, 'wait=20, handling=lenient'])
+    expect(imageOf(bent)).toMatchObject({ aspectRatio: '16:9' })
+    expect(bent.headers['x-darkroom-warnings']).toContain('The aspect ratio 21:9 is not offered; 16:9')
+    const plain = await order(apiKey, { prompt: 'a plain one', modelId }, ['prefer', 'handling=lenient'])
+    expect([plain.status, plain.headers['x-darkroom-warnings']]).toEqual([200, undefined])
+  })
+
   test('a replay with respond-async of an open generation is 202 with the same id', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 10 })
     const body = { prompt: 'open [[emulate: slow=1500]]', modelId }

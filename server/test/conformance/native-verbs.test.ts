@@ -44,6 +44,29 @@ describe('a quote', () => {
     }
   })
 
+  test('of an order to be adapted has the price and the warnings of that order', async () => {
+    const { apiKey, accountId } = await rig.account({ credits: 1_000 })
+    const ask = { model: 'gpt-image-2', prompt: 'x', quality: 'best', negativePrompt: 'rain', n: 2 }
+    for (const onUnsupported of [undefined, 'refuse']) {
+      const refused = await client.call(apiKey, `POST ${generations}`, { body: { ...ask, onUnsupported } })
+      expect(refused.body).toMatchObject({ code: 'invalid_request' })
+      expect(refused.body.issues?.map(issue => issue.path)).toContain('quality')
+    }
+    const body = { ...ask, onUnsupported: 'adapt' }
+    const quoted = await client.call(apiKey, `POST ${generations}/quote`, { body })
+    expect(quoted.body.warnings).toEqual([
+      'The quality best is not offered; medium was used.',
+      'The negative prompt is not offered and was left out.',
+    ])
+    const before = await rig.balance(accountId)
+    const queued = await client.call(apiKey, `POST ${generations}`, { body })
+    expect([queued.status, queued.body.warnings]).toEqual([202, quoted.body.warnings])
+    const shown = () => client.call(apiKey, `GET ${generations}/${queued.body.id}`)
+    await eventually('the order ended', async () => (await shown()).body.status === 'succeeded')
+    expect((await shown()).body.warnings).toEqual(quoted.body.warnings)
+    expect(before - (await rig.balance(accountId))).toBe(quoted.body.costCredits)
+  })
+
   test('neither runs nor charges nor fetches, also with an empty wallet', async () => {
     const { apiKey } = await rig.account({ credits: 0 })
     const calls = rig.openai.requests.length

@@ -84,7 +84,7 @@ export function parseCreateRequest(body: unknown): CreateGenerationRequest {
 /** What is ordered, in core words. */
 export function toOrder(
   request: CreateGenerationRequest,
-): Pick<GenerationInput, 'dialect' | 'modelId' | 'prompt' | 'options' | 'inputs'> {
+): Pick<GenerationInput, 'dialect' | 'modelId' | 'prompt' | 'options' | 'adapts' | 'inputs'> {
   return {
     dialect: 'native',
     modelId: request.model,
@@ -104,6 +104,7 @@ export function toOrder(
       outputCompression: request.outputCompression ?? null,
       background: request.background ?? null,
     },
+    adapts: request.onUnsupported === 'adapt',
     inputs: toInputs(request),
   }
 }

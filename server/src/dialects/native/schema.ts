@@ -66,6 +66,10 @@ export const createGenerationRequest = z
     mask: picture.optional().openapi({
       description: "A PNG of the first picture's size; its transparent areas are drawn anew.",
     }),
+    onUnsupported: z.enum(['refuse', 'adapt']).optional().openapi({
+      description:
+        'What happens to options that the model does not offer: `refuse` (default), or `adapt`: the nearest shape, the most images there are, other options left out; `warnings` tells what was changed. Pictures are never left out.',
+    }),
   })
   .openapi('CreateGenerationRequest')
 export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
@@ -121,7 +125,9 @@ export const generationObject = z
     error: z.string().nullable(),
     reason: z.string().nullable().openapi({ description: 'Why there is no image: a stable code.' }),
     costCredits: z.int().openapi({ description: 'Credits charged; while it is open, credits held.' }),
-    warnings: z.array(z.string()),
+    warnings: z.array(z.string()).openapi({
+      description: 'What was changed of the order, and what its model or the safety check left out.',
+    }),
     createdAt: z.iso.datetime(),
     completedAt: z.iso.datetime().nullable(),
   })
@@ -135,8 +141,9 @@ export const quote = z
     costCredits: z
       .int()
       .openapi({ description: 'Credits for all: exactly what the order would be charged.' }),
+    warnings: z.array(z.string()).openapi({ description: 'What `onUnsupported: adapt` would change.' }),
   })
-  .openapi('Quote', { example: { model: 'gpt-image-2', n: 2, unitCredits: 1, costCredits: 2 } })
+  .openapi('Quote', { example: { model: 'gpt-image-2', n: 2, unitCredits: 1, costCredits: 2, warnings: [] } })
 
 export const cancellation = z
   .object({

@@ -27,8 +27,9 @@ export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Beg
     readQuery(context, noQuery)
     const request = parseCreateRequest(await readJsonBody(context, maxOrderBytes))
     const offer = quoteGeneration(needs, { ...toOrder(request), accountId })
-    const { modelId: model, price: costCredits, unitPrice: unitCredits } = offer
-    return context.json({ model, n: offer.options.count, unitCredits, costCredits } satisfies Quote)
+    const { modelId: model, price: costCredits, unitPrice: unitCredits, warnings } = offer
+    const n = offer.options.count
+    return context.json({ model, n, unitCredits, costCredits, warnings } satisfies Quote)
   })
   app.post(paths.cancel, async context => {
     const { accountId } = await begin(context, paths.cancel, 'generate')
