@@ -51,6 +51,8 @@ export type Config = {
   dbPrepare: boolean
   dbPoolSize: number
   storageUrl: string
+  /** Of the bucket's access key. The SDK reads them itself; we know them to keep them out of logs. */
+  storageSecrets: string[]
   /** Each is null without a key. */
   providers: { openai: OpenAiConfig | null; google: ProviderConfig | null }
   outboundAllow: string[]
@@ -170,8 +172,16 @@ function readModeration(read: SettingReader, openai: ProviderConfig | null): Mod
 function readStorageUrl(read: SettingReader, dataDir: string): string {
   const url = read.text('STORAGE_URL') ?? `file:${join(dataDir, 'images')}`
   if (!/^(file:.+|s3:\/\/.+)$/.test(url))
-    read.problems.push('STORAGE_URL must be file:<folder> or s3://<bucket>')
+    read.problems.push('STORAGE_URL must be file:<folder> or s3://<bucket>/<prefix>?…')
   return url
+}
+
+function readStorageSecrets(read: SettingReader): string[] {
+  const secret = read.text('AWS_SECRET_ACCESS_KEY')
+  if ((secret === null) !== (read.text('AWS_ACCESS_KEY_ID') === null)) {
+    read.problems.push('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both or none')
+  }
+  return [secret, read.text('AWS_SESSION_TOKEN')].filter(each => each !== null)
 }
 
 function readAuthSecret(read: SettingReader): string | null {
@@ -251,6 +261,7 @@ export function readConfig(env: Environment): Config {
     dbPrepare: read.flag('DB_PREPARE'),
     dbPoolSize: read.integer('DB_POOL_SIZE', { min: 2, max: 500 }),
     storageUrl: readStorageUrl(read, dataDir),
+    storageSecrets: readStorageSecrets(read),
     providers,
     outboundAllow: read.targets('OUTBOUND_ALLOW'),
     moderation: readModeration(read, providers.openai),
@@ -283,7 +294,7 @@ export function loadConfig(): Config {
 
 /** Every secret of the configuration, for what cuts them out of foreign texts. */
 export function secretsOf(config: Config): string[] {
-  const { providers, database, authSecret, metricsToken, paymentSecretKey, smtpUrl } = config
+  const { providers, database, authSecret, metricsToken, paymentSecretKey, smtpUrl, storageSecrets } = config
   const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
   const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
   const keys = [
@@ -294,7 +305,7 @@ export function secretsOf(config: Config): string[] {
     metricsToken,
     paymentSecretKey,
   ]
-  return [...new Set([...keys, ...passwords].flatMap(secret => secret || []))]
+  return [...new Set([...keys, ...passwords, ...storageSecrets].flatMap(secret => secret || []))]
 }
 
 /** The origin in links, once the port is known. */

@@ -138,7 +138,7 @@ export function openOutside(config: Config, log: Log): Outside {
     now: systemClock,
   })
   checkGptimage2Model(catalog, config.gptimage2Model)
-  const storage = openStorage(config.storageUrl, { assertNoTransaction })
+  const storage = openStorage(config.storageUrl, { assertNoTransaction, now: systemClock })
   const redact = createRedact(secretsOf(config))
   return { catalog, providers, http, storage, redact, close: () => http.close() }
 }

@@ -97,9 +97,13 @@ const keeping: Setting[] = [
   {
     name: 'STORAGE_URL',
     default: '',
-    values: 'file:<folder>',
-    meaning: 'Where images are kept. Unset: the folder `images` in the data folder.',
+    values: 'file:<folder>, s3://<bucket>/<prefix>?…',
+    meaning:
+      'Where images are kept: a folder, or a bucket as in `s3://images/prod?endpoint=https://s3.example.com&region=eu-1`; [operating.md](operating.md#storage-in-a-bucket) has the parameters. Unset: the folder `images` in the data folder.',
   },
+  { name: 'AWS_ACCESS_KEY_ID', default: '', values: 'text', meaning: 'Access key for a bucket, if any.' },
+  { name: 'AWS_SECRET_ACCESS_KEY', default: '', values: 'secret', meaning: 'Its secret.' },
+  { name: 'AWS_SESSION_TOKEN', default: '', values: 'secret', meaning: 'Of a temporary access key.' },
   {
     name: 'GETIMG_FILES_LIFETIME_S',
     default: '86400',

@@ -148,7 +148,7 @@ async function checkStorage(needs: OutsideNeeds): Promise<CheckResult[]> {
   const checked = await needs.storage.check()
   if (checked.ok)
     return [report('storage', { status: 'ok', message: 'A probe was written, read and removed.' })]
-  const advice = 'Check STORAGE_URL, the rights on the folder and the space left.'
+  const advice = 'Check STORAGE_URL, the rights on the folder or bucket and the space left.'
   return [report('storage', { status: 'fail', message: checked.message, advice })]
 }
 

@@ -30,10 +30,11 @@ test('a folder opens by absolute path, by URL and by a path relative to the work
   }
 })
 
-test('a bucket is refused by naming what is supported, without repeating the address', () => {
+test('a bucket opens without a call, and an address with credentials in it is refused without repeating them', () => {
+  expect(openStorage('s3://bucket/prefix?endpoint=http://127.0.0.1:1').presignPut).toBeDefined()
   const open = (): unknown => openStorage('s3://AKIAEXAMPLE:topsecret@bucket/prefix')
   expect(open).toThrow(StorageError)
-  expect(open).toThrow(/S3 bucket is not supported by this version; supported is a folder, as file:/)
+  expect(open).toThrow(/holds credentials; set AWS_ACCESS_KEY_ID/)
   expect(open).not.toThrow(/topsecret|AKIA/)
 })
 

@@ -1,0 +1,179 @@
+// Writes one object. What arrives is gathered into one part: an object that ends within it is sent at once, a larger
+// one part by part. So the object appears whole or not at all, a call that failed can be repeated, and no more than
+// a part of any picture is in memory.
+import { createHash } from 'node:crypto'
+import type { Bucket, Opened } from './s3-bucket.ts'
+import { findSize } from './s3-read.ts'
+import { ObjectTooLarge, type PutOptions, type StoredObject } from './storage.ts'
+
+export type ObjectToWrite = Pick<PutOptions, 'mediaType' | 'maxBytes'> & { key: string }
+
+/** The least that stores take as a part that is not the last. */
+const PART_BYTES = 5 * 1024 * 1024
+/** Parts kept for the next objects; memory that was never touched costs nothing. */
+const MAX_IDLE_PARTS = 8
+/**
+ * Objects gathered or sent at once; further ones wait in the network, as their sources do. More would hold more memory
+ * and end none sooner.
+ */
+const MAX_AT_ONCE = 24
+
+export type Writes = {
+  begin(): Promise<void>
+  end(): void
+  takePart(): Buffer
+  givePartBack(part: Buffer): void
+}
+
+/** What all writes of a driver share. */
+export function createWrites(): Writes {
+  const idle: Buffer[] = []
+  const waiting: (() => void)[] = []
+  let running = 0
+  return {
+    async begin() {
+      // Whoever ends hands the place on: the count stays.
+      if (running >= MAX_AT_ONCE) await new Promise<void>(resolve => waiting.push(resolve))
+      else running += 1
+    },
+    end() {
+      const next = waiting.shift()
+      if (next) next()
+      else running -= 1
+    },
+    takePart: () => idle.pop() ?? Buffer.allocUnsafeSlow(PART_BYTES),
+    givePartBack(part) {
+      if (idle.length < MAX_IDLE_PARTS) idle.push(part)
+    },
+  }
+}
+
+/** Writes an object that is in memory. Throws ObjectTooLarge before anything is sent. */
+export async function writeBuffer(
+  bucket: Bucket,
+  object: ObjectToWrite,
+  bytes: Buffer,
+): Promise<StoredObject> {
+  if (bytes.length > object.maxBytes) throw tooLarge(object)
+  await putWhole(bucket, object, bytes)
+  return { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+/** Writes an object as it arrives. Errors of the source pass through unchanged. */
+export async function writeChunks(
+  { bucket, writes }: { bucket: Bucket; writes: Writes },
+  object: ObjectToWrite,
+  source: AsyncIterable<Uint8Array>,
+): Promise<StoredObject> {
+  const hash = createHash('sha256')
+  let part: Buffer | null = null
+  let parts: PartsUpload | null = null
+  let filled = 0
+  let sizeBytes = 0
+  try {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length
+      if (sizeBytes > object.maxBytes) throw tooLarge(object)
+      hash.update(chunk)
+      if (!part) {
+        await writes.begin()
+        part = writes.takePart()
+      }
+      for (let rest = chunk; rest.length > 0; ) {
+        // Sent when more follows it: an object that fills one part exactly needs no upload in parts.
+        if (filled === PART_BYTES) {
+          parts ??= await beginParts(bucket, object)
+          await parts.send(part)
+          filled = 0
+        }
+        const fitting = rest.subarray(0, PART_BYTES - filled)
+        part.set(fitting, filled)
+        filled += fitting.length
+        rest = rest.subarray(fitting.length)
+      }
+    }
+    const last = part?.subarray(0, filled) ?? Buffer.alloc(0)
+    if (parts) {
+      await parts.send(last)
+      await parts.complete(sizeBytes)
+    } else await putWhole(bucket, object, last)
+    if (part) writes.givePartBack(part)
+    return { sizeBytes, sha256: hash.digest('hex') }
+  } catch (error) {
+    // The part is left to the collector: a call that was given up may still be reading it.
+    await parts?.abort()
+    throw error
+  } finally {
+    if (part) writes.end()
+  }
+}
+
+function tooLarge({ maxBytes }: ObjectToWrite): ObjectTooLarge {
+  return new ObjectTooLarge(`the object is larger than ${maxBytes} bytes`)
+}
+
+async function putWhole(bucket: Bucket, { key, mediaType }: ObjectToWrite, bytes: Buffer): Promise<void> {
+  try {
+    const { sdk, client } = await bucket.open()
+    const command = new sdk.PutObjectCommand({
+      ...bucket.at(key),
+      Body: bytes,
+      ContentType: mediaType,
+      ContentLength: bytes.length,
+    })
+    await client.send(command, bucket.callOptions)
+  } catch (error) {
+    throw bucket.fail(error)
+  }
+}
+
+type PartsUpload = {
+  /** The bytes may be changed once it has resolved. */
+  send(bytes: Buffer): Promise<void>
+  complete(sizeBytes: number): Promise<void>
+  /** Never rejects: what stays is removed by the sweep of unfinished uploads. */
+  abort(): Promise<void>
+}
+
+async function beginParts(bucket: Bucket, { key, mediaType }: ObjectToWrite): Promise<PartsUpload> {
+  const call = async <Result>(work: (opened: Opened) => Promise<Result>): Promise<Result> => {
+    try {
+      return await work(await bucket.open())
+    } catch (error) {
+      throw bucket.fail(error)
+    }
+  }
+  const { UploadId } = await call(({ sdk, client }) =>
+    client.send(new sdk.CreateMultipartUploadCommand({ ...bucket.at(key), ContentType: mediaType })),
+  )
+  const upload = { ...bucket.at(key), UploadId }
+  const sent: { PartNumber: number; ETag: string | undefined }[] = []
+  return {
+    async send(bytes) {
+      const numbered = { PartNumber: sent.length + 1, Body: bytes, ContentLength: bytes.length }
+      const { ETag } = await call(({ sdk, client }) =>
+        client.send(new sdk.UploadPartCommand({ ...upload, ...numbered })),
+      )
+      sent.push({ PartNumber: numbered.PartNumber, ETag })
+    },
+    async complete(sizeBytes) {
+      try {
+        await call(({ sdk, client }) =>
+          client.send(
+            new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: sent } }),
+          ),
+        )
+      } catch (error) {
+        // The answer may be lost while the work was done. Nobody else writes under this name.
+        const found = await findSize(bucket, key).catch(() => null)
+        if (found?.sizeBytes === sizeBytes && found.etag.endsWith(`-${sent.length}"`)) return
+        throw error
+      }
+    },
+    async abort() {
+      await call(({ sdk, client }) => client.send(new sdk.AbortMultipartUploadCommand(upload))).catch(
+        () => undefined,
+      )
+    },
+  }
+}
