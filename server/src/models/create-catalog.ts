@@ -17,6 +17,7 @@ import {
   sandboxRouteFor,
   upstreamKey,
 } from './shelf.ts'
+import { readSizeAsRatio } from './size-as-ratio.ts'
 import { dearestCostUsdMicro, describeRequest, findRefusedField, findUnitCostUsdMicro } from './upstream.ts'
 
 export type CatalogNeeds = {
@@ -91,8 +92,9 @@ type Order = { dialect: Dialect; modelId: string; options: GenerationOptions }
 function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order): Offer {
   const entry = shelf.entries.get(modelId)
   if (!entry || !isListed(entry, dialect)) throw unknownModel(modelId)
-  const filled = fillDefaults(entry, dialect, asked)
-  const issues = findOptionIssues(entry, dialect, filled)
+  const said = dialect === 'openai' ? readSizeAsRatio(shelf, entry, asked) : { options: asked }
+  const filled = fillDefaults(entry, dialect, said.options)
+  const issues = said.issue ? [said.issue] : findOptionIssues(entry, dialect, filled)
   // A model that nothing serves now is unknown to the caller, whatever the options.
   const isServed = issues.length === 0 && canServe(shelf, entry, filled)
   if (!isServed && !isOffered(shelf, entry, dialect)) throw unknownModel(modelId)

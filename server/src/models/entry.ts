@@ -37,13 +37,16 @@ export type PriceVersion = { from: string | null; rules: PriceRule[] }
 export type ModelEntry = Omit<FileModel, 'routes' | 'prices'> & {
   /** In order of preference. */
   routes: Upstream[]
-  /** For every dialect that lists the model, and always for `native`. Versions in order of `from`. */
+  /** For every dialect that lists the model, and always for `native` and `openai`. Versions in order of `from`. */
   prices: Partial<Record<Dialect, PriceVersion[]>>
 }
 
-/** True when the dialect lists the model; the native one lists all. */
+/** Dialects in which every model can be called, whichever its home is. */
+const openDialects: readonly Dialect[] = ['native', 'openai']
+
+/** True when the dialect lists the model. */
 export function isListed(entry: ModelEntry, dialect: Dialect): boolean {
-  return dialect === 'native' || entry.dialects.some(listed => listed === dialect)
+  return openDialects.includes(dialect) || entry.dialects.some(listed => listed === dialect)
 }
 
 export function maxReferencesOf(entry: ModelEntry, dialect: Dialect): number {

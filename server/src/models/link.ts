@@ -125,6 +125,8 @@ function linkPrices(file: FileModel, links: PriceLinks): ModelEntry['prices'] {
     known.set(list, linked)
     prices[dialect] = linked
   }
+  // Callable there whichever its home is, at the native price unless the data says otherwise.
+  if (!prices.openai && prices.native) prices.openai = prices.native
   for (const dialect of Object.keys(file.prices)) {
     if (dialect !== 'native' && !file.dialects.some(listed => listed === dialect)) {
       links.say(['prices', dialect], 'the model is not listed in this dialect')

@@ -15,7 +15,7 @@ const background = z.enum(['opaque', 'transparent'])
 const thinkingLevel = z.enum(['default', 'deep'])
 const parameters = z.record(name, z.union([z.string(), z.number(), z.boolean()]))
 
-/** Dialects that have a model list of their own; the native one lists every model. */
+/** Dialects that a model can be listed in; the native one and OpenAI's list every model. */
 export const listingDialects = ['getimages', 'getimg', 'gptimage2', 'imgeo', 'openai'] as const
 const listingDialect = z.enum(listingDialects)
 const pricedDialect = z.enum([...listingDialects, 'native'])
