@@ -6,8 +6,10 @@ import { createBound } from '../storage/bound.ts'
 import { guardedSharp } from '../storage/decoders.ts'
 import { type InspectedPicture, inspectPicture } from '../storage/inspect-picture.ts'
 
-/** The most bytes of one picture, also of an upload; a dialect may allow less. */
+/** The most bytes of one picture, also of an upload; a dialect may allow less, or as much as the largest. */
 export const maxInputBytes = 10_000_000
+/** OpenAI's limit; a lossless photograph of the most pixels may come near it. */
+export const largestInputBytes = 50_000_000
 /** Photographs of telephones have up to 24 megapixels by default; decoding takes four to ten bytes for each. */
 export const maxInputPixels = 40_000_000
 /** Upstreams refuse smaller ones, and a picture of one pixel is a tracker or a mistake. */
@@ -24,24 +26,46 @@ export type CheckedInput = {
   hasAlpha: boolean
 }
 
+type Limits = { field: string; maxBytes?: number }
+
 /** Throws AppError: `invalid_request` naming the field, or `overloaded`. */
-export async function checkInput(
-  bytes: Buffer,
-  { field, maxBytes = maxInputBytes }: { field: string; maxBytes?: number },
-): Promise<CheckedInput> {
-  if (bytes.length === 0) throw refuse(field, 'is empty', 'too_small')
-  if (bytes.length > maxBytes) throw refuse(field, `is larger than ${maxBytes} bytes`, 'too_big')
+export async function checkInput(bytes: Buffer, limits: Limits): Promise<CheckedInput> {
+  const { field } = limits
+  refuseSize(bytes.length, limits)
   const found = inspect(bytes, field)
+  return decoding.run(() => decode(bytes, { found, field }))
+}
+
+/** As checkInput, for bytes that lie elsewhere: they are in memory while they are looked at and no longer. */
+export async function checkInputFile(
+  file: { sizeBytes: number; read(): Promise<Buffer> },
+  limits: Limits,
+): Promise<CheckedInput> {
+  const { field } = limits
+  refuseSize(file.sizeBytes, limits)
   return decoding.run(async () => {
-    try {
-      return await encodeAnew(bytes, found)
-    } catch (error) {
-      throw new AppError('invalid_request', `The picture in ${field} cannot be decoded.`, {
-        details: [{ path: field, message: 'It cannot be decoded.', code: 'invalid_value' }],
-        cause: error,
-      })
-    }
+    const bytes = await file.read()
+    return decode(bytes, { found: inspect(bytes, field), field })
   })
+}
+
+function refuseSize(sizeBytes: number, { field, maxBytes = maxInputBytes }: Limits): void {
+  if (sizeBytes === 0) throw refuse(field, 'is empty', 'too_small')
+  if (sizeBytes > maxBytes) throw refuse(field, `is larger than ${maxBytes} bytes`, 'too_big')
+}
+
+async function decode(
+  bytes: Buffer,
+  { found, field }: { found: InspectedPicture; field: string },
+): Promise<CheckedInput> {
+  try {
+    return await encodeAnew(bytes, found)
+  } catch (error) {
+    throw new AppError('invalid_request', `The picture in ${field} cannot be decoded.`, {
+      details: [{ path: field, message: 'It cannot be decoded.', code: 'invalid_value' }],
+      cause: error,
+    })
+  }
 }
 
 function inspect(bytes: Buffer, field: string): InspectedPicture {

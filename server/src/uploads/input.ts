@@ -7,8 +7,9 @@ export type InputSource =
   | { kind: 'url'; url: string }
   /** `data:image/png;base64,…` */
   | { kind: 'dataUrl'; text: string }
-  /** A file of a multipart form. */
   | { kind: 'bytes'; bytes: Buffer }
+  /** A file of a multipart form, read when its turn comes. */
+  | { kind: 'file'; sizeBytes: number; read(): Promise<Buffer> }
   /** A key of createUpload. */
   | { kind: 'upload'; key: string }
 
@@ -16,7 +17,7 @@ export type InputRequest = {
   source: InputSource
   /** The field in the dialect's own words, such as `images[0].url`: every refusal names it. */
   field: string
-  /** The most bytes the dialect allows, decoded. Default and most: `maxInputBytes`. */
+  /** The most bytes the dialect allows, decoded. Default: `maxInputBytes`; most: `largestInputBytes`. */
   maxBytes?: number
 }
 

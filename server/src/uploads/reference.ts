@@ -5,7 +5,7 @@ import type { OutboundClient } from '../outbound.ts'
 import { OutboundError } from '../outbound.ts'
 import { inputObjectKey, readInputKey } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { checkInput, maxInputBytes } from './check-input.ts'
+import { checkInput, checkInputFile, largestInputBytes, maxInputBytes } from './check-input.ts'
 import type {
   InputOwner,
   InputRequest,
@@ -64,12 +64,15 @@ export async function takeReference(
   owner: InputOwner,
   { source, field, maxBytes = maxInputBytes, name, signal }: NamedRequest,
 ): Promise<StoredInput> {
-  const most = Math.min(maxBytes, maxInputBytes)
+  const most = Math.min(maxBytes, largestInputBytes)
   if (source.kind === 'upload') {
     return needs.takeUpload(owner.accountId, { key: source.key, field, maxBytes: most })
   }
-  const bytes = await readBytes(needs, source, { field, maxBytes: most, signal })
-  const checked = await checkInput(bytes, { field, maxBytes: most })
+  const limits = { field, maxBytes: most }
+  const checked =
+    source.kind === 'file'
+      ? await checkInputFile(source, limits)
+      : await checkInput(await readBytes(needs, source, { ...limits, signal }), limits)
   return storePicture(needs.storage, inputObjectKey(owner.generationId, name), checked)
 }
 
@@ -130,7 +133,7 @@ async function discardInputs({ storage }: ReferenceNeeds, { references, mask }: 
 }
 
 type Limits = { field: string; maxBytes: number; signal: AbortSignal }
-type ReadableSource = Exclude<InputRequest['source'], { kind: 'upload' }>
+type ReadableSource = Exclude<InputRequest['source'], { kind: 'upload' | 'file' }>
 
 async function readBytes(needs: ReferenceNeeds, source: ReadableSource, limits: Limits): Promise<Buffer> {
   if (source.kind === 'bytes') return source.bytes
