@@ -44,6 +44,8 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
   }
   return storeAndSettle(needs, {
     ...delivery,
+    // Whoever waits in this process is told without reading the row.
+    generation: { ...generation, usage: delivery.usage },
     collect: () => collectImages(needs, { generation, n, received }, expected),
     bought: expected.length,
     lossUsdMicro: lossOfParts(parts, shareUsdMicro),
