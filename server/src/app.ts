@@ -1,5 +1,6 @@
 // Mounts the frame, the service's own endpoints and every dialect: at the root on its documented paths, and below
 // its prefix. The path alone picks the dialect that answers, errors included.
+import { join } from 'node:path'
 import { Hono } from 'hono'
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
@@ -9,6 +10,7 @@ import {
   gptimage2Head,
   imgeoHead,
   nativeHead,
+  openAiHead,
   serviceHead,
 } from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
@@ -21,6 +23,8 @@ import { createImgeoDialect } from './dialects/imgeo/routes.ts'
 import { generateResponse, generateRequest as imgeoRequest } from './dialects/imgeo/schema.ts'
 import { renderError as renderNativeError, toGenerationObject } from './dialects/native/present.ts'
 import { createNativeDialect } from './dialects/native/routes.ts'
+import { renderError as renderOpenAiError } from './dialects/openai/present.ts'
+import { createOpenAiDialect } from './dialects/openai/routes.ts'
 import { createSharedGenerate } from './dialects/shared-generate.ts'
 import { AppError } from './errors.ts'
 import type { Generation } from './generations/generation.ts'
@@ -31,6 +35,7 @@ import { addFiles } from './http/files.ts'
 import { guardFilesHost } from './http/files-host.ts'
 import { addHealth } from './http/health.ts'
 import { frameRequests } from './http/request-log.ts'
+import { createSpool } from './http/spool.ts'
 import type { Services } from './services.ts'
 
 export type AppNeeds = Services & { sessions: Sessions }
@@ -58,22 +63,29 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   const gptimage2 = createGptimage2Dialect(dialectNeeds)
   const imgeo = createImgeoDialect(dialectNeeds)
   const native = createNativeDialect(dialectNeeds)
+  const openai = createOpenAiDialect({
+    ...dialectNeeds,
+    ...needs.config.openaiDialect,
+    spool: createSpool(join(needs.config.dataDir, 'incoming')),
+  })
   const shared = createSharedGenerate(dialectNeeds, {
     gptimage2: { ...gptimage2, request: gptimage2Request, answer: acceptedResponse },
     imgeo: { ...imgeo, request: imgeoRequest, answer: generateResponse },
   })
   addDocuments(app, {
-    '/openapi.json': () => createDocument([getimages, shared, imgeo.own, native], serviceHead, url()),
+    '/openapi.json': () => createDocument([getimages, shared, imgeo.own, openai, native], serviceHead, url()),
     ...documentOf('getimages', () => createDocument([getimages], getImagesHead, url())),
     ...documentOf('gptimage2', () => createDocument([gptimage2.whole], gptimage2Head, url())),
     ...documentOf('imgeo', () => createDocument([imgeo.whole], imgeoHead, url())),
+    ...documentOf('openai', () => createDocument([openai], openAiHead, url())),
     '/openapi/native.json': () => createDocument([native], nativeHead, url()),
   })
   addSessions(app, needs)
   app.route('/getimages', getimages)
   app.route('/gptimage2', gptimage2.whole)
   app.route('/imgeo', imgeo.whole)
-  for (const atRoot of [getimages, shared, imgeo.own, native]) app.route('/', atRoot)
+  app.route('/openai', openai)
+  for (const atRoot of [getimages, shared, imgeo.own, openai, native]) app.route('/', atRoot)
   const accountWebhooks = createAccountWebhooks(needs)
   for (const mount of ['/', '/gptimage2']) app.route(mount, accountWebhooks)
   const rendererOf = createRenderers(gptimage2.fail)
@@ -88,6 +100,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
 function createRenderers(failGptimage2: RenderError): (path: string) => RenderError {
   const renderers: [RegExp, RenderError][] = [
     [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
+    [/^\/(?:openai|v1)(?:\/|$)/, renderOpenAiError],
     [/^\/gptimage2(?:\/|$)/, failGptimage2],
     [/^\/(?:imgeo|api\/v1\/(?:models|balance))(?:\/|$)/, renderImgeoError],
   ]

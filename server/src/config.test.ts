@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { renderSettings } from './commands/settings-page.ts'
 import { ConfigError, publicOrigin, readConfig } from './config.ts'
 import { decideSandbox } from './sandbox.ts'
-import { renderSettings, settingGroups } from './settings.ts'
+import { settingGroups } from './settings.ts'
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {

@@ -64,6 +64,7 @@ export type Config = {
   plans: PlanSetting[]
   /** The model behind every order of the gptimage2 API. */
   gptimage2Model: string
+  openaiDialect: { defaultModel: string; rate: { requests: number; windowS: number } | null }
   sandbox: SandboxState
   catalogFile: string | null
   paymentSecretKey: string | null
@@ -269,6 +270,10 @@ export function readConfig(env: Environment): Config {
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
     plans: read.plans('PLANS'),
     gptimage2Model: read.text('GPTIMAGE2_MODEL') ?? '',
+    openaiDialect: {
+      defaultModel: read.text('OPENAI_DIALECT_MODEL') ?? '',
+      rate: read.rate('OPENAI_DIALECT_RATE'),
+    },
     sandbox: decideSandbox({
       setting: read.choice('DARKROOM_SANDBOX', ['auto', 'on', 'off']),
       providers: configured,

@@ -57,7 +57,8 @@ function parseCount(text: string): number | null {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : null
 }
 
-function parseRate(text: string): { requests: number; windowS: number } | null {
+/** `600/1h`; null when it is no rate. */
+export function parseRate(text: string): { requests: number; windowS: number } | null {
   const [, requests = '', count = '', unit = ''] = /^([1-9]\d{0,8})\/(\d{0,6})([a-z]+)$/.exec(text) ?? []
   const windowS = (count === '' ? 1 : Number(count)) * (unitSeconds[unit] ?? Number.NaN)
   return windowS >= 1 && windowS <= windowMaxS ? { requests: Number(requests), windowS } : null

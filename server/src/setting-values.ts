@@ -1,6 +1,6 @@
 // Reads single values out of the environment. Every mistake is collected with the variable's name and what is
 // allowed, so that one start tells about all of them.
-import { type PlanSetting, parsePlans } from './plans-setting.ts'
+import { type PlanSetting, parsePlans, parseRate } from './plans-setting.ts'
 import { settingGroups } from './settings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -23,6 +23,8 @@ export type SettingReader = {
   /** `host:port` targets. */
   targets(name: string): string[]
   plans(name: string): PlanSetting[]
+  /** `600/1h`; null = `off`. */
+  rate(name: string): { requests: number; windowS: number } | null
 }
 
 type Refuse = (name: string, allowed: string) => void
@@ -108,6 +110,12 @@ export function createSettingReader(env: Environment): SettingReader {
       if (!list.every(parseTarget))
         refuse(name, 'a list of host:port separated by commas, such as 127.0.0.1:9000')
       return list
+    },
+    rate(name) {
+      const value = text(name) ?? 'off'
+      const rate = value === 'off' ? null : parseRate(value)
+      if (rate === null && value !== 'off') refuse(name, 'requests and window such as 600/1h, or off')
+      return rate
     },
     plans(name) {
       const plans = parsePlans(text(name) ?? '')

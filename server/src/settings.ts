@@ -178,6 +178,19 @@ const selling: Setting[] = [
       'The model that makes every image of the gptimage2 API, whose callers name none. The catalogue must list it for `gptimage2`.',
   },
   {
+    name: 'OPENAI_DIALECT_MODEL',
+    default: 'gpt-image-2',
+    values: 'model id',
+    meaning: 'What serves a call of the OpenAI Images API that names no model.',
+  },
+  {
+    name: 'OPENAI_DIALECT_RATE',
+    default: 'off',
+    values: 'N/WINDOW, off',
+    meaning:
+      'Requests of one key to the OpenAI Images API in a window, such as `600/1min`. The limit of a key or a plan goes before it.',
+  },
+  {
     name: 'DARKROOM_SANDBOX',
     default: 'auto',
     values: 'auto, on, off',
@@ -373,26 +386,3 @@ export const settingGroups: readonly { title: string; settings: readonly Setting
   { title: 'Watching', settings: watching },
   { title: 'Signing in', settings: signingIn },
 ]
-
-/** The page docs/configuration.md, which a test compares with the file. */
-export function renderSettings(): string {
-  const intro = [
-    '# Configuration',
-    '',
-    'Everything is set by environment variables, read once at start; all are optional, and an empty value counts as',
-    'unset. A wrong value stops the start with a list of everything that is wrong. This page is written by',
-    '`npm run --silent darkroom -- settings --markdown > docs/configuration.md`.',
-  ]
-  const groups = settingGroups.flatMap(group => [
-    '',
-    `## ${group.title}`,
-    '',
-    '| variable | default | values | meaning |',
-    '|---|---|---|---|',
-    ...group.settings.map(
-      setting =>
-        `| \`${setting.name}\` | ${setting.default === '' ? '–' : `\`${setting.default}\``} | ${setting.values} | ${setting.meaning} |`,
-    ),
-  ])
-  return `${[...intro, ...groups].join('\n')}\n`
-}

@@ -11,6 +11,7 @@ import { createGptimage2Dialect } from '../src/dialects/gptimage2/routes.ts'
 import { createImgeoDialect } from '../src/dialects/imgeo/routes.ts'
 import { renderError as renderNative } from '../src/dialects/native/present.ts'
 import { createNativeDialect } from '../src/dialects/native/routes.ts'
+import { createOpenAiDialect } from '../src/dialects/openai/routes.ts'
 import { AppError, type ErrorCode, errorTable } from '../src/errors.ts'
 import { reasonTexts } from '../src/generations/generation.ts'
 import type { HttpEnv, RenderError } from '../src/http/context.ts'
@@ -257,7 +258,8 @@ describe('the lists are those of the code', () => {
     expect(endpointsOf('docs/dialects/native.md')).toEqual(Object.keys(document.paths ?? {}).sort())
     const imgeo = createImgeoDialect({} as Parameters<typeof createImgeoDialect>[0])
     const gptimage2 = createGptimage2Dialect({} as Parameters<typeof createGptimage2Dialect>[0])
-    for (const [name, { whole }] of Object.entries({ imgeo, gptimage2 })) {
+    const openai = { whole: createOpenAiDialect({} as Parameters<typeof createOpenAiDialect>[0]) }
+    for (const [name, { whole }] of Object.entries({ imgeo, gptimage2, openai })) {
       const { paths } = whole.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
       expect(endpointsOf(`docs/dialects/${name}.md`)).toEqual(Object.keys(paths ?? {}).sort())
     }

@@ -1,7 +1,7 @@
 // The command line of the server. Exit codes: 0 done, 1 failed, 2 used wrongly. With --json standard output holds
 // exactly one JSON document on success and nothing on failure; words about failure go to standard error.
 import { Command, CommanderError } from 'commander'
-import { renderSettings, settingGroups } from '../settings.ts'
+import { settingGroups } from '../settings.ts'
 import { addAccountCommands } from './account-commands.ts'
 import { jsonOption } from './arguments.ts'
 import { addCreditCommands } from './credit-commands.ts'
@@ -11,6 +11,7 @@ import { addModelCommands } from './model-commands.ts'
 import { addModerationCommands } from './moderation-commands.ts'
 import type { CommandIo } from './needs.ts'
 import { answer, describeError } from './present.ts'
+import { renderSettings } from './settings-page.ts'
 
 const FAILED = 1
 const USED_WRONGLY = 2

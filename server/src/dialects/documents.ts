@@ -83,10 +83,27 @@ export const imgeoHead: DocumentHead = {
   tags: [{ name: 'imgeo', description: 'Generate images, list models, read the balance.' }],
 }
 
+export const openAiHead: DocumentHead = {
+  title: 'OpenAI Images API',
+  version: '1.0.0',
+  description: "OpenAI's Images API, served by this service with any model of its catalogue.",
+  license: { name: 'MIT' },
+  tags: [
+    { name: 'OpenAI Images', description: 'Create and edit images as with OpenAI.' },
+    { name: 'OpenAI Models', description: 'The models that can be called.' },
+  ],
+}
+
 export const serviceHead: DocumentHead = {
   title: 'Darkroom',
   version: '1.0.0',
   description: 'Everything this service speaks: the APIs it is compatible with, and its own.',
   license: { name: 'MIT' },
-  tags: [...getImagesHead.tags, ...gptimage2Head.tags, ...imgeoHead.tags, ...nativeHead.tags],
+  tags: [
+    ...getImagesHead.tags,
+    ...gptimage2Head.tags,
+    ...imgeoHead.tags,
+    ...nativeHead.tags,
+    ...openAiHead.tags,
+  ],
 }

@@ -25,7 +25,7 @@ export type FreshCollector = {
 }
 
 /** Dialects that answer a waiting caller with the picture itself. */
-const inlineDialects: ReadonlySet<Dialect> = new Set<Dialect>(['getimages'])
+const inlineDialects: ReadonlySet<Dialect> = new Set<Dialect>(['getimages', 'openai'])
 /** All text held at once, and all memory kept for it: a dozen pictures of 4K, or thirty of 1.5 MB. */
 const budgetBytes = 64 * 1024 * 1024
 /** One write to the socket each; small enough that little of the last one stays empty. */

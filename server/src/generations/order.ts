@@ -29,6 +29,8 @@ export type OrderWait = {
   waitMs: number | null
   /** Aborted when the caller goes. */
   signal: AbortSignal
+  /** Called once the order is taken, or found to be one taken before, and waited for. */
+  onTaken?: (order: Pick<Accepted, 'generation' | 'replayed' | 'joined'>) => Promise<void>
 }
 
 export async function orderGeneration(
@@ -38,6 +40,7 @@ export async function orderGeneration(
 ): Promise<OrderResult> {
   const accepted: Accepted = await createGeneration(needs, input)
   const { generation, replayed, joined } = accepted
+  if (wait.onTaken) await namingGeneration(generation.id, async () => wait.onTaken?.(accepted))
   if (wait.waitMs === 0 && !isTerminal(generation.state)) {
     accepted.settlement.cancel()
     return { kind: 'open', generation, replayed, joined }

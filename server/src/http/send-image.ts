@@ -72,16 +72,21 @@ export async function sendJsonWithImage(
   }
   return send(context, { ...answer, headers }, async write => {
     await write(before)
-    let rest: Buffer | null = null
-    for await (const chunk of answer.image.stream as AsyncIterable<Buffer>) {
-      const bytes: Buffer = rest ? Buffer.concat([rest, chunk]) : chunk
-      const whole = bytes.length - (bytes.length % 3)
-      rest = whole < bytes.length ? bytes.subarray(whole) : null
-      if (whole > 0) await write(encodeBase64(bytes, whole))
-    }
-    if (rest) await write(rest.toString('base64'))
+    await writeBase64(write, answer.image.stream)
     await write(after)
   })
+}
+
+/** The base64 of a picture, piece by piece as it is read and the socket takes it. */
+export async function writeBase64(write: Write, stream: Readable): Promise<void> {
+  let rest: Buffer | null = null
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const bytes: Buffer = rest ? Buffer.concat([rest, chunk]) : chunk
+    const whole = bytes.length - (bytes.length % 3)
+    rest = whole < bytes.length ? bytes.subarray(whole) : null
+    if (whole > 0) await write(encodeBase64(bytes, whole))
+  }
+  if (rest) await write(rest.toString('base64'))
 }
 
 /**
@@ -90,6 +95,7 @@ export async function sendJsonWithImage(
  */
 const encodeBytes = 48 * 1024
 
+/** For whole threes of bytes. */
 function encodeBase64(bytes: Buffer, length: number): Buffer {
   const text = Buffer.allocUnsafe((length / 3) * 4)
   let at = 0
@@ -118,7 +124,7 @@ export function logBroken(log: Log, context: HttpContext): StreamedPicture['onBr
     )
 }
 
-type Write = (piece: Buffer | string) => Promise<void>
+export type Write = (piece: Buffer | string) => Promise<void>
 
 async function send(
   context: HttpContext,

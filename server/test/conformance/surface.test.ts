@@ -1,12 +1,20 @@
 // A-1, A-2, A-5, A-8, K-4, M-8: the whole surface as the service itself documents it, met by strangers: without a
 // key, with somebody else's, and by whoever looks for doors that should not be there.
+import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createKey, revokeKey } from '../../src/accounts/keys.ts'
 import { createRig, generateImage, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
 import { type RawAnswer, sendRaw } from './raw-request.ts'
 
-type Operation = { method: string; path: string; isGetImages: boolean; isImgeo: boolean; isWebhook: boolean }
+type Operation = {
+  method: string
+  path: string
+  isGetImages: boolean
+  isImgeo: boolean
+  isWebhook: boolean
+  isOpenAi: boolean
+}
 
 let rig: Rig
 let node: Node
@@ -19,6 +27,13 @@ let ids: { native: string; getimages: string }
 const unknownId = '01890000-0000-7000-8000-000000000000'
 const bearer = (key: string) => ['authorization', `Bearer ${key}`]
 const json = ['content-type', 'application/json']
+/** White, 16 x 16. */
+const picture = `data:image/png;base64,${await whitePicture()}`
+
+async function whitePicture(): Promise<string> {
+  const white = sharp({ create: { width: 16, height: 16, channels: 3, background: '#ffffff' } })
+  return (await white.png().toBuffer()).toString('base64')
+}
 
 beforeAll(async () => {
   rig = await createRig({ latencyMs: 0 })
@@ -40,6 +55,7 @@ beforeAll(async () => {
         isGetImages: /^\/api\/v1\/(images|account|usage)/.test(path),
         isImgeo: /^\/api\/v1\/(generate|balance)$/.test(path),
         isWebhook: path.startsWith('/api/v1/webhooks'),
+        isOpenAi: path.startsWith('/v1/'),
       })),
   )
   const made = await sendRaw(node.url, {
@@ -57,7 +73,9 @@ afterAll(async () => {
 })
 
 function pathOf({ path, isGetImages }: Operation, id = isGetImages ? ids.getimages : ids.native): string {
-  return path.replace('{id}', id).replace('{index}', '0').replace('{deliveryId}', unknownId)
+  // Models are everybody's.
+  const named = path.startsWith('/v1/models/') ? 'gpt-image-2' : id
+  return path.replace('{id}', named).replace('{index}', '0').replace('{deliveryId}', unknownId)
 }
 
 function send(operation: Operation, raw: { headers: readonly string[]; path?: string; method?: string }) {
@@ -66,7 +84,9 @@ function send(operation: Operation, raw: { headers: readonly string[]; path?: st
   const model = isImgeo ? 'google/nano-banana' : 'openai:gpt-image-2'
   const order = { [isGetImages ? 'modelId' : 'model']: model, prompt: 'a boat' }
   const upload = { filename: 'a.png', contentType: 'image/png', size: 100 }
-  const body = JSON.stringify(operation.path.endsWith('/upload') ? upload : order)
+  const edit = { prompt: 'a boat', images: [{ image_url: picture }] }
+  const bodies: Record<string, object> = { upload, edits: edit }
+  const body = JSON.stringify(bodies[operation.path.split('/').at(-1) ?? ''] ?? order)
   const hasBody = method !== 'GET' && method !== 'HEAD'
   return sendRaw(node.url, {
     method,
@@ -106,7 +126,8 @@ test('no route of the document answers without a key, or to anything else than o
     [...bearer(key), ...bearer(key)],
   ]
   for (const operation of operations) {
-    const mount = operation.isGetImages ? '/getimages' : operation.isImgeo ? '/imgeo' : null
+    const { isGetImages, isImgeo, isOpenAi } = operation
+    const mount = isGetImages ? '/getimages' : isImgeo ? '/imgeo' : isOpenAi ? '/openai' : null
     const paths = [pathOf(operation), ...(mount ? [mount + pathOf(operation)] : [])]
     for (const path of paths) {
       for (const headers of credentials) {
@@ -146,7 +167,8 @@ test('no id of another account is anything but unknown, on any route and by any 
     return { status, headers: Object.fromEntries(limits), text }
   }
   const withId = operations.filter(
-    ({ path, method, isWebhook }) => path.includes('{id}') && method !== 'DELETE' && !isWebhook,
+    ({ path, method, isWebhook, isOpenAi }) =>
+      path.includes('{id}') && method !== 'DELETE' && !isWebhook && !isOpenAi,
   )
   expect(withId.length).toBeGreaterThanOrEqual(3)
   for (const operation of withId) {

@@ -1,0 +1,133 @@
+// A streamed answer: server-sent events once the order is taken. Whatever happens after that is told by an event,
+// because the status has gone out; a comment now and then keeps proxies from cutting a silent connection.
+import { AppError } from '../../errors.ts'
+import type { Generation } from '../../generations/generation.ts'
+import { type HandedPicture, handOut } from '../../generations/hand-out.ts'
+import type { PartialPicture } from '../../generations/partials.ts'
+import { type AnswerPiece, type OpenAnswer, openAnswer } from '../../http/answer-pieces.ts'
+import type { HttpContext } from '../../http/context.ts'
+import { toAppError } from '../../http/errors.ts'
+import { logBroken } from '../../http/send-image.ts'
+import { type AnswerNeeds, toPiece } from './answer.ts'
+import type { Mode } from './order.ts'
+import { noTokens, toErrorBody, toOutcomeError, toUnixSeconds, toUsage } from './present.ts'
+
+/** Proxies in common use cut a connection that is silent for 60 s, some for 30 s. */
+const heartbeatMs = 15_000
+
+export type EventStream = {
+  gone: AbortSignal
+  /** Left out while the caller is slow. */
+  sendPartial(partial: PartialPicture): void
+  sendOutcome(generation: Generation): Promise<void>
+  sendError(error: unknown): Promise<void>
+}
+
+export function openEventStream(
+  needs: AnswerNeeds,
+  context: HttpContext,
+  { mode, generation }: { mode: Mode; generation: Generation },
+): EventStream {
+  const answer = openAnswer(context, {
+    status: 200,
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      // nginx would keep events back until a buffer is full.
+      'x-accel-buffering': 'no',
+    },
+    onBroken: logBroken(needs.log, context),
+  })
+  const events = queueEvents(answer)
+  const heartbeat = setInterval(() => events.whenIdle([': keep-alive\n\n']), heartbeatMs)
+  const end = async () => {
+    clearInterval(heartbeat)
+    await events.end()
+  }
+  answer.gone.addEventListener('abort', () => clearInterval(heartbeat), { once: true })
+  return {
+    gone: answer.gone,
+    sendPartial({ bytes, mediaType, index, part }) {
+      // Calls side by side would mix their numbers.
+      if (part !== 0) return
+      const fields = {
+        ...describe(generation, { format: formatOf(mediaType) }),
+        created_at: toUnixSeconds(needs.now()),
+        partial_image_index: index,
+      }
+      events.whenIdle(toEvent(`${mode}.partial_image`, fields, bytes.toString('base64')))
+    },
+    async sendOutcome(ended) {
+      if (ended.state !== 'succeeded') throw toOutcomeError(ended)
+      const pictures = await handOut(needs, ended, ended.options.outputFormat)
+      context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
+      for (const [at, picture] of pictures.entries()) {
+        // The call's tokens once, so that whoever adds events up is right.
+        const usage = at === pictures.length - 1 ? (toUsage(ended) ?? noTokens) : noTokens
+        const fields = { ...describe(ended, picture), created_at: toUnixSeconds(ended.createdAt), usage }
+        await events.send(toEvent(`${mode}.completed`, fields, toPiece(picture)))
+      }
+      await end()
+    },
+    async sendError(error) {
+      const body = JSON.stringify(toErrorBody(toAppError(needs.log, context, error)))
+      await events.send([`event: error\ndata: ${body}\n\n`])
+      await end()
+    },
+  }
+}
+
+/** One event after the other: two at once would be mixed up on the wire. */
+function queueEvents(answer: OpenAnswer) {
+  let last: Promise<void> = Promise.resolve()
+  let waiting = 0
+  const send = (pieces: readonly AnswerPiece[]): Promise<void> => {
+    waiting += 1
+    const sent = last.then(() => answer.write(pieces))
+    last = sent
+      .catch(error => answer.abort(error))
+      .finally(() => {
+        waiting -= 1
+      })
+    return last
+  }
+  return {
+    send,
+    /** What nobody misses is left out while the caller is slow: nothing piles up. */
+    whenIdle(pieces: readonly AnswerPiece[]): void {
+      if (waiting === 0 && !answer.gone.aborted) void send(pieces)
+    },
+    async end(): Promise<void> {
+      await last
+      answer.end()
+    },
+  }
+}
+
+function toEvent(type: string, fields: Record<string, unknown>, picture: AnswerPiece): AnswerPiece[] {
+  const rest = JSON.stringify(fields).slice(1)
+  return [`event: ${type}\ndata: {"type":"${type}","b64_json":"`, picture, `",${rest}\n\n`]
+}
+
+/** The members every event has; a word stands also where nothing was asked for, as the type wants it. */
+function describe(
+  { options, images: [first] }: Generation,
+  picture: { format: string } & Partial<Pick<HandedPicture, 'width' | 'height'>>,
+) {
+  const { width, height } = picture.width === undefined && first ? first : picture
+  return {
+    size: width === undefined ? (options.size ?? 'auto') : `${width}x${height}`,
+    quality: options.quality ?? 'auto',
+    background: options.background ?? 'auto',
+    output_format: picture.format,
+  }
+}
+
+function formatOf(mediaType: string): string {
+  return mediaType.slice('image/'.length)
+}
+
+/** Thrown to whoever waits for an outcome that did not come in time. */
+export function overdue(generation: Generation): AppError {
+  return new AppError('internal', 'The outcome is not known yet.', { generationId: generation.id })
+}
