@@ -2,6 +2,7 @@
 // its prefix. The path alone picks the dialect that answers, errors included.
 import { join } from 'node:path'
 import { Hono } from 'hono'
+import postman from '../../docs/postman/darkroom-gptimage2.postman_collection.json' with { type: 'json' }
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
 import {
@@ -15,6 +16,7 @@ import {
 } from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
 import { createGetImagesDialect } from './dialects/getimages/routes.ts'
+import { fillCollection } from './dialects/gptimage2/postman.ts'
 import { createGptimage2Dialect } from './dialects/gptimage2/routes.ts'
 import { acceptedResponse, generateRequest as gptimage2Request } from './dialects/gptimage2/schema.ts'
 import { createAccountWebhooks } from './dialects/gptimage2/webhook-routes.ts'
@@ -76,6 +78,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     '/openapi.json': () => createDocument([getimages, shared, imgeo.own, openai, native], serviceHead, url()),
     ...documentOf('getimages', () => createDocument([getimages], getImagesHead, url())),
     ...documentOf('gptimage2', () => createDocument([gptimage2.whole], gptimage2Head, url())),
+    '/gptimage2/postman.json': () => fillCollection(postman, url()),
     ...documentOf('imgeo', () => createDocument([imgeo.whole], imgeoHead, url())),
     ...documentOf('openai', () => createDocument([openai], openAiHead, url())),
     '/openapi/native.json': () => createDocument([native], nativeHead, url()),

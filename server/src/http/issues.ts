@@ -29,6 +29,11 @@ export function renameFields(details: readonly ErrorDetail[], names: FieldNames)
 export function toErrorText(error: AppError, details: readonly ErrorDetail[] | undefined): string {
   if (!details || details.length === 0) return error.message
   return details
-    .map(({ path, message }) => (message.includes(path) ? message : `${path}: ${message}`))
+    .map(({ path, message }) => (isNamed(message, path) ? message : `${path}: ${message}`))
     .join(' ')
+}
+
+/** As a word of its own: a field may be called `n`. */
+function isNamed(text: string, path: string): boolean {
+  return text.split(/[^\w.-]+/).some(word => word.replace(/[.]+$/, '') === path)
 }
