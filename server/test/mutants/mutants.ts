@@ -23,6 +23,7 @@ export type Mutant = {
 const guards = 'test/mutants/guards.test.ts'
 const oneKey = 'parallel orders with one key are one order'
 const retries = 'test/crash/retries.test.ts'
+const spendCaps = 'test/races/spend-caps.test.ts'
 const breaker = 'test/crash/breaker.test.ts'
 const loopbackForms = 'no form of a loopback address is reached, whoever but the operator wrote it'
 const noOverspend = 'parallel orders spend what is there and no credit more'
@@ -412,6 +413,36 @@ export const mutants: Mutant[] = [
         file: 'src/generations/breaker.ts',
         from: 'if (circuit.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs',
         to: '',
+      },
+    ],
+  },
+  {
+    name: 'a repeat joins what its twin has joined',
+    file: 'test/races/joins.test.ts',
+    test: 'as many parallel retries as there are orders each join another one, and the rest join none',
+    imported: [
+      {
+        file: 'src/generations/sql.ts',
+        from: 'AND coalesce(joined_by, 0) < $5 AND',
+        to: 'AND coalesce(joined_by, 0) <= $5 AND',
+      },
+    ],
+  },
+  {
+    name: 'the first order of a period alone is held against the cap',
+    file: spendCaps,
+    test: 'a refusal of the second cap leaves no trace in the first',
+    functions: [{ function: 'complete_order', from: ' WHERE s.spent + v_row.price <= p_caps[i]', to: '' }],
+  },
+  {
+    name: 'what failed stays on the cap',
+    file: spendCaps,
+    test: 'a capture of a part leaves its part, a release nothing, and both periods agree',
+    functions: [
+      {
+        function: 'settle_released',
+        from: 'PERFORM give_back_spending(v_row.spend_scopes, v_row.price)',
+        to: 'NULL',
       },
     ],
   },

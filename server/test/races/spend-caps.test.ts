@@ -3,11 +3,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKey } from '../../src/accounts/keys.ts'
 import type { SpendCap } from '../../src/accounts/spend-caps.ts'
+import { connectDatabase } from '../../src/db/connect.ts'
 import type { Db } from '../../src/db/db.ts'
 import { raceCounts } from '../counts.ts'
-import { createTestDatabase, type TestDatabase } from '../database.ts'
+import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
 import { eventually } from '../harness.ts'
 import { ask, askOne, capture, openAccount, order, refund, release, store } from '../money.ts'
+import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import { type Cluster, countOpen, postGeneration, postImage, startCluster, times } from './cluster.ts'
 
 const patienceMs = 300_000
@@ -15,7 +17,8 @@ const month = 9
 
 let cluster: Cluster
 beforeAll(async () => {
-  cluster = await startCluster({ env: { PLANS: `free, small cap-month=${month}` } })
+  const PLANS = `free, small cap-month=${month}, tight rate=5/1h in-flight=2`
+  cluster = await startCluster({ env: { PLANS } })
 })
 afterAll(() => cluster.close())
 
@@ -89,6 +92,8 @@ describe('what T1 counts', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await createTestDatabase()
+    const mutant = findMutant()
+    if (mutant) await mutateDatabase(database.ownerDb, mutant)
   })
   afterAll(() => database.drop())
 
@@ -168,6 +173,37 @@ describe('what T1 counts', () => {
     expect(rows.map(row => row.spent)).toEqual([3, 0, 3])
   })
 
+  test('costs an order without a cap no call: neither when it is taken nor when it ends', async () => {
+    const superuser = await connectDatabase({
+      url: database.adminUrl,
+      maxConnections: 1,
+      statementTimeoutMs: 30_000,
+      prepare: false,
+      log: silentLog,
+    })
+    /** The functions that the life of one order calls, by the server's own count. */
+    const callsOf = async (spendCaps: SpendCap[]) => {
+      const accountId = await openAccount(database.db, 100)
+      return superuser.transaction(async tx => {
+        await ask(tx, "SET LOCAL track_functions = 'all'")
+        const { id } = await order(tx, { accountId, unitPrice: 2, count: 2, claim: true, spendCaps })
+        await store(tx, id)
+        await capture(tx, id, { delivered: 1 })
+        const rows = await ask<{ name: string }>(
+          tx,
+          'SELECT funcname AS name FROM pg_stat_xact_user_functions ORDER BY 1',
+        )
+        return rows.map(row => row.name)
+      })
+    }
+    const own = ['complete_order', 'give_back_spending']
+    const without = await callsOf([])
+    expect(without).toContain('create_generation')
+    expect(without.filter(name => own.includes(name))).toEqual([])
+    expect(await callsOf(capsOf('key:counted', 50, 50))).toEqual([...without, ...own].toSorted())
+    await superuser.close()
+  })
+
   test('an order without a cap touches no counter, and a free one is always allowed', async () => {
     const accountId = await openAccount(database.db, 10)
     const scope = `key:${accountId}`
@@ -212,3 +248,34 @@ test(
   },
   patienceMs,
 )
+
+test("a plan's rate and orders in flight hold for keys without limits of their own", async () => {
+  const { accountId, apiKey } = await cluster.account({ credits: 100, key: { rate: null, inFlight: null } })
+  await ask(db(), "UPDATE account SET plan = 'tight' WHERE id = $1", [accountId])
+  const post = (key: string, nth: number) =>
+    postGeneration(cluster.node(nth), key, { prompt: cluster.prompt('slow=2500') })
+  const answers = await times(3, nth => post(apiKey, nth))
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 202, 429])
+  for (const { headers } of answers) expect(headers.get('x-ratelimit-limit')).toBe('5')
+  const own = await db().transaction(tx =>
+    createKey({ tx, now: () => new Date() }, { accountId, rate: { requests: 50, windowS: 60 }, inFlight: 1 }),
+  )
+  const ownAnswers = await times(2, nth => post(own.apiKey, nth))
+  expect(ownAnswers.map(({ status }) => status).toSorted()).toEqual([202, 429])
+  for (const { headers } of ownAnswers) expect(headers.get('x-ratelimit-limit')).toBe('50')
+  await eventually('every order ended', async () => (await countOpen(cluster, accountId)) === 0)
+})
+
+test('every counter is what the orders that name it hold and have spent', async () => {
+  const faults = await ask(
+    db(),
+    `SELECT s.scope, s.spent, o.sum FROM spending s LEFT JOIN (
+        SELECT unnest(spend_scopes) AS scope, sum(CASE WHEN is_open(state) THEN price ELSE captured END
+          - coalesce((SELECT sum(-e.amount) FROM transfer t JOIN entry e ON e.transfer_id = t.id
+              WHERE t.generation_id = g.id AND t.kind = 'refund' AND e.bucket = 'revenue'), 0)) AS sum
+        FROM generation g GROUP BY 1) o USING (scope)
+      WHERE s.spent <> coalesce(o.sum, 0)`,
+  )
+  expect(faults).toEqual([])
+  expect((await ask(db(), 'SELECT scope FROM spending')).length).toBeGreaterThan(4)
+})
