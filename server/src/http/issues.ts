@@ -14,15 +14,13 @@ export function toIssues(error: z.ZodError): ErrorDetail[] {
 /** The core's names of fields, and what a dialect calls them. */
 export type FieldNames = Readonly<Record<string, string>>
 
-/** The details in the dialect's own words, in their texts too. */
+/** The details in the dialect's own words: each field, and its name where its text says it. */
 export function renameFields(details: readonly ErrorDetail[], names: FieldNames): ErrorDetail[] {
-  const known = new RegExp(`\\b(?:${Object.keys(names).join('|')})\\b`, 'g')
-  const rename = (text: string) => text.replace(known, name => names[name] ?? name)
-  return details.map(({ path, message, code }) => ({
-    path: names[path] ?? path,
-    message: rename(message),
-    code,
-  }))
+  return details.map(({ path, message, code }) => {
+    const name = names[path]
+    if (name === undefined) return { path, message, code }
+    return { path: name, message: message.replace(new RegExp(`\\b${path}\\b`, 'g'), name), code }
+  })
 }
 
 /** What is wrong in one text that names every field. Without details it is the error's own. */
@@ -30,7 +28,7 @@ export function toErrorText(error: AppError, details: readonly ErrorDetail[] | u
   if (!details || details.length === 0) return error.message
   return details
     .map(({ path, message }) => (isNamed(message, path) ? message : `${path}: ${message}`))
-    .join(' ')
+    .reduce((text, next) => `${text}${text.endsWith('.') ? '' : ';'} ${next}`)
 }
 
 /** As a word of its own: a field may be called `n`. */

@@ -150,7 +150,8 @@ describe('the body decides with any other key', () => {
       const answer = await post(keys.default, { prompt: 'a boat', ...fields })
       const label = JSON.stringify(fields)
       expect([answer.status, answer.body.code], label).toEqual([400, 'invalid_request'])
-      expect(answer.body.error, label).toMatch(/model is required/)
+      const given = Object.keys(fields).filter(field => field !== 'n')
+      expect(answer.body.error, label).toBe(`model is required with ${given.join(', ')}.`)
       expect(answer.body.issues?.map(issue => issue.path)).toEqual(['model'])
     }
     expect(await rig.balance(accountId)).toBe(before)
