@@ -1,5 +1,5 @@
 // The listening socket before, while and after there is a service behind it.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, expect, test } from 'vitest'
@@ -55,4 +55,54 @@ test('a probe of HTTP/1.0, which names no host, is answered', async () => {
   })
   await once(socket, 'close')
   expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nalive$/s)
+})
+
+/** Sends so many requests at once on one connection, without reading an answer. */
+async function pipeline(port: number, count: number) {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  socket.write('GET / HTTP/1.1\r\nHost: here\r\n\r\n'.repeat(count))
+  return socket
+}
+
+test('every request of a connection that closes ends, those whose answer was not yet its turn too', async () => {
+  const count = 10
+  let begun = 0
+  let ended = 0
+  const seen = new EventEmitter()
+  const listening = await listen(options, async () =>
+    new Hono<HttpEnv>().get('/', context => {
+      begun += 1
+      context.env.outgoing.once('close', () => {
+        ended += 1
+        if (ended === count) seen.emit('ended')
+      })
+      if (begun === count) seen.emit('begun')
+      return new Promise<Response>(() => undefined)
+    }),
+  )
+  opened.push(listening)
+  const allAreIn = once(seen, 'begun')
+  const allEnd = once(seen, 'ended')
+  const socket = await pipeline(listening.port, count)
+  await allAreIn
+  socket.destroy()
+  await allEnd
+  expect({ begun, ended }).toEqual({ begun: count, ended: count })
+})
+
+test('a connection with too many requests before their answers is cut', async () => {
+  let begun = 0
+  const listening = await listen(options, async () =>
+    new Hono<HttpEnv>().get('/', () => {
+      begun += 1
+      return new Promise<Response>(() => undefined)
+    }),
+  )
+  opened.push(listening)
+  const socket = await pipeline(listening.port, 100)
+  socket.resume()
+  await once(socket, 'close')
+  expect(begun).toBeLessThanOrEqual(16)
 })

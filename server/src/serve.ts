@@ -1,6 +1,6 @@
 // The listening socket: sane limits, graceful stop. Keep-alive callers are told to leave when the service stops.
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { HttpEnv } from './http/context.ts'
@@ -18,6 +18,8 @@ export type Listening = {
 const keepAliveTimeoutMs = 75_000
 /** A request's head and body must arrive in this time; the wait for a generation comes after. */
 const requestTimeoutMs = 120_000
+/** Answers of one connection at once. Clients send one request after the other; a few may pipeline some. */
+const maxPipelined = 16
 
 export async function listen(
   options: { host: string; port: number; log: Pick<Log, 'error'> },
@@ -26,11 +28,13 @@ export async function listen(
   let handle: ((...args: Parameters<ReturnType<typeof getRequestListener>>) => unknown) | null = null
   let stopping = false
   const open = new Set<ServerResponse>()
+  const ofSocket = trackSockets()
   const server = createServer(
     { keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs, headersTimeout: 30_000 },
     (request, response) => {
       open.add(response)
       response.once('close', () => open.delete(response))
+      if (!ofSocket(request.socket, response)) return
       if (stopping) response.setHeader('connection', 'close')
       if (handle) handle(request, response)
       else response.writeHead(503, { 'retry-after': '1' }).end()
@@ -58,6 +62,35 @@ export async function listen(
     },
     stop: graceMs => closeServer(server, open, graceMs),
   }
+}
+
+/**
+ * Requests may come one behind the other on one connection before any is answered. Node ends only that answer with
+ * its connection which is being sent; the ones behind it would wait for ever, each with what it holds. Returns
+ * whether there was room for one more; a connection without room is cut.
+ */
+function trackSockets(): (socket: Socket, response: ServerResponse) => boolean {
+  const waiting = new WeakMap<Socket, Set<ServerResponse>>()
+  return (socket, response) => {
+    let responses = waiting.get(socket)
+    if (!responses) {
+      const own = new Set<ServerResponse>()
+      responses = own
+      waiting.set(socket, own)
+      // Behind Node's own listeners, which end the one that is being sent.
+      socket.once('close', () => setImmediate(() => own.forEach(endUnsent)))
+    }
+    const own = responses.add(response)
+    response.once('close', () => own.delete(response))
+    if (own.size <= maxPipelined) return true
+    socket.destroy()
+    return false
+  }
+}
+
+function endUnsent(response: ServerResponse): void {
+  response.destroy()
+  response.emit('close')
 }
 
 function closeServer(server: Server, open: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {

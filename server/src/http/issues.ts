@@ -3,12 +3,21 @@
 import type { z } from 'zod'
 import type { AppError, ErrorDetail } from '../errors.ts'
 
-export function toIssues(error: z.ZodError): ErrorDetail[] {
-  return error.issues.map(issue => ({
+/** As many as a person reads; a body can be wrong in thousands of places. */
+const maxIssues = 20
+/** A message may quote what was sent. */
+const maxMessageLength = 500
+
+export function toIssues(error: Pick<z.ZodError, 'issues'>): ErrorDetail[] {
+  return error.issues.slice(0, maxIssues).map(issue => ({
     path: issue.path.length > 0 ? issue.path.join('.') : 'body',
-    message: issue.message,
+    message: shorten(issue.message),
     code: issue.code ?? 'custom',
   }))
+}
+
+function shorten(text: string): string {
+  return text.length > maxMessageLength ? `${text.slice(0, maxMessageLength)}…` : text
 }
 
 /** The core's names of fields, and what a dialect calls them. */

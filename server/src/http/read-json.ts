@@ -1,11 +1,18 @@
 // Request bodies: bounded, JSON only, one meaning. A body with a repeated key is refused: two parsers in a chain
 // could each believe the other's half. So is text that cannot be kept as it was sent.
 import { AppError } from '../errors.ts'
+import { openBodyShare } from './body-budget.ts'
 import type { HttpContext } from './context.ts'
-import { findRepeatedKey } from './repeated-key.ts'
+import { findStructureFault, type StructureFault } from './json-structure.ts'
 
-/** Nesting beyond any contract; parsers of callers' JSON must not be walked down a well. */
-const maxDepth = 64
+/** Far beyond any contract, and few enough that no body holds up the others. */
+const limits = { maxDepth: 64, maxValues: 2_000, maxKeyLength: 256 }
+
+const faultTexts: Record<Exclude<StructureFault['kind'], 'repeated'>, string> = {
+  too_deep: `The request body is nested deeper than ${limits.maxDepth} levels.`,
+  too_many_values: `The request body holds more than ${limits.maxValues} values.`,
+  key_too_long: `The request body has a key of more than ${limits.maxKeyLength} characters.`,
+}
 
 /** Throws AppError: unsupported_media_type, payload_too_large, invalid_request. */
 export async function readJsonBody(context: HttpContext, maxBytes: number): Promise<unknown> {
@@ -20,17 +27,15 @@ export async function readJsonBody(context: HttpContext, maxBytes: number): Prom
 }
 
 function parseJson(text: string): unknown {
+  const fault = findStructureFault(text, limits)
+  if (fault && fault.kind !== 'repeated') throw new AppError('invalid_request', faultTexts[fault.kind])
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     throw new AppError('invalid_request', 'The request body is not valid JSON.')
   }
-  const repeated = findRepeatedKey(text, maxDepth)
-  if (repeated?.kind === 'too_deep') {
-    throw new AppError('invalid_request', `The request body is nested deeper than ${maxDepth} levels.`)
-  }
-  if (repeated) throw refuseAt(repeated.path, 'This key stands twice in the same object.')
+  if (fault) throw refuseAt(fault.path, 'This key stands twice in the same object.')
   // Raw ones are no JSON or no UTF-8: only an escape can bring in a character that no text may hold.
   const broken = brokenEscape.test(text) ? findBrokenText(value, '') : null
   if (broken !== null) throw refuseAt(broken, 'This text holds a NUL or half of a surrogate pair.')
@@ -64,17 +69,21 @@ async function readText(context: HttpContext, maxBytes: number): Promise<string>
   if (declared > maxBytes) throw tooLarge()
   const chunks: Buffer[] = []
   let size = 0
+  const share = openBodyShare(context.get('caller')?.accountId ?? 'unknown')
   try {
     for await (const chunk of context.env.incoming) {
       const bytes = chunk as Buffer
       size += bytes.length
       if (size > maxBytes) throw tooLarge()
+      share.take(bytes.length)
       chunks.push(bytes)
     }
   } catch (error) {
     if (error instanceof AppError) throw error
     // The caller's connection broke: nobody reads this answer, and it is no fault of ours to be alarmed about.
     throw new AppError('invalid_request', 'The request ended before its body was whole.', { cause: error })
+  } finally {
+    share.release()
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))

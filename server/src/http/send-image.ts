@@ -19,6 +19,9 @@ export type RawAnswer = {
   onSent?(): void
 }
 
+/** A caller that takes no byte for so long is cut off; until then it holds a file, or the memory of a picture. */
+const stalledMs = 60_000
+
 export type StreamedPicture = {
   image: ImageBytes
   /** Called when storage fails in the middle; not when the caller leaves. */
@@ -50,6 +53,7 @@ export function sendJsonWithText(
     'content-type': 'application/json; charset=utf-8',
     'content-length': `${length}`,
   })
+  outgoing.setTimeout(stalledMs)
   outgoing.cork()
   outgoing.write(before)
   for (const part of parts) outgoing.write(part)
@@ -141,6 +145,7 @@ async function send(
     gone.signal.throwIfAborted()
     if (answer.onSent) outgoing.once('finish', answer.onSent)
     outgoing.writeHead(answer.status, { ...context.get('answerHeaders'), ...answer.headers })
+    outgoing.setTimeout(stalledMs)
     await run(async piece => {
       gone.signal.throwIfAborted()
       if (!outgoing.write(piece, 'latin1')) await once(outgoing, 'drain', { signal: gone.signal })

@@ -1,10 +1,12 @@
 // Pictures that customers send, over the wire: uploads, addresses and data URLs as inputs of the native API, and
 // everything that must not come of them.
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { maxInputBytes } from '../../src/uploads/check-input.ts'
 import { createRig, type Node, type Rig } from '../harness.ts'
 
 let rig: Rig
@@ -117,6 +119,36 @@ describe('an edit', () => {
       mask: { sizeBytes: expect.any(Number) },
     })
     expect(await rig.balance(accountId)).toBeLessThan(1_000)
+  })
+
+  test('takes a data URL of the largest picture there may be', async () => {
+    const { apiKey } = await rig.account({ credits: 1_000 })
+    const [width, height] = [2_000, 1_600]
+    const noise = randomBytes(width * height * 3)
+    const bytes = await sharp(noise, { raw: { width, height, channels: 3 } })
+      .png({ compressionLevel: 0 })
+      .toBuffer()
+    // What stands behind the end of a PNG is no part of the picture.
+    const largest = Buffer.concat([bytes, Buffer.alloc(maxInputBytes - bytes.length)])
+    const made = await generate(apiKey, { model: 'darkroom:sketch', images: [{ url: dataUrl(largest) }] })
+    expect([made.status, made.body.status], JSON.stringify(made.body)).toEqual([200, 'succeeded'])
+    const larger = Buffer.concat([largest, Buffer.alloc(1)])
+    const refused = await generate(apiKey, { model: 'darkroom:sketch', images: [{ url: dataUrl(larger) }] })
+    expect([refused.status, refused.body.issues?.[0]?.path]).toEqual([400, 'images.0.url'])
+  })
+
+  test('refuses a body of very many values at once, in a short answer', async () => {
+    const { apiKey } = await rig.account({ credits: 0 })
+    const crowd = Object.fromEntries(Array.from({ length: 500_000 }, (_, at) => [`k${at}`, at]))
+    const refused = await generate(apiKey, crowd)
+    expect([refused.status, refused.body.error]).toEqual([
+      400,
+      'The request body holds more than 2000 values.',
+    ])
+    const some = Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [`key-${at}`, at]))
+    const short = await generate(apiKey, some)
+    expect(short.status).toBe(400)
+    expect(JSON.stringify(short.body).length).toBeLessThan(2_000)
   })
 
   test('is another order when its pictures differ, and the same when they do not', async () => {

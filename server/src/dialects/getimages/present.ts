@@ -5,6 +5,7 @@ import { AppError, type ErrorCode, type ErrorDetail, errorTable } from '../../er
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
+import { toIssues } from '../../http/issues.ts'
 import type { ImageMetadata } from './schema.ts'
 
 /** The contract knows 200, 400, 401, 404, 429 and 500; 202, 405 and 503 are added by rule. */
@@ -48,11 +49,10 @@ function toOwnWords(detail: ErrorDetail): ErrorDetail {
 export function toBodyError(error: z.ZodError): AppError {
   // An empty list where a text belongs is also "too small"; its wrong type says it all.
   const mistyped = new Set<string>()
-  const details = error.issues.flatMap(issue => {
-    const path = issue.path.length > 0 ? issue.path.join('.') : 'body'
-    if (mistyped.has(path)) return []
-    if (issue.code === 'invalid_type') mistyped.add(path)
-    return [{ path, message: issue.message, code: issue.code ?? 'custom' }]
+  const details = toIssues(error).filter(({ path, code }) => {
+    if (mistyped.has(path)) return false
+    if (code === 'invalid_type') mistyped.add(path)
+    return true
   })
   const [first] = error.issues
   if (details.length === 1 && first?.code === 'invalid_value' && first.path.join('.') === 'modelId') {

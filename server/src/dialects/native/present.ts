@@ -17,14 +17,6 @@ export function renderError(context: HttpContext, error: AppError): Response {
   return context.json(body, { status: error.status as 400, headers: errorHeaders(error) })
 }
 
-export function toIssues(error: Pick<z.ZodError, 'issues'>) {
-  return error.issues.map(issue => ({
-    path: issue.path.length > 0 ? issue.path.join('.') : 'body',
-    message: issue.message,
-    code: issue.code ?? 'custom',
-  }))
-}
-
 export function toGenerationObject(
   needs: ShowNeeds,
   generation: Generation,

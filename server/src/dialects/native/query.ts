@@ -2,7 +2,7 @@
 import type { z } from '@hono/zod-openapi'
 import { AppError, type ErrorDetail, invalidField } from '../../errors.ts'
 import type { HttpContext } from '../../http/context.ts'
-import { toIssues } from './present.ts'
+import { toIssues } from '../../http/issues.ts'
 
 /** Throws invalid_request naming the parameters. The schema is strict and takes texts. */
 export function readQuery<Schema extends z.ZodType>(context: HttpContext, schema: Schema): z.infer<Schema> {

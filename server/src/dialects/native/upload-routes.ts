@@ -5,9 +5,9 @@ import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
+import { toIssues } from '../../http/issues.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { createUpload, receiveUpload, type UploadNeeds } from '../../uploads/uploads.ts'
-import { toIssues } from './present.ts'
 import { createUploadRequest } from './schema.ts'
 
 export const uploadPaths = { announce: '/api/v1/upload', send: '/uploads/:key' }
