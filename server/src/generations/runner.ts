@@ -56,9 +56,13 @@ export function createRunner(
   })
 
   /** Also beyond the places there are: rows of dead workers must not wait for them. */
-  function claimAll(text: Statement, run: (generation: Generation) => Promise<void>): Promise<void> {
+  function claimAll(
+    { text, more = [] }: { text: Statement; more?: unknown[] },
+    run: (generation: Generation) => Promise<void>,
+  ): Promise<void> {
     return withPlaces(places, 1, async () => {
-      const rows = await needs.db.query<GenerationRow>(text, [needs.processName, needs.leaseMs, claimBatch])
+      const values = [needs.processName, needs.leaseMs, claimBatch, ...more]
+      const rows = await needs.db.query<GenerationRow>(text, values)
       for (const row of rows) {
         const generation = toGeneration(row)
         track(generation, () => run(generation))
@@ -66,7 +70,7 @@ export function createRunner(
     })
   }
   async function sweepPolls(): Promise<void> {
-    if (places.room() > 0) await claimAll(sql.claimPolls, each => pollGeneration(runNeeds, each))
+    if (places.room() > 0) await claimAll({ text: sql.claimPolls }, each => pollGeneration(runNeeds, each))
   }
 
   return {
@@ -77,24 +81,30 @@ export function createRunner(
     running: places.held,
     draining: places.isDraining,
     async sweep() {
+      // A process that was stopped or stalled finds its own leases run out while its work goes on: what nobody has
+      // taken stays its own, and no other row may be judged dead before that is said.
+      await renewLeases(needs, places)
       if (places.isDraining()) return
       // Polls that cannot be claimed must not keep the rows of dead workers waiting.
       await sweepPolls().catch(report('poll'))
-      await claimAll(sql.claimReconciling, generation => {
+      const lost = { text: sql.claimReconciling, more: [places.leases().ids] }
+      await claimAll(lost, generation => {
         needs.events.generationReconciling(generation, 'lease expired')
         return reconcileGeneration(runNeeds, generation)
       })
     },
-    async renewLeases() {
-      const { ids, epochs } = places.leases()
-      if (ids.length > 0) await needs.db.query(sql.renewLeases, [ids, epochs, needs.leaseMs])
-    },
+    renewLeases: () => renewLeases(needs, places),
     async stop(graceMs) {
       const drained = places.drain()
       timers.clear()
       await atMost(graceMs, drained)
     },
   }
+}
+
+async function renewLeases({ db, leaseMs }: RunnerNeeds, places: Places): Promise<void> {
+  const { ids, epochs } = places.leases()
+  if (ids.length > 0) await db.query(sql.renewLeases, [ids, epochs, leaseMs])
 }
 
 /** Keeps places until what was claimed is held, so that a stop never overlooks a claim under way. */

@@ -125,7 +125,7 @@ export const sql = {
   claimPolls: statement('generation_claim_polls', `SELECT ${columns} FROM claim_polls($1, $2, $3)`),
   claimReconciling: statement(
     'generation_claim_lost',
-    `SELECT ${columns} FROM claim_reconciling($1, $2, $3)`,
+    `SELECT ${columns} FROM claim_reconciling($1, $2, $3, $4)`,
   ),
   beginAttempt: statement(
     'generation_begin_attempt',

@@ -1,6 +1,8 @@
 // G-5, G-9: workers that sleep past their lease and come back, and nodes that are stopped while they work.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sql } from '../../src/generations/sql.ts'
 import { crashCounts } from '../counts.ts'
+import { ask, openAccount, order as orderRow, release } from '../money.ts'
 import { type CrashRig, crashLeaseMs, createCrashRig, eventually, idOf, isEnded, order } from './crash-rig.ts'
 import { createRandom, stallNodes } from './kill-loop.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
@@ -89,3 +91,52 @@ test('a rolling stop loses nothing: what runs is finished and answered, new orde
     expect((await rig.fates(accountId, key))[0]).toMatchObject({ state: 'succeeded', billed: 1 })
   expect(await rig.violations()).toEqual([])
 }, 60_000)
+
+test('a node that was stopped past its lease, alone, goes on with its own work and sells it', async () => {
+  // Renewed so seldom that the first sweep after the stop comes first, as after any stop that a timer outlasts.
+  const leaseMs = 20_000
+  const node = await rig.start({ TEST_LEASE_MS: String(leaseMs) })
+  const { accountId, apiKey } = await rig.account({ credits: 1_000, key: { inFlight: 10 } })
+  const keys = ['frozen-0', 'frozen-1', 'frozen-2']
+  const answers = keys.map(key =>
+    order(node, {
+      apiKey,
+      model,
+      key,
+      prompt: `${key} [[emulate: slow=2000]]`,
+      native: true,
+      prefer: 'wait=30',
+    }),
+  )
+  await rig.openai.waitUntil(() => rig.openai.total.inFlight === keys.length)
+  process.kill(node.pid, 'SIGSTOP')
+  // The time that it lies still, in no time.
+  await ask(rig.database.ownerDb, "UPDATE clock_offset SET value = value + $1 * interval '2 ms'", [leaseMs])
+  process.kill(node.pid, 'SIGCONT')
+  expect((await Promise.all(answers)).map(answer => answer?.body.status)).toEqual(keys.map(() => 'succeeded'))
+  for (const key of keys) {
+    const [fate] = await rig.fates(accountId, key)
+    expect(fate).toMatchObject({ state: 'succeeded', billed: 1, lossUsdMicro: 0 })
+    expect(fate?.captured).toBe(fate?.price)
+  }
+  expect(await rig.violations()).toEqual([])
+  await node.stop()
+}, 60_000)
+
+test('what a process works on is taken from it by others, and from itself past the deadline only', async () => {
+  const { db, ownerDb } = rig.database
+  const accountId = await openAccount(db, 10)
+  const { id } = await orderRow(db, { accountId, unitPrice: 1, claim: true })
+  const claim = async (working: string[]) =>
+    (await db.query<{ id: string }>(sql.claimReconciling, ['p', 600_000, 10, working])).map(row => row.id)
+  await ask(ownerDb, "UPDATE generation SET lease_until = app_now() - interval '1 s' WHERE id = $1", [id])
+  expect(await claim([id])).toEqual([])
+  await ask(ownerDb, "UPDATE generation SET deadline = app_now() - interval '1 s' WHERE id = $1", [id])
+  expect(await claim([id])).toEqual([id])
+  const other = await orderRow(db, { accountId, unitPrice: 1, claim: true })
+  await ask(ownerDb, "UPDATE generation SET lease_until = app_now() - interval '1 s' WHERE id = $1", [
+    other.id,
+  ])
+  expect(await claim([])).toEqual([other.id])
+  for (const each of [id, other.id]) await release(db, each)
+})

@@ -130,7 +130,7 @@ test('a worker whose claim has moved on settles nothing', async () => {
   const [first] = await claim(
     `SELECT epoch FROM claim_queued('a', 0, 1, '00000000-0000-0000-0000-000000000000')`,
   )
-  const [second] = await claim(`SELECT epoch FROM claim_reconciling('b', 60000, 1)`)
+  const [second] = await claim(`SELECT epoch FROM claim_reconciling('b', 60000, 1, '{}')`)
   expect([first?.epoch, second?.epoch]).toEqual([1, 2])
   const from = ['dispatching', 'storing', 'reconciling']
   expect(await release(rig, id, { epoch: 1, from })).toEqual([])

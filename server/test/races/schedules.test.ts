@@ -191,7 +191,7 @@ function reaper(name: string) {
   return async (db: Db) => {
     const needs = needsOf(db, name)
     for (let look = 0; look < looks; look += 1) {
-      for (const row of await db.query<GenerationRow>(sql.claimReconciling, [name, 0, 5])) {
+      for (const row of await db.query<GenerationRow>(sql.claimReconciling, [name, 0, 5, []])) {
         const isEnded = await settleReleased(needs, toGeneration(row), {
           from: ['reconciling'],
           state: 'failed',
