@@ -74,10 +74,14 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     gptimage2: { ...gptimage2, request: gptimage2Request, answer: acceptedResponse },
     imgeo: { ...imgeo, request: imgeoRequest, answer: generateResponse },
   })
+  const accountWebhooks = createAccountWebhooks(needs)
   addDocuments(app, {
-    '/openapi.json': () => createDocument([getimages, shared, imgeo.own, openai, native], serviceHead, url()),
+    '/openapi.json': () =>
+      createDocument([getimages, shared, imgeo.own, openai, native, accountWebhooks], serviceHead, url()),
     ...documentOf('getimages', () => createDocument([getimages], getImagesHead, url())),
-    ...documentOf('gptimage2', () => createDocument([gptimage2.whole], gptimage2Head, url())),
+    ...documentOf('gptimage2', () =>
+      createDocument([gptimage2.whole, accountWebhooks], gptimage2Head, url()),
+    ),
     '/gptimage2/postman.json': () => fillCollection(postman, url()),
     ...documentOf('imgeo', () => createDocument([imgeo.whole], imgeoHead, url())),
     ...documentOf('openai', () => createDocument([openai], openAiHead, url())),
@@ -88,9 +92,8 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   app.route('/gptimage2', gptimage2.whole)
   app.route('/imgeo', imgeo.whole)
   app.route('/openai', openai)
-  for (const atRoot of [getimages, shared, imgeo.own, openai, native]) app.route('/', atRoot)
-  const accountWebhooks = createAccountWebhooks(needs)
-  for (const mount of ['/', '/gptimage2']) app.route(mount, accountWebhooks)
+  app.route('/gptimage2', accountWebhooks)
+  for (const atRoot of [getimages, shared, imgeo.own, openai, native, accountWebhooks]) app.route('/', atRoot)
   const rendererOf = createRenderers(gptimage2.fail)
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>

@@ -11,6 +11,13 @@ const bearer = {
   description: 'Create an API key in the dashboard and send it as Authorization: Bearer <key>.',
 }
 
+const sessionCookie = {
+  type: 'apiKey' as const,
+  in: 'cookie',
+  name: '__Host-darkroom_session',
+  description: 'Set by signing in; over http on this machine its name is `darkroom_session`.',
+}
+
 export type DocumentHead = {
   title: string
   version: string
@@ -37,13 +44,20 @@ export function createDocument(
     tags,
   })
   const components = {
-    securitySchemes: { ApiKeyBearer: bearer },
+    securitySchemes: {
+      ApiKeyBearer: bearer,
+      // Only where something stands behind that door.
+      ...(JSON.stringify(document.paths).includes('"SessionCookie"') ? { SessionCookie: sessionCookie } : {}),
+    },
     schemas: document.components?.schemas ?? {},
   }
   // The library adds an empty section of webhooks, and takes the names of events for paths.
   const events = Object.entries(webhooks ?? {}).map(([name, item]) => [name.replace(/^\//, ''), item])
   return { ...document, components, ...(events.length > 0 ? { webhooks: Object.fromEntries(events) } : {}) }
 }
+
+/** Of both dialects that have them. */
+const webhooksTag = { name: 'Webhooks', description: 'Be told when generations end.' }
 
 export const getImagesHead: DocumentHead = {
   title: 'Get Images REST API',
@@ -63,7 +77,7 @@ export const nativeHead: DocumentHead = {
   tags: [
     { name: 'Generations', description: 'Create and read generations of any model.' },
     { name: 'Uploads', description: 'Send pictures to work from.' },
-    { name: 'Webhooks', description: 'Be told when generations end.' },
+    webhooksTag,
   ],
 }
 
@@ -72,7 +86,10 @@ export const gptimage2Head: DocumentHead = {
   version: '1.0.0',
   description: 'Images and edits, submitted and polled, as permanent public PNG and WebP files.',
   license: { name: 'MIT' },
-  tags: [{ name: 'gptimage2', description: 'Submit and poll generations, send pictures to edit.' }],
+  tags: [
+    { name: 'gptimage2', description: 'Submit and poll generations, send pictures to edit.' },
+    webhooksTag,
+  ],
 }
 
 export const imgeoHead: DocumentHead = {
@@ -100,10 +117,12 @@ export const serviceHead: DocumentHead = {
   description: 'Everything this service speaks: the APIs it is compatible with, and its own.',
   license: { name: 'MIT' },
   tags: [
-    ...getImagesHead.tags,
-    ...gptimage2Head.tags,
-    ...imgeoHead.tags,
-    ...nativeHead.tags,
-    ...openAiHead.tags,
+    ...new Set([
+      ...getImagesHead.tags,
+      ...gptimage2Head.tags,
+      ...imgeoHead.tags,
+      ...nativeHead.tags,
+      ...openAiHead.tags,
+    ]),
   ],
 }

@@ -54,7 +54,7 @@ beforeAll(async () => {
         path,
         isGetImages: /^\/api\/v1\/(images|account|usage)/.test(path),
         isImgeo: /^\/api\/v1\/(generate|balance)$/.test(path),
-        isWebhook: path.startsWith('/api/v1/webhooks'),
+        isWebhook: /^\/api\/(?:v1|account)\/webhooks/.test(path),
         isOpenAi: path.startsWith('/v1/'),
       })),
   )

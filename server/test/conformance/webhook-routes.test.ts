@@ -352,6 +352,21 @@ test('a browser on another site, a form and a stranger are refused at the cookie
   expect(((await list.json()) as { webhooks: unknown[] }).webhooks).toHaveLength(1)
 })
 
+test('the cookie’s door is described where gptimage2 is, with the events, and not in Get Images’ document', async () => {
+  type Described = { paths: object; webhooks?: object; components: { securitySchemes: object } }
+  const read = async (name: string) => (await (await fetch(`${node.url}${name}`)).json()) as Described
+  const path = '/api/account/webhooks'
+  for (const name of ['/openapi.json', '/openapi/gptimage2.json', '/gptimage2/openapi.json']) {
+    const document = await read(name)
+    expect(Object.keys(document.paths)).toContain(path)
+    expect(Object.keys(document.webhooks ?? {})).toEqual(['generation.succeeded', 'generation.failed'])
+    expect(document.components.securitySchemes).toHaveProperty('SessionCookie')
+  }
+  const getimages = await read('/openapi/getimages.json')
+  expect(getimages.webhooks).toBeUndefined()
+  expect(Object.keys(getimages.components.securitySchemes)).toEqual(['ApiKeyBearer'])
+})
+
 test('the document tells receivers what they are sent, with an example that fits its own schema', () => {
   const { webhooks: sent } = native.document as unknown as {
     webhooks: Record<string, { post: { requestBody: { content: Record<string, { example: unknown }> } } }>

@@ -4,9 +4,11 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Sessions } from '../../accounts/sessions.ts'
 import { AppError } from '../../errors.ts'
 import type { HttpEnv } from '../../http/context.ts'
-import { errorHeaders, toAppError } from '../../http/errors.ts'
+import { toAppError } from '../../http/errors.ts'
 import type { Log } from '../../log.ts'
 import { addWebhookRoutes, type Enter, type WebhookRouteNeeds } from '../shared-webhooks.ts'
+import { describeAccountWebhooks } from './describe-webhooks.ts'
+import { renderError } from './present.ts'
 
 export type AccountWebhookNeeds = WebhookRouteNeeds & {
   log: Log
@@ -15,12 +17,7 @@ export type AccountWebhookNeeds = WebhookRouteNeeds & {
 
 export function createAccountWebhooks(needs: AccountWebhookNeeds): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
-  app.onError((thrown, context) => {
-    const error = toAppError(needs.log, context, thrown)
-    const { details } = error.options
-    const body = { error: error.message, code: error.code, ...(details ? { issues: details } : {}) }
-    return context.json(body, { status: error.status as 400, headers: errorHeaders(error) })
-  })
+  app.onError((thrown, context) => renderError(context, toAppError(needs.log, context, thrown)))
   const enter: Enter = async (context, route, scope) => {
     context.set('dialect', 'gptimage2')
     context.set('route', route)
@@ -34,5 +31,6 @@ export function createAccountWebhooks(needs: AccountWebhookNeeds): OpenAPIHono<H
     return session
   }
   addWebhookRoutes(app, needs, { base: '/api/account/webhooks', enter })
+  describeAccountWebhooks(app.openAPIRegistry)
   return app
 }
