@@ -30,9 +30,19 @@ export function readPreferredWaitMs(header: string | undefined): { waitMs: numbe
   return preferences.includes('respond-async') ? { waitMs: 0, applied: 'respond-async' } : null
 }
 
-/** Says which preference was obeyed; on 200 and 202 alike. */
-export function showPreference(context: HttpContext, { applied }: Preference): void {
+/**
+ * Says which preferences were obeyed, on 200 and 202 alike, and what was changed of a lenient order: the bodies of most
+ * dialects have no place for it.
+ */
+export function showPreference(
+  context: HttpContext,
+  { applied, isLenient }: Preference,
+  { warnings }: { warnings: readonly string[] } = { warnings: [] },
+): void {
   if (applied !== null) setAnswerHeader(context, 'preference-applied', applied)
+  // No header may carry more than visible ASCII, whatever a warning repeats.
+  const text = isLenient ? warnings.join(' ').replace(/[^\x20-\x7e]/g, '?') : ''
+  if (text !== '') setAnswerHeader(context, 'x-darkroom-warnings', text)
 }
 
 /**
@@ -48,11 +58,4 @@ export function sendAccepted(
   setAnswerHeader(context, 'retry-after', '1')
   const status = generation.state === 'queued' ? 'queued' : 'running'
   return context.json({ generationId: generation.id, status }, 202)
-}
-
-/** What was changed of the order, for dialects whose bodies have no place for it. */
-export function showWarnings(context: HttpContext, { warnings }: { warnings: readonly string[] }): void {
-  // No header may carry more than visible ASCII, whatever a warning repeats.
-  const text = warnings.join(' ').replace(/[^\x20-\x7e]/g, '?')
-  if (text !== '') setAnswerHeader(context, 'x-darkroom-warnings', text)
 }

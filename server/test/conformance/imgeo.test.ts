@@ -278,6 +278,16 @@ describe('an order', () => {
     expect(waited.body.images).toHaveLength(1)
   })
 
+  test('of a lenient caller is changed to what the model offers, and is charged so', async () => {
+    const { apiKey } = await imgeoAccount(50)
+    const body = { model: banana, prompt: 'too many', count: 9, negative_prompt: 'rain' }
+    expect((await generate(apiKey, body)).status).toBe(400)
+    const bent = await generate(apiKey, body, { headers: { prefer: 'handling=lenient' } })
+    expect([bent.status, bent.body.images.length, bent.body.credits_used]).toEqual([200, 4, 28])
+    expect(bent.headers.get('preference-applied')).toBe('handling=lenient')
+    expect(bent.headers.get('x-darkroom-warnings')).toBe('The number of images 9 is not offered; 4 was used.')
+  })
+
   test('goes on when its caller leaves, and is charged', async () => {
     const { apiKey, accountId } = await imgeoAccount(30)
     const leave = new AbortController()

@@ -443,6 +443,18 @@ describe('the frame', () => {
     }
   })
 
+  test('adapts what the model does not offer for a lenient caller, and says what', async () => {
+    const { apiKey } = await open()
+    const body = { ...fox, size: '1000x1000' }
+    expect((await post(apiKey, { body })).error).toMatchObject({ param: 'size' })
+    const headers = { prefer: 'handling=lenient' }
+    const bent = await post(apiKey, { body, headers })
+    expect([bent.status, bent.headers.get('preference-applied')]).toEqual([200, 'handling=lenient'])
+    expect(bent.headers.get('x-darkroom-warnings')).toMatch(
+      /^The size 1000x1000 is not offered; \d+x\d+ was used\.$/,
+    )
+  })
+
   test('accepts where Prefer asks for it, and says where to read the result', async () => {
     const { apiKey } = await open()
     const answer = await fetch(`${node.url}/v1/images/generations`, {

@@ -18,13 +18,7 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import {
-  type Preference,
-  readPreference,
-  sendAccepted,
-  showPreference,
-  showWarnings,
-} from '../../http/prefer.ts'
+import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { logBroken, sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
@@ -162,8 +156,7 @@ async function answer(
   if (result.kind === 'overdue')
     throw new AppError('internal', 'The outcome is not known yet.', { generationId: generation.id })
   if (result.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
-  showPreference(context, prefer)
-  if (prefer.isLenient) showWarnings(context, generation)
+  showPreference(context, prefer, generation)
   setAnswerHeader(context, 'x-should-retry', 'false')
   if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
   if (generation.state !== 'succeeded') throw toOutcomeError(generation)

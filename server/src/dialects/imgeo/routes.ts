@@ -126,8 +126,10 @@ async function order(
   const parsed = generateRequest.safeParse(body)
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   const { accountId, keyId, inFlightCap } = caller
+  const prefer = readPreference(context)
   const input: GenerationInput = {
     ...toInput(parsed.data),
+    adapts: prefer.isLenient,
     accountId,
     apiKeyId: keyId,
     idempotencyKey,
@@ -136,7 +138,6 @@ async function order(
     slots: inFlightCap ? [{ scope: `imgeo:${keyId}`, cap: inFlightCap }] : [],
     spendCaps: caller.spendCaps,
   }
-  const prefer = readPreference(context)
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
     const wait = { waitMs: prefer.waitMs, signal: callerGone(context) }
@@ -159,7 +160,7 @@ function answer(
   if (result.kind === 'overdue')
     throw new AppError('internal', 'The outcome is not known yet.', { generationId: generation.id })
   if (result.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
-  showPreference(context, prefer)
+  showPreference(context, prefer, generation)
   setAnswerHeader(context, 'x-should-retry', 'false')
   if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
   if (generation.state !== 'succeeded') throw toOutcomeError(generation)

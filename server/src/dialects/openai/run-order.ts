@@ -74,13 +74,13 @@ async function runWaited(
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
     const wait = { waitMs: prefer.waitMs, signal: callerGone(context), ...(onTaken ? { onTaken } : {}) }
-    const result = await orderGeneration(needs, input, wait)
+    const result = await orderGeneration(needs, { ...input, adapts: prefer.isLenient }, wait)
     // Nobody reads this; a body is needed all the same.
     if (result.kind === 'gone') return context.body(null, 500)
     if (result.kind === 'overdue') throw overdue(result.generation)
     showOrder(context, result)
-    showPreference(context, prefer)
     const { generation } = result
+    showPreference(context, prefer, generation)
     if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
     if (generation.state !== 'succeeded') throw toOutcomeError(generation)
     return await sendImages(needs, context, { generation, asUrl: wantsUrl(order, input.modelId) })
