@@ -8,6 +8,7 @@ import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
 import {
   createDocument,
   getImagesHead,
+  getimgHead,
   gptimage2Head,
   imgeoHead,
   nativeHead,
@@ -16,6 +17,8 @@ import {
 } from './dialects/documents.ts'
 import { renderError as renderGetImagesError } from './dialects/getimages/present.ts'
 import { createGetImagesDialect } from './dialects/getimages/routes.ts'
+import { renderError as renderGetimgError } from './dialects/getimg/present.ts'
+import { createGetimgDialect } from './dialects/getimg/routes.ts'
 import { fillCollection } from './dialects/gptimage2/postman.ts'
 import { createGptimage2Dialect } from './dialects/gptimage2/routes.ts'
 import { acceptedResponse, generateRequest as gptimage2Request } from './dialects/gptimage2/schema.ts'
@@ -64,6 +67,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   const getimages = createGetImagesDialect(dialectNeeds)
   const gptimage2 = createGptimage2Dialect(dialectNeeds)
   const imgeo = createImgeoDialect(dialectNeeds)
+  const getimg = createGetimgDialect({ ...dialectNeeds, ...getimgSettings(needs) })
   const native = createNativeDialect(dialectNeeds)
   const openai = createOpenAiDialect({
     ...dialectNeeds,
@@ -77,8 +81,13 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   const accountWebhooks = createAccountWebhooks(needs)
   addDocuments(app, {
     '/openapi.json': () =>
-      createDocument([getimages, shared, imgeo.own, openai, native, accountWebhooks], serviceHead, url()),
+      createDocument(
+        [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks],
+        serviceHead,
+        url(),
+      ),
     ...documentOf('getimages', () => createDocument([getimages], getImagesHead, url())),
+    ...documentOf('getimg', () => createDocument([getimg], getimgHead, url())),
     ...documentOf('gptimage2', () =>
       createDocument([gptimage2.whole, accountWebhooks], gptimage2Head, url()),
     ),
@@ -89,11 +98,13 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   })
   addSessions(app, needs)
   app.route('/getimages', getimages)
+  app.route('/getimg', getimg)
   app.route('/gptimage2', gptimage2.whole)
   app.route('/imgeo', imgeo.whole)
   app.route('/openai', openai)
   app.route('/gptimage2', accountWebhooks)
-  for (const atRoot of [getimages, shared, imgeo.own, openai, native, accountWebhooks]) app.route('/', atRoot)
+  for (const atRoot of [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks])
+    app.route('/', atRoot)
   const rendererOf = createRenderers(gptimage2.fail)
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>
@@ -106,11 +117,21 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
 function createRenderers(failGptimage2: RenderError): (path: string) => RenderError {
   const renderers: [RegExp, RenderError][] = [
     [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
+    [/^\/(?:getimg|v2)(?:\/|$)/, renderGetimgError],
     [/^\/(?:openai|v1)(?:\/|$)/, renderOpenAiError],
     [/^\/gptimage2(?:\/|$)/, failGptimage2],
     [/^\/(?:imgeo|api\/v1\/(?:models|balance))(?:\/|$)/, renderImgeoError],
   ]
   return path => renderers.find(([pattern]) => pattern.test(path))?.[1] ?? renderNativeError
+}
+
+function getimgSettings({ config }: AppNeeds) {
+  return {
+    creditPriceUsdMicro: config.creditPriceUsdMicro,
+    filesLiveS: config.getimgFilesLiveS,
+    requestsPerMinute: config.getimgRequestsPerMinute,
+    inFlight: config.getimgInFlight,
+  }
 }
 
 type Documents = Record<string, () => unknown>

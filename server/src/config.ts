@@ -72,6 +72,9 @@ export type Config = {
   workerConcurrency: number
   queueBound: number
   getimgFilesLiveS: number
+  /** 0 = no limit, of both. */
+  getimgRequestsPerMinute: number
+  getimgInFlight: number
   deadlineSyncMs: number
   deadlineAsyncMs: number
   shutdownGraceMs: number
@@ -219,6 +222,8 @@ function readWork(read: SettingReader) {
     queueBound: read.integer('QUEUE_BOUND', { min: 1, max: 1_000_000 }),
     ...readDeadlines(read),
     getimgFilesLiveS: read.integer('GETIMG_FILES_LIFETIME_S', { min: 3_600, max: 315_360_000 }),
+    getimgRequestsPerMinute: read.integer('GETIMG_REQUESTS_PER_MINUTE', { min: 0, max: 1_000_000 }),
+    getimgInFlight: read.integer('GETIMG_IN_FLIGHT', { min: 0, max: 1_000_000 }),
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
     scrubPerHour: read.integer('SCRUB_OBJECTS_PER_HOUR', { min: 0, max: 360_000 }),
     webhookConcurrency: read.integer('WEBHOOK_CONCURRENCY', { min: 1, max: 1_000 }),

@@ -212,6 +212,23 @@ const selling: Setting[] = [
   },
 ]
 
+const limiting: Setting[] = [
+  {
+    name: 'GETIMG_REQUESTS_PER_MINUTE',
+    default: '20',
+    values: '0 to 1000000',
+    meaning:
+      'Orders of one account through the getimg API in 60 seconds, refused ones included; `0` = no limit. A key with a rate of its own is counted by itself.',
+  },
+  {
+    name: 'GETIMG_IN_FLIGHT',
+    default: '5',
+    values: '0 to 1000000',
+    meaning:
+      'Orders of one account through the getimg API that may be under way at once; `0` = no limit. A key with a cap of its own is counted by itself.',
+  },
+]
+
 const moderating: Setting[] = [
   {
     name: 'MODERATION',
@@ -381,6 +398,7 @@ export const settingGroups: readonly { title: string; settings: readonly Setting
   { title: 'Keeping', settings: keeping },
   { title: 'Upstreams', settings: upstreams },
   { title: 'Credits and models', settings: selling },
+  { title: 'Limits', settings: limiting },
   { title: 'Moderation', settings: moderating },
   { title: 'Working', settings: working },
   { title: 'Watching', settings: watching },

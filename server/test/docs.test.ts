@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { runCommand } from '../src/commands/command-line.ts'
 import type { CommandIo } from '../src/commands/needs.ts'
 import { renderError as renderGetImages } from '../src/dialects/getimages/present.ts'
+import { createGetimgDialect } from '../src/dialects/getimg/routes.ts'
 import { createGptimage2Dialect } from '../src/dialects/gptimage2/routes.ts'
 import { createImgeoDialect } from '../src/dialects/imgeo/routes.ts'
 import { renderError as renderNative } from '../src/dialects/native/present.ts'
@@ -256,6 +257,9 @@ describe('the lists are those of the code', () => {
     const native = createNativeDialect({} as Parameters<typeof createNativeDialect>[0])
     const document = native.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
     expect(endpointsOf('docs/dialects/native.md')).toEqual(Object.keys(document.paths ?? {}).sort())
+    const getimg = createGetimgDialect({} as Parameters<typeof createGetimgDialect>[0])
+    const described = getimg.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } })
+    expect(endpointsOf('docs/dialects/getimg.md')).toEqual(Object.keys(described.paths ?? {}).sort())
     const imgeo = createImgeoDialect({} as Parameters<typeof createImgeoDialect>[0])
     const gptimage2 = createGptimage2Dialect({} as Parameters<typeof createGptimage2Dialect>[0])
     const openai = { whole: createOpenAiDialect({} as Parameters<typeof createOpenAiDialect>[0]) }

@@ -40,6 +40,8 @@ export const files: Record<string, string> = {
   'getimages refusals': 'test/conformance/getimages-refusals.test.ts',
   'getimages read': 'test/conformance/getimages-read.test.ts',
   'getimages schema': 'test/conformance/getimages-schema.test.ts',
+  'getimg sdk': 'test/conformance/getimg-sdk.test.ts',
+  'getimg downloads': 'test/conformance/getimg-downloads.test.ts',
   outbound: 'src/outbound.test.ts',
   refusals: 'src/outbound/refusals.test.ts',
   target: 'src/outbound/target.test.ts',
@@ -125,7 +127,12 @@ export const rows: Record<string, string[]> = {
     'openai retries: identical calls side by side stay as many orders as they are, also when all are cut',
     'openai retries: a process that is killed: the repeat finds the order at another one, which is not made again',
     'openai retries: a 500 after the work: said once, paid back, never sent again',
-    "open: getimg's SDK",
+    'getimg sdk: cut after %i bytes of the answer; the SDK waits its second: %s',
+    'getimg sdk: reset while the model works, twice',
+    'getimg sdk: the service is killed while the model works: one generation, no second one, nothing charged',
+    'getimg sdk: an order that %s',
+    'getimg sdk: an answer that was heard is not joined any more, nor is an order of another key or body',
+    "open: getimg's own SDK is on no registry, a stand-in plays it",
   ],
   'I-11 our key towards an idempotent upstream stays the same': [
     'modes: all repeats of a create carry one key, and the upstream bills it once',
@@ -407,10 +414,13 @@ export const rows: Record<string, string[]> = {
     'files: opens until its end, is kept by the caller alone, and is refused with anything changed',
     'files: no token and no signature reaches the log',
     'links: is refused with any letter of signature or end changed',
+    'getimg downloads: opens nothing with any part of it changed, by another method, or made with another secret',
+    'getimg downloads: no signature reaches the log',
   ],
   'M-10 deletion is real': [
     'deletion: takes every object and every word of the caller; the books, the key and the row stay',
     'files: show signed links until then; from then on nothing is shown or read, and the sweep takes the bytes',
+    'getimg downloads: is refused from its second on though the sweep is late; the sweep then takes the bytes',
   ],
   // API keys.
   'K-1 keys are recognisable and checkable offline': [

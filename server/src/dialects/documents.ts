@@ -92,6 +92,14 @@ export const gptimage2Head: DocumentHead = {
   ],
 }
 
+export const getimgHead: DocumentHead = {
+  title: 'getimg.ai API',
+  version: '2.0.0',
+  description: 'Generate images synchronously, read models, balance and costs.',
+  license: { name: 'MIT' },
+  tags: [{ name: 'getimg', description: 'The getimg API, version 2.' }],
+}
+
 export const imgeoHead: DocumentHead = {
   title: 'imgeo REST API',
   version: '1.0.0',
@@ -120,6 +128,7 @@ export const serviceHead: DocumentHead = {
     ...new Set([
       ...getImagesHead.tags,
       ...gptimage2Head.tags,
+      ...getimgHead.tags,
       ...imgeoHead.tags,
       ...nativeHead.tags,
       ...openAiHead.tags,

@@ -14,6 +14,7 @@ type Operation = {
   isImgeo: boolean
   isWebhook: boolean
   isOpenAi: boolean
+  isGetimg: boolean
 }
 
 let rig: Rig
@@ -56,6 +57,7 @@ beforeAll(async () => {
         isImgeo: /^\/api\/v1\/(generate|balance)$/.test(path),
         isWebhook: /^\/api\/(?:v1|account)\/webhooks/.test(path),
         isOpenAi: path.startsWith('/v1/'),
+        isGetimg: /^\/v2\//.test(path),
       })),
   )
   const made = await sendRaw(node.url, {
@@ -75,13 +77,18 @@ afterAll(async () => {
 function pathOf({ path, isGetImages }: Operation, id = isGetImages ? ids.getimages : ids.native): string {
   // Models are everybody's.
   const named = path.startsWith('/v1/models/') ? 'gpt-image-2' : id
-  return path.replace('{id}', named).replace('{index}', '0').replace('{deliveryId}', unknownId)
+  const filled = path
+    .replace('{id}', named)
+    .replace('{index}', '0')
+    .replace('{deliveryId}', unknownId)
+    .replace('{model}', 'gpt-image-2')
+  return path.endsWith('/costs') ? `${filled}?start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z` : filled
 }
 
 function send(operation: Operation, raw: { headers: readonly string[]; path?: string; method?: string }) {
-  const { isGetImages, isImgeo } = operation
+  const { isGetImages, isImgeo, isGetimg } = operation
   const method = raw.method ?? operation.method
-  const model = isImgeo ? 'google/nano-banana' : 'openai:gpt-image-2'
+  const model = isImgeo ? 'google/nano-banana' : isGetimg ? 'gpt-image-2' : 'openai:gpt-image-2'
   const order = { [isGetImages ? 'modelId' : 'model']: model, prompt: 'a boat' }
   const upload = { filename: 'a.png', contentType: 'image/png', size: 100 }
   const edit = { prompt: 'a boat', images: [{ image_url: picture }] }
@@ -108,7 +115,7 @@ async function makeKey(scopes: ('generate' | 'read')[]): Promise<{ keyId: string
 }
 
 test('no route of the document answers without a key, or to anything else than one', async () => {
-  expect(operations.length).toBeGreaterThanOrEqual(11)
+  expect(operations.length).toBeGreaterThanOrEqual(16)
   const revoked = await makeKey(['generate', 'read'])
   await rig.database.db.transaction(tx => revokeKey(tx, revoked.keyId, owner.accountId))
   const before = await countOrders(owner.accountId)
@@ -126,15 +133,23 @@ test('no route of the document answers without a key, or to anything else than o
     [...bearer(key), ...bearer(key)],
   ]
   for (const operation of operations) {
-    const { isGetImages, isImgeo, isOpenAi } = operation
-    const mount = isGetImages ? '/getimages' : isImgeo ? '/imgeo' : isOpenAi ? '/openai' : null
+    const mounts = {
+      isGetImages: '/getimages',
+      isImgeo: '/imgeo',
+      isOpenAi: '/openai',
+      isGetimg: '/getimg',
+    } as const
+    const mount = Object.entries(mounts).find(([name]) => operation[name as keyof typeof mounts])?.[1]
     const paths = [pathOf(operation), ...(mount ? [mount + pathOf(operation)] : [])]
     for (const path of paths) {
       for (const headers of credentials) {
         const { status } = await send(operation, { headers, path })
         expect(status, `${operation.method} ${path} ${headers[0]}`).toBe(401)
       }
-      const inQuery = await send(operation, { headers: [], path: `${path}?api_key=${key}&key=${key}` })
+      const inQuery = await send(operation, {
+        headers: [],
+        path: `${path}${path.includes('?') ? '&' : '?'}api_key=${key}&key=${key}`,
+      })
       expect(inQuery.status, path).toBe(401)
     }
   }
@@ -156,7 +171,7 @@ test('a key opens the routes of its scopes and no others', async () => {
     })
     expect(operation.method === 'DELETE' ? [404] : [200, 202], path).toContain(open.status)
     const shut = await send(operation, { headers: bearer(lacks.apiKey) })
-    expect(shut.status, path).toBe(operation.isGetImages ? 401 : 403)
+    expect(shut.status, path).toBe(operation.isGetImages || operation.isGetimg ? 401 : 403)
   }
 })
 
