@@ -1,0 +1,19 @@
+// Settings of how much an account may ask for.
+import type { Setting } from './setting.ts'
+
+export const limiting: Setting[] = [
+  {
+    name: 'GETIMG_REQUESTS_PER_MINUTE',
+    default: '20',
+    values: '0 to 1000000',
+    meaning:
+      'Orders of one account through the getimg API in 60 seconds, refused ones included; `0` = no limit. A key with a rate of its own is counted by itself.',
+  },
+  {
+    name: 'GETIMG_IN_FLIGHT',
+    default: '5',
+    values: '0 to 1000000',
+    meaning:
+      'Orders of one account through the getimg API that may be under way at once; `0` = no limit. A key with a cap of its own is counted by itself.',
+  },
+]
