@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
-import { files, rows } from './rows.ts'
+import { files } from './row-files.ts'
+import { rows } from './rows.ts'
 import { parseSource, walk } from './tidy/sources.ts'
 
 const server = dirname(dirname(fileURLToPath(import.meta.url)))

@@ -56,10 +56,12 @@ export function renderError(context: HttpContext, error: AppError): Response {
   return context.json({ error: body }, { status: status as 400, headers: errorHeaders(error) })
 }
 
-function messageOf(error: AppError): string {
-  const text = error.options.details?.[0]?.message ?? error.message
-  const own = text.replace(/aspectRatio|outputFormat|referenceCount/g, name => ownNames[name]?.text ?? name)
-  return own.charAt(0).toUpperCase() + own.slice(1)
+function messageOf({ message, options: { details } }: AppError): string {
+  const [detail] = details ?? []
+  if (!detail) return message
+  const own = ownNames[detail.path]
+  const text = own ? detail.message.replaceAll(detail.path, own.text) : detail.message
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 /** The field that is wrong, such as `images[0].url`; null when none is. */
