@@ -12,13 +12,7 @@ import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import {
-  type Preference,
-  readPreference,
-  sendAccepted,
-  showPreference,
-  showWarnings,
-} from '../../http/prefer.ts'
+import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
 import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { admitOrder, type RepeatRule, showRepeat } from '../../http/retry-mark.ts'
@@ -146,8 +140,7 @@ async function answer(
   if (result.kind === 'overdue')
     throw new AppError('internal', 'The outcome is not known yet.', { generationId: generation.id })
   showRepeat(context, result)
-  showPreference(context, prefer)
-  if (prefer.isLenient) showWarnings(context, generation)
+  showPreference(context, prefer, generation)
   // An order was taken: its SDK must not send it again whatever the status.
   setAnswerHeader(context, 'x-should-retry', 'false')
   if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
