@@ -344,6 +344,35 @@ describe('limits', () => {
   })
 })
 
+describe('in flight', () => {
+  test('are all asynchronous generations of the key, by whichever API, and no synchronous one', async () => {
+    const { apiKey } = await open(500)
+    const prompt = 'side by side [[emulate: slow=2500]]'
+    const native = () =>
+      send<Shown>(node.url, {
+        ...{ path: '/api/v1/generations', key: apiKey },
+        body: { model: 'openai:gpt-image-2', prompt },
+      })
+    const held = fetch(`${node.url}/api/v1/images/generate`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ modelId: 'openai:gpt-image-2', prompt }),
+    })
+    await rig.openai.waitUntil(() => rig.openai.requests.some(each => each.prompt?.includes('side by side')))
+    const three = await Promise.all([native(), native(), native()])
+    expect(three.map(each => each.status)).toEqual([202, 202, 202])
+    const more = await Promise.all([1, 2, 3].map(() => submit(apiKey, { prompt, quality: 'low' })))
+    expect(more.map(each => each.status).sort()).toEqual([202, 202, 429])
+    // The native API has a cap of its own on the same count.
+    const sixth = await native()
+    expect(sixth.status).toBe(202)
+    for (const { body } of [...three, sixth]) await settle(apiKey, body.id)
+    for (const each of more) if (each.status === 202) await settle(apiKey, idOf(each))
+    expect((await held).status).toBe(200)
+    expect((await submit(apiKey, { prompt: 'room again' })).status).toBe(202)
+  })
+})
+
 describe('plans', () => {
   test('without the API are 403 after the body is right, for orders and uploads, here alone', async () => {
     const { apiKey, accountId } = await rig.account({

@@ -51,6 +51,8 @@ export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<Htt
     path: '/api/v1/generate',
     tags,
     summary: 'Submit a generation or an edit',
+    description:
+      'Answers 202 at once; poll the generation. `Idempotency-Key` makes a repeat safe: it answers the same generation and charges nothing.',
     operationId: 'submitGptimage2Generation',
     request: {
       headers: idempotencyKey('Names this order; a repeat answers its id and its status now.'),
@@ -69,6 +71,7 @@ export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<Htt
     path: '/api/v1/generations/{id}',
     tags,
     summary: 'Poll a generation',
+    description: 'Answers at once with the state as it is. Ended states do not change any more.',
     operationId: 'getGptimage2Generation',
     request: { params: z.object({ id: z.uuid() }) },
     responses: {
@@ -83,6 +86,8 @@ export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<Htt
     path: '/api/v1/upload',
     tags,
     summary: 'Announce an upload',
+    description:
+      'Answers an address to PUT the bytes to within 5 minutes, with exactly the type and length announced, and the key that orders name.',
     operationId: 'createGptimage2Upload',
     request: {
       headers: idempotencyKey('A repeat answers the same key with a fresh address.'),

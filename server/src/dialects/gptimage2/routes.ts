@@ -11,6 +11,7 @@ import { type CreateNeeds, createGeneration, type GenerationInput } from '../../
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type Generation, shownCost } from '../../generations/generation.ts'
 import { findGeneration } from '../../generations/read.ts'
+import { slotsOfKey } from '../../generations/slots.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
@@ -116,7 +117,6 @@ async function order(
   const parsed = generateRequest.safeParse(body)
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   const { accountId, keyId } = caller
-  const cap = caller.inFlightCap ?? defaultInFlight
   const input: GenerationInput = {
     ...toInput(parsed.data),
     dialect: 'gptimage2',
@@ -126,7 +126,7 @@ async function order(
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generate, accountId, body }),
     deadlineMs: needs.deadlineAsyncMs,
-    slots: cap > 0 ? [{ scope: `gptimage2:${keyId}`, cap }] : [],
+    slots: slotsOfKey(keyId, caller.inFlightCap ?? defaultInFlight),
     spendCaps: caller.spendCaps,
     // A repeat shows its order whatever became of the plan.
     beforeNew: () => requirePlan(needs.plans, caller),

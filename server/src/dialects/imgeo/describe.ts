@@ -35,6 +35,7 @@ export function describeOwn({ openAPIRegistry: registry }: OpenAPIHono<HttpEnv>)
     path: '/api/v1/models',
     tags,
     summary: 'List the models',
+    description: 'Those that a configured provider serves, with what each can do and costs. Needs no key.',
     operationId: 'listImgeoModels',
     security: [],
     responses: {
@@ -47,6 +48,7 @@ export function describeOwn({ openAPIRegistry: registry }: OpenAPIHono<HttpEnv>)
     path: '/api/v1/balance',
     tags,
     summary: 'Read the balance',
+    description: 'Credits that are neither spent nor held. One balance for every API of the account.',
     operationId: 'getImgeoBalance',
     responses: { 200: { description: 'The credits left', content: json(balanceResponse) }, ...common },
   })

@@ -7,6 +7,7 @@ import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
+import { slotsOfKey } from '../../generations/slots.ts'
 import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
@@ -44,7 +45,6 @@ async function create(
   const body = await readJsonBody(context, maxOrderBytes)
   const request = parseCreateRequest(body)
   const prefer = readPreferredWaitMs(context.req.header('prefer'))
-  const cap = caller.inFlightCap ?? defaultInFlight
   const { accountId, keyId } = caller
   const input: GenerationInput = {
     ...toOrder(request),
@@ -54,7 +54,7 @@ async function create(
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generations, accountId, body }),
     deadlineMs: needs.deadlineAsyncMs,
-    slots: cap > 0 ? [{ scope: `native:${keyId}`, cap }] : [],
+    slots: slotsOfKey(keyId, caller.inFlightCap ?? defaultInFlight),
     spendCaps: caller.spendCaps,
   }
   // Asynchronous unless the caller says how long it wants to wait.
