@@ -81,6 +81,37 @@ const columns = `id, account_id, api_key_id, dialect, model, prompt, options, ec
 const hasFiles = `state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL
   AND (files_expire_at IS NULL OR files_expire_at > app_now())`
 
+/** A place in a list of the newest first: $2 microseconds and $3 an id, or the very first; $4 the oldest wanted. */
+const fromPlace = (createdAt: string, id: string) => `(${createdAt}, ${id})
+    < (coalesce(timestamptz 'epoch' + $2::bigint * interval '1 us', 'infinity'), coalesce($3::uuid, ${highestId}))
+  AND ${createdAt} >= coalesce($4::timestamptz, '-infinity')
+  ORDER BY ${createdAt} DESC, ${id} DESC`
+const highestId = `'ffffffff-ffff-ffff-ffff-ffffffffffff'`
+const createdUs = `(extract(epoch FROM created_at) * 1000000)::bigint AS created_us`
+
+/** Where the three lists are read from: everything, one parent's children, one tag. Each in the order of its index. */
+const newest = `FROM generation WHERE account_id = $1 AND deleted_at IS NULL AND ${fromPlace('created_at', 'id')}`
+const childrenOf = (
+  parent: string,
+) => `FROM generation WHERE echo ->> 'parentId' = ${parent} AND echo ? 'parentId'
+  AND account_id = $1 AND deleted_at IS NULL AND ${fromPlace('created_at', 'id')}`
+const taggedWith = (tag: string) => `FROM generation_tag WHERE account_id = $1 AND tag = ${tag}
+  AND ${fromPlace('created_at', 'generation_id')}`
+
+/**
+ * $5 rows are looked at, of which the first $6 that match are the page: a filter that nothing meets ends there. A
+ * filter that is null takes everything.
+ */
+const pageOf = (walked: string) => `SELECT ${columns}, ${createdUs} FROM generation WHERE id IN (
+    SELECT id FROM (${walked}) walked
+    WHERE ($7::text IS NULL OR echo ->> 'parentId' = $7) AND ($8::text IS NULL OR echo -> 'tags' ? $8)
+      AND ($9::text IS NULL OR model = $9) AND ($10::text[] IS NULL OR state = ANY ($10))
+      AND ($11::text IS NULL OR dialect = $11) AND ($12::uuid IS NULL OR api_key_id = $12)
+      AND ($13::text IS NULL OR prompt ILIKE $13)
+    ORDER BY created_at DESC, id DESC LIMIT $6)
+  ORDER BY created_at DESC, id DESC`
+const filtered = 'echo, model, state, dialect, api_key_id, prompt'
+
 export const sql = {
   create: statement(
     'generation_create',
@@ -219,6 +250,30 @@ export const sql = {
             <= (coalesce(place.created_at, 'infinity'), coalesce(place.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
           ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET place.skipped) page)
       ORDER BY created_at DESC, id DESC`,
+  ),
+  listNewest: statement(
+    'generation_list_newest',
+    pageOf(`SELECT id, created_at, ${filtered} ${newest} LIMIT $5`),
+  ),
+  listChildren: statement(
+    'generation_list_children',
+    pageOf(`SELECT id, created_at, ${filtered} ${childrenOf('$7')} LIMIT $5`),
+  ),
+  listTagged: statement(
+    'generation_list_tagged',
+    pageOf(`SELECT t.created_at, t.generation_id AS id, g.*
+      FROM (SELECT created_at, generation_id ${taggedWith('$8')} LIMIT $5) t
+      CROSS JOIN LATERAL (SELECT ${filtered} FROM generation WHERE id = t.generation_id AND deleted_at IS NULL) g`),
+  ),
+  /** The last place that a page of $5 + 1 rows looks at, if there are so many. */
+  endOfNewest: statement('generation_end_newest', `SELECT id, ${createdUs} ${newest} LIMIT 1 OFFSET $5`),
+  endOfChildren: statement(
+    'generation_end_children',
+    `SELECT id, ${createdUs} ${childrenOf('$6')} LIMIT 1 OFFSET $5`,
+  ),
+  endOfTagged: statement(
+    'generation_end_tagged',
+    `SELECT generation_id AS id, ${createdUs} ${taggedWith('$6')} LIMIT 1 OFFSET $5`,
   ),
   listsToMark: statement(
     'generation_lists_to_mark',

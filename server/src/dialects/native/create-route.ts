@@ -1,11 +1,13 @@
 // Creating a generation: the body in core words, and the answer at once or after the wait that the caller prefers.
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { AuthenticatedKey } from '../../accounts/authenticate.ts'
-import { AppError } from '../../errors.ts'
+import type { Db } from '../../db/db.ts'
+import { AppError, invalidField } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
+import { findGeneration } from '../../generations/read.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { slotsOfKey } from '../../generations/slots.ts'
 import { callerGone } from '../../http/caller-gone.ts'
@@ -20,7 +22,7 @@ import type { InputRequest, InputRequests } from '../../uploads/input.ts'
 import { readSource } from '../../uploads/reference.ts'
 import type { Begin } from './begin.ts'
 import { paths } from './paths.ts'
-import { toGenerationObject } from './present.ts'
+import { type Labels, toGenerationObject } from './present.ts'
 import { type CreateGenerationRequest, createGenerationRequest, type InputPicture } from './schema.ts'
 
 export type CreateRouteNeeds = CreateNeeds & ShowNeeds & { answered: AnsweredMarks; deadlineAsyncMs: number }
@@ -50,7 +52,9 @@ async function create(
     ...toOrder(request),
     accountId,
     apiKeyId: keyId,
-    echo: {},
+    echo: toLabels(request),
+    // A repeat is shown again also when the parent is gone.
+    beforeNew: () => checkParent(needs.db, accountId, request),
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generations, accountId, body }),
     deadlineMs: needs.deadlineAsyncMs,
@@ -104,10 +108,29 @@ export function toOrder(
       outputFormat: request.outputFormat ?? null,
       outputCompression: request.outputCompression ?? null,
       background: request.background ?? null,
+      partialImages: request.partialImages ?? 0,
     },
     adapts: request.onUnsupported === 'adapt',
     inputs: toInputs(request),
   }
+}
+
+function toLabels({ metadata, tags = [], parentId }: CreateGenerationRequest): Labels {
+  return {
+    ...(metadata ? { metadata } : {}),
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(parentId ? { parentId } : {}),
+  }
+}
+
+/** Throws invalid_request when it goes on from nothing that the account has. */
+export async function checkParent(
+  db: Db,
+  accountId: string,
+  { parentId }: CreateGenerationRequest,
+): Promise<void> {
+  if (parentId === undefined || (await findGeneration(db, accountId, parentId))) return
+  throw invalidField('parentId', 'parentId names no generation of this account.')
 }
 
 function toInputs({ images = [], mask }: CreateGenerationRequest): InputRequests | null {

@@ -1,6 +1,7 @@
 // The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
+import { describeList } from './describe-list.ts'
 import {
   common,
   idParameter,
@@ -20,6 +21,7 @@ const tags = ['Generations']
 
 export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeCreate(app.openAPIRegistry)
+  describeList(app.openAPIRegistry)
   describeReads(app.openAPIRegistry)
   describeVerbs(app.openAPIRegistry)
   describeUploads(app.openAPIRegistry)

@@ -34,7 +34,17 @@ export function toGenerationObject(
     reason: generation.reason,
     costCredits: shownCost(generation),
     warnings: generation.warnings,
+    ...toLabels(generation),
     createdAt: generation.createdAt.toISOString(),
     completedAt: generation.completedAt?.toISOString() ?? null,
   }
 }
+
+/** What the caller said about the order for its own use; only this API takes it. */
+function toLabels({ dialect, echo }: Generation): Required<Labels> {
+  const { metadata = {}, tags = [], parentId = null } = dialect === 'native' ? (echo as Labels) : {}
+  return { metadata, tags, parentId }
+}
+
+/** As kept in `echo`: what was not said is not there. */
+export type Labels = { metadata?: Record<string, string>; tags?: string[]; parentId?: string | null }

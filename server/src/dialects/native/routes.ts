@@ -8,6 +8,7 @@ import type { UploadNeeds } from '../../uploads/uploads.ts'
 import { type BeginNeeds, createBegin, rate } from './begin.ts'
 import { addCreate, type CreateRouteNeeds } from './create-route.ts'
 import { describeNative } from './describe.ts'
+import { addList } from './list-route.ts'
 import { paths } from './paths.ts'
 import { renderError } from './present.ts'
 import { addReads, type ReadRouteNeeds } from './read-routes.ts'
@@ -29,11 +30,12 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   })
   const begin = createBegin(needs)
   addCreate(app, needs, begin)
+  addList(app, needs, begin)
   addReads(app, needs, begin)
   addVerbs(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
-  app.all(paths.generations, methodNotAllowed(['POST']))
+  app.all(paths.generations, methodNotAllowed(['GET', 'POST']))
   // A GET of the quote is one of a generation called so, and there is none.
   app.on(['PUT', 'PATCH'], paths.quote, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET', 'DELETE']))

@@ -29,6 +29,12 @@ const picture = z
   .openapi('InputPicture')
 export type InputPicture = z.infer<typeof picture>
 
+const tag = z.string().trim().min(1).check(atMostCodePoints(64)).openapi({ maxLength: 64 })
+
+const metadata = z
+  .record(z.string().min(1).check(atMostCodePoints(64)), z.string().check(atMostCodePoints(512)))
+  .refine(given => Object.keys(given).length <= 16, { message: 'Send at most 16 entries.' })
+
 export const createGenerationRequest = z
   .strictObject({
     model: z.string().min(1).max(200).openapi({ description: 'A model id from the model list.' }),
@@ -70,6 +76,26 @@ export const createGenerationRequest = z
       description:
         'What happens to options that the model does not offer: `refuse` (default), or `adapt`: the nearest shape, the most images there are, other options left out; `warnings` tells what was changed. Pictures are never left out.',
     }),
+    partialImages: z.int().min(0).max(3).optional().openapi({
+      description:
+        'At most so many unfinished pictures on the way, for `…/events`; a model may send fewer, or none.',
+    }),
+    metadata: metadata.optional().openapi({
+      description:
+        'Yours: up to 16 texts of up to 512 characters, under names of up to 64. Shown, never searched.',
+    }),
+    tags: z
+      .array(tag)
+      .max(16)
+      .refine(tags => new Set(tags).size === tags.length, { message: 'Send each tag once.' })
+      .optional()
+      .openapi({
+        description: 'Up to 16 words of up to 64 characters; the list can be asked for one of them.',
+      }),
+    parentId: z
+      .uuid()
+      .optional()
+      .openapi({ description: 'A generation of yours that this one goes on from.' }),
   })
   .openapi('CreateGenerationRequest')
 export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
@@ -128,10 +154,23 @@ export const generationObject = z
     warnings: z.array(z.string()).openapi({
       description: 'What was changed of the order, and what its model or the safety check left out.',
     }),
+    metadata: z.record(z.string(), z.string()),
+    tags: z.array(z.string()),
+    parentId: z.uuid().nullable(),
     createdAt: z.iso.datetime(),
     completedAt: z.iso.datetime().nullable(),
   })
   .openapi('Generation')
+
+export const generationList = z
+  .object({
+    generations: z.array(generationObject),
+    nextCursor: z.string().nullable().openapi({
+      description:
+        'Send it as `cursor` for what follows; null at the end. A page may be short, or empty, before the end.',
+    }),
+  })
+  .openapi('GenerationList')
 
 export const quote = z
   .object({

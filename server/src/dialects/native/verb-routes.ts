@@ -10,7 +10,7 @@ import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Catalog } from '../../models/catalog.ts'
 import type { Begin } from './begin.ts'
-import { maxOrderBytes, parseCreateRequest, toOrder } from './create-route.ts'
+import { checkParent, maxOrderBytes, parseCreateRequest, toOrder } from './create-route.ts'
 import { paths } from './paths.ts'
 import { toGenerationObject } from './present.ts'
 import { readQuery } from './query.ts'
@@ -26,6 +26,7 @@ export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Beg
     const { accountId } = await begin(context, paths.quote, 'generate')
     readQuery(context, noQuery)
     const request = parseCreateRequest(await readJsonBody(context, maxOrderBytes))
+    await checkParent(needs.db, accountId, request)
     const offer = quoteGeneration(needs, { ...toOrder(request), accountId })
     const { modelId: model, price: costCredits, unitPrice: unitCredits, warnings } = offer
     const n = offer.options.count
