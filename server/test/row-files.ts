@@ -28,6 +28,8 @@ export const files: Record<string, string> = {
   surface: 'test/conformance/surface.test.ts',
   secrets: 'test/secrets.test.ts',
   native: 'test/conformance/native.test.ts',
+  'native verbs': 'test/conformance/native-verbs.test.ts',
+  'native list': 'test/conformance/native-list.test.ts',
   gptimage2: 'test/conformance/gptimage2.test.ts',
   imgeo: 'test/conformance/imgeo.test.ts',
   'shared path': 'test/conformance/collision.test.ts',

@@ -158,6 +158,7 @@ export const rows: Record<string, string[]> = {
     'cancel: a cancel that meets a success has one winner, and its answer tells the truth',
     'cancel: a cancel between two tries of a queued order ends it, and nothing is sent again',
     'cancel: a cancel of a second try cancels that one at the upstream',
+    'native verbs: of an order that waits ends it unpaid; of one at work says that it runs on',
   ],
   'G-9 a graceful stop loses nothing': [
     'stale: a rolling stop loses nothing: what runs is finished and answered, new orders go elsewhere',
@@ -347,6 +348,7 @@ export const rows: Record<string, string[]> = {
     'deletion: takes every object and every word of the caller; the books, the key and the row stay',
     'files: show signed links until then; from then on nothing is shown or read, and the sweep takes the bytes',
     'getimg downloads: is refused from its second on though the sweep is late; the sweep then takes the bytes',
+    'native verbs: removes the generation from every read, and its files',
   ],
   // API keys.
   'K-1 keys are recognisable and checkable offline': [
@@ -435,6 +437,7 @@ export const rows: Record<string, string[]> = {
     "gptimage2: another account's pictures, and those never sent, are as unknown ones",
     'surface: no id of another account is anything but unknown, on any route and by any method',
     'guards: a stranger is shown nothing of an order, by any of its addresses',
+    'native verbs: of a foreign generation, and its deletion, are those of an unknown one',
     'getimages read: another account gets what an unknown id gets: the same status, body and headers',
   ],
   'A-2 authentication': [
@@ -450,7 +453,9 @@ export const rows: Record<string, string[]> = {
     'getimages refusals: what is no JSON object is refused',
     'getimages read: clamps integers out of range and echoes what it used',
     'paging: a page of the usage list costs the same at any depth',
-    'open: there is no search and no daily spend cap of an upstream yet',
+    'paging: a page of the native list walks the index that its filter names, and never further than its bound',
+    'native list: refuses what it does not know by its name, and shows the window on every answer',
+    'open: there is no daily spend cap of an upstream yet',
   ],
   'A-5 function level': [
     'surface: what a service should not have is not there',

@@ -142,7 +142,7 @@ describe('a cancel', () => {
     expect((await client.settled(apiKey, waiting.body.id)).status).toBe('canceled')
   })
 
-  test('and a deletion of a foreign generation are those of an unknown one', async () => {
+  test('of a foreign generation, and its deletion, are those of an unknown one', async () => {
     const { apiKey } = await rig.account({ credits: 100 })
     const stranger = await rig.account({ credits: 0 })
     const { body } = await client.call(apiKey, `POST ${generations}`, {

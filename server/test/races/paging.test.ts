@@ -23,6 +23,7 @@ const rowsOfOthers = 1_000
 let database: TestDatabase
 let admin: Db
 const accountId = randomUUID()
+const parentId = randomUUID()
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -36,7 +37,7 @@ beforeAll(async () => {
   await fill(accountId, rowsOfOne)
   for (let other = 0; other < otherAccounts; other += 1) await fill(randomUUID(), rowsOfOthers)
   await markLists(database.db)
-  for (const table of ['generation', 'entry', 'transfer', 'account'])
+  for (const table of ['generation', 'generation_tag', 'entry', 'transfer', 'account'])
     await ask(admin, `VACUUM (ANALYZE) ${table}`)
 })
 afterAll(async () => {
@@ -56,11 +57,20 @@ async function fill(account: string, rows: number): Promise<void> {
     await ask(
       tx,
       `INSERT INTO generation (id, account_id, dialect, model, prompt, options, fingerprint, unit_price, count, price,
-          captured, state, created_by, deadline, created_at, completed_at, images, manifest_sha256)
+          captured, state, created_by, deadline, created_at, completed_at, images, manifest_sha256, echo)
         SELECT gen_random_uuid(), $1, 'getimages', 'm', 'a small red boat', '{}', '\\x00', 1, 1, 1, 1, 'succeeded', 'p',
-          app_now(), timestamptz '2025-01-01' + n * interval '1 second', app_now(), '[]', '\\x00'
+          app_now(), timestamptz '2025-01-01' + n * interval '1 second', app_now(), '[]', '\\x00',
+          CASE WHEN n % 10 = 0 THEN jsonb_build_object('parentId', $3::text, 'tags', '{every,tenth}'::text[])
+            ELSE jsonb_build_object('tags', '{every}'::text[]) END
         FROM generate_series(1, $2::int) n`,
-      [account, rows],
+      [account, rows, parentId],
+    )
+    await ask(
+      tx,
+      `INSERT INTO generation_tag
+        SELECT account_id, tag, created_at, id FROM generation, jsonb_array_elements_text(echo -> 'tags') tag
+        WHERE account_id = $1`,
+      [account],
     )
     await ask(tx, `INSERT INTO generation_total VALUES ($1, 'getimages', $2)`, [account, rows])
     await ask(
@@ -94,7 +104,10 @@ async function explain(statement: Statement, values: readonly unknown[]) {
   return database.db.transaction(async tx => {
     await ask(tx, 'SET LOCAL plan_cache_mode = force_generic_plan')
     await ask(tx, `PREPARE page AS ${statement.text}`)
-    const list = values.map(value => (typeof value === 'number' ? value : `'${value}'`)).join(', ')
+    const list = values
+      .map(value => (value === null || typeof value === 'number' ? value : `'${value}'`))
+      .map(value => value ?? 'NULL')
+      .join(', ')
     const rows = await ask<{ 'QUERY PLAN': { Plan: Plan }[] }>(
       tx,
       `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page (${list})`,
@@ -152,6 +165,70 @@ test('a page of the image list walks its index only, and no further than to the 
     expect(blocks).toBeLessThan(pageSize * 8)
   }
 })
+
+/** A filter of the native list, in the order of its parameters from $7 on. */
+const filters = (given: Partial<Record<'parent' | 'tag' | 'model' | 'states' | 'text', string>>) => [
+  ...[given.parent ?? null, given.tag ?? null, given.model ?? null, given.states ?? null],
+  ...[null, null, given.text ?? null],
+]
+
+test('a page of the native list walks the index that its filter names, and never further than its bound', async () => {
+  const places = [
+    [null, null, null],
+    [Date.UTC(2025, 0, 1, 2) * 1_000, randomUUID(), null],
+  ]
+  for (const place of places) {
+    for (const [statement, filter] of [
+      [sql.listNewest, filters({})],
+      [sql.listNewest, filters({ model: 'm' })],
+      [sql.listTagged, filters({ tag: 'every' })],
+      [sql.listTagged, filters({ tag: 'tenth' })],
+      [sql.listChildren, filters({ parent: parentId })],
+    ] as const) {
+      const { nodes, blocks } = await explain(statement, [
+        accountId,
+        ...place,
+        5_000,
+        pageSize + 1,
+        ...filter,
+      ])
+      const shown = `${statement.name} ${JSON.stringify([place, filter])}`
+      expectIndexed(nodes, pageSize + 1, shown)
+      // Rows are read until the page is full and not beyond.
+      expect(blocks, shown).toBeLessThan((pageSize + 1) * 12)
+    }
+    // What nothing matches ends at the bound.
+    for (const filter of [
+      filters({ model: 'none' }),
+      filters({ text: '%no such words%' }),
+      filters({ states: '{failed}' }),
+    ]) {
+      const walk = 1_000
+      const { nodes, blocks } = await explain(sql.listNewest, [
+        accountId,
+        ...place,
+        walk,
+        pageSize + 1,
+        ...filter,
+      ])
+      expectIndexed(nodes, walk, JSON.stringify([place, filter]))
+      expect(blocks).toBeLessThan(walk * 2)
+    }
+    const { nodes, blocks } = await explain(sql.endOfNewest, [accountId, ...place, 5_000])
+    expectIndexed(nodes, 5_001, 'end')
+    expect(blocks).toBeLessThan(500)
+  }
+})
+
+/** Every table that grows is met through an index, no more rows than that are read from it, and none are sorted but the page. */
+function expectIndexed(nodes: Plan[], mostRows: number, shown: string): void {
+  for (const node of nodes) {
+    if (node['Relation Name']) expect(node['Node Type'], shown).toMatch(/^Index (?:Only )?Scan$/)
+    const read = node['Actual Rows'] * node['Actual Loops'] + (node['Rows Removed by Filter'] ?? 0)
+    if (node['Relation Name']) expect(read, shown).toBeLessThanOrEqual(mostRows)
+    if (/Sort/.test(node['Node Type'])) expect(node['Actual Rows'], shown).toBeLessThanOrEqual(pageSize + 1)
+  }
+}
 
 test('every other statement of a request finds its rows by index', async () => {
   const someone = randomUUID()

@@ -8,11 +8,15 @@ import { errorHeaders } from '../../http/errors.ts'
 import type { generationObject } from './schema.ts'
 
 /** The core's words for what is called otherwise here. */
-const nativeNames: Record<string, string> = { count: 'n', referenceCount: 'images', hasMask: 'mask' }
+const nativeNames = new Map([
+  ['count', 'n'],
+  ['referenceCount', 'images'],
+  ['hasMask', 'mask'],
+])
 
 export function renderError(context: HttpContext, error: AppError): Response {
   const { details } = error.options
-  const issues = details?.map(detail => ({ ...detail, path: nativeNames[detail.path] ?? detail.path }))
+  const issues = details?.map(detail => ({ ...detail, path: nativeNames.get(detail.path) ?? detail.path }))
   const body = { error: error.message, code: error.code, ...(issues ? { issues } : {}) }
   return context.json(body, { status: error.status as 400, headers: errorHeaders(error) })
 }
