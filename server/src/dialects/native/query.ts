@@ -11,7 +11,9 @@ export function readQuery<Schema extends z.ZodType>(context: HttpContext, schema
   if (repeated) throw invalidField(repeated[0], 'Send this parameter once.')
   const parsed = schema.safeParse(Object.fromEntries(given.map(([name, [value]]) => [name, value])))
   if (parsed.success) return parsed.data
-  throw new AppError('invalid_request', undefined, { details: parsed.error.issues.flatMap(nameParameter) })
+  throw new AppError('invalid_request', undefined, {
+    details: parsed.error.issues.flatMap(nameParameter).slice(0, 20),
+  })
 }
 
 function nameParameter(issue: z.core.$ZodIssue): ErrorDetail[] {
