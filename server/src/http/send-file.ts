@@ -77,8 +77,12 @@ export async function sendFile(context: HttpContext, file: SentFile, policy: Fil
   return sendImage(context, { status: 206, headers: part, image, onBroken })
 }
 
-/** Without a body, past the framework, which would add a type and a length of its own. */
-function sendHead(context: HttpContext, status: number, headers: Record<string, string>): Response {
+/**
+ * Without a body, past the framework, which would add a type and a length of its own. Not for HEAD: it wraps that
+ * answer once more and would send its head again.
+ */
+function sendHead(context: HttpContext, status: 200 | 304 | 416, headers: Record<string, string>): Response {
+  if (context.req.method === 'HEAD') return context.body(null, status, headers)
   const { outgoing } = context.env
   outgoing.writeHead(status, { ...context.get('answerHeaders'), ...headers })
   outgoing.end()

@@ -60,7 +60,8 @@ function messageOf({ message, options: { details } }: AppError): string {
   const [detail] = details ?? []
   if (!detail) return message
   const own = ownNames[detail.path]
-  const text = own ? detail.message.replaceAll(detail.path, own.text) : detail.message
+  if (!own) return detail.message
+  const text = detail.message.replaceAll(detail.path, own.text)
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
