@@ -8,6 +8,7 @@ export const noInputs: InputTaker = {
 }
 
 export const noModeration: Moderation = {
+  checksInput: false,
   checksOutput: false,
   refuseAccount: () => undefined,
   checkInput: async () => undefined,

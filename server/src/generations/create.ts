@@ -13,6 +13,7 @@ import type { Moderation } from '../moderation/moderation.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.ts'
+import { findUnaffordable } from './afford.ts'
 import type { Breaker } from './breaker.ts'
 import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
 import type { Generation } from './generation.ts'
@@ -120,6 +121,13 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   refuseWhenFull(needs)
   refuseWhenBroken(needs, offer)
   needs.moderation.refuseAccount(input.accountId)
+  const unaffordable = await findUnaffordable(needs, input, offer.price)
+  if (unaffordable) {
+    // A twin that was taken meanwhile may be what the account has spent its credits or its place on.
+    const twin = await findReplay(needs, input)
+    if (twin) return twin
+    throw unaffordable
+  }
   const id = newId(needs.now)
   const settlement = subscribe(needs, input, id)
   let inputs: StoredInputs | null = null

@@ -11,18 +11,22 @@ export function isRefusal(error: unknown): boolean {
   return sqlStateOf(error)?.startsWith('DR') ?? false
 }
 
+export const refusal = {
+  tooFewCredits: (price: number) =>
+    new AppError('insufficient_credits', `This needs ${price} credits, and the account has too few.`),
+  tooManyInFlight: () => new AppError('too_many_in_flight', undefined, { retryAfterSeconds: 1 }),
+  noAccount: () => new AppError('unauthorized'),
+}
+
 /** The AppError for a refusal; any other error as it is. */
 export function refusalOf(error: unknown, order: Refused): unknown {
   switch (sqlStateOf(error)) {
     case 'DR001':
-      return new AppError(
-        'insufficient_credits',
-        `This needs ${order.price} credits, and the account has too few.`,
-      )
+      return refusal.tooFewCredits(order.price)
     case 'DR002':
-      return new AppError('too_many_in_flight', undefined, { retryAfterSeconds: 1 })
+      return refusal.tooManyInFlight()
     case 'DR003':
-      return new AppError('unauthorized')
+      return refusal.noAccount()
     case 'DR004':
       return capReached(order, Number(findDatabaseError(error)?.detail))
     default:

@@ -123,6 +123,13 @@ export const sql = {
       FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
         $18, $19, $20, $21, $22, $23, $24, $25) c`,
   ),
+  /** What T1 would find of the wallet and of the slots, taking nothing and locking nobody. */
+  affords: statement(
+    'generation_affords',
+    `SELECT a.available, a.debt, (SELECT count(*)::int FROM unnest($2::text[], $3::int[]) AS wanted (scope, cap)
+        JOIN slot s ON s.scope = wanted.scope WHERE s.in_flight >= wanted.cap) AS full
+      FROM account a WHERE a.id = $1 AND a.closed_at IS NULL`,
+  ),
   findById: statement(
     'generation_find',
     `SELECT ${columns} FROM generation WHERE id = $1 AND account_id = $2`,

@@ -30,6 +30,7 @@ export function createModeration(needs: ModerationNeeds): Moderation {
   let struck = new Set<string>()
   let capped = new Set<string>()
   return {
+    checksInput: judge !== null,
     checksOutput: needs.checksOutput && judge?.judgePicture != null,
     refuseAccount(accountId) {
       if (struck.has(accountId)) {

@@ -19,6 +19,8 @@ export class JudgeDown extends Error {
 }
 
 export type Moderation = {
+  /** Whether anything is judged before an order is taken. */
+  checksInput: boolean
   /** Whether results are looked at before delivery: then no unfinished picture may be shown either. */
   checksOutput: boolean
   /**

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { adjustCredits } from '../../src/credits/ledger.ts'
 import { maxInputBytes } from '../../src/uploads/check-input.ts'
 import { createRig, type Node, type Rig } from '../harness.ts'
 
@@ -217,6 +218,39 @@ describe('an edit', () => {
     const used = await generate(apiKey, { model, images: [good] }, { 'idempotency-key': 'unused' })
     expect(used.body.status).toBe('succeeded')
     expect(await rig.balance(accountId)).toBe(1_000)
+  })
+
+  test('fetches and checks nothing for an account that cannot pay or has no place left', async () => {
+    const model = 'openai:gpt-image-2'
+    const before = served
+    const images = [{ url: `${picturesUrl}/photo.png` }]
+    const poor = await rig.account({ credits: 1 })
+    const refused = await generate(poor.apiKey, { model, images })
+    expect([refused.status, refused.body.code]).toEqual([402, 'insufficient_credits'])
+    const busy = await rig.account({ credits: 1_000, key: { inFlight: 1 } })
+    const slow = await generate(
+      busy.apiKey,
+      { model, prompt: 'a boat [[emulate: hang]]' },
+      { prefer: 'respond-async' },
+    )
+    const full = await generate(busy.apiKey, { model, images })
+    expect([full.status, full.body.code]).toEqual([429, 'too_many_in_flight'])
+    expect(served).toBe(before)
+    // The same order again is no new one, whatever is left to pay with.
+    const once = await rig.account({ credits: 1_000 })
+    const headers = { 'idempotency-key': 'spent' }
+    const made = await generate(once.apiKey, { model, images }, headers)
+    await rig.database.db.transaction(tx =>
+      adjustCredits(tx, {
+        ...{ accountId: once.accountId, amount: -1_000 },
+        ...{ reference: 'all', description: 'spent' },
+      }),
+    )
+    expect((await generate(once.apiKey, { model, images }, headers)).body.id).toBe(made.body.id)
+    await fetch(`${node.url}/api/v1/generations/${slow.body.id}/cancel`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${busy.apiKey}` },
+    })
   })
 
   test('tells the same of every address that it may not or cannot reach', async () => {

@@ -73,6 +73,15 @@ const stored = (area: string) =>
   )
 
 describe('an order is refused before anything is held', () => {
+  test('for lack of credits before anybody judges it', async () => {
+    const { apiKey } = await rig.account({ credits: 0 })
+    const judged = () => rig.openai.requests.filter(({ path }) => path === '/v1/moderations').length
+    const before = judged()
+    expect((await order(checked, apiKey, { prompt: 'flag:hate' })).body.code).toBe('insufficient_credits')
+    expect((await order(listed, apiKey, { prompt: 'a quokka' })).body.code).toBe('insufficient_credits')
+    expect(judged()).toBe(before)
+  })
+
   test('for its words, by the provider and by the list, in every dialect, and leaves its key unused', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 100 })
     const headers = { 'idempotency-key': 'words' }
