@@ -6,6 +6,8 @@ import sharp from 'sharp'
 import { AppError } from '../src/errors.ts'
 import { checkInput } from '../src/uploads/check-input.ts'
 
+const forever = new AbortController().signal
+
 /** Twelve pictures whose files have little in common. */
 async function makeSeeds(): Promise<Buffer[]> {
   const size = { width: 61, height: 43 }
@@ -56,7 +58,7 @@ async function feed(from: number, to: number): Promise<void> {
     writeSync(1, `begin ${number}\n`)
     const bytes = damage(seeds[number % seeds.length] ?? Buffer.alloc(0), number)
     try {
-      const { width, height } = await checkInput(bytes, { field: 'image' })
+      const { width, height } = await checkInput(bytes, { field: 'image', accountId: 'a', signal: forever })
       writeSync(1, `taken ${width}x${height}\n`)
     } catch (error) {
       const isRefusal = error instanceof AppError && error.code === 'invalid_request'

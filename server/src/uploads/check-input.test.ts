@@ -1,5 +1,5 @@
 // Guards what comes in as a picture: bombs are refused unread, three decoders exist, nothing but pixels stays.
-import sharp from 'sharp'
+import sharp, { type WebpOptions } from 'sharp'
 import { describe, expect, test } from 'vitest'
 import {
   addJpegSegment,
@@ -16,6 +16,7 @@ import { guardedSharp } from '../storage/decoders.ts'
 import { checkInput, maxInputBytes } from './check-input.ts'
 
 const field = 'images.0.url'
+const limits = { field, accountId: 'an account', signal: new AbortController().signal }
 
 /** Four colours in four corners, so that no turn or mirror leaves it as it was. */
 async function corners(width = 48, height = 32): Promise<{ data: Buffer; width: number; height: number }> {
@@ -35,7 +36,7 @@ const raw = ({ data, width, height }: Awaited<ReturnType<typeof corners>>) =>
 const pixelsOf = async (bytes: Buffer) => await sharp(bytes).removeAlpha().raw().toBuffer()
 
 async function refusalOf(bytes: Buffer): Promise<string> {
-  const result = await checkInput(bytes, { field }).catch((error: unknown) => error)
+  const result = await checkInput(bytes, limits).catch((error: unknown) => error)
   if (!(result instanceof AppError)) return `accepted or broken: ${String(result)}`
   expect(result.code).toBe('invalid_request')
   expect(result.options.details?.map(({ path }) => path)).toEqual([field])
@@ -71,7 +72,7 @@ describe('bombs are refused before anything is decoded', () => {
     const jpeg = await raw(await corners())
       .jpeg({ progressive: true })
       .toBuffer()
-    expect((await checkInput(jpeg, { field })).mediaType).toBe('image/jpeg')
+    expect((await checkInput(jpeg, limits)).mediaType).toBe('image/jpeg')
   })
 })
 
@@ -156,7 +157,7 @@ describe('what is kept has nothing but pixels', () => {
     ]
     for (const [index, bytes] of marked.entries()) {
       expect(bytes.includes(secret), `${index} carries it`).toBe(true)
-      const kept = await checkInput(bytes, { field })
+      const kept = await checkInput(bytes, limits)
       expect(kept.bytes.includes(secret), `${index} kept it`).toBe(false)
       const { exif: keptExif, icc, xmp, iptc, comments } = await sharp(kept.bytes).metadata()
       expect({ keptExif, icc, xmp, iptc, comments }, String(index)).toEqual({})
@@ -171,7 +172,7 @@ describe('what is kept has nothing but pixels', () => {
           [format](format === 'webp' ? { lossless: true } : {})
           .withMetadata({ orientation })
           .toBuffer()
-        const kept = await checkInput(bytes, { field })
+        const kept = await checkInput(bytes, limits)
         const turned = orientation >= 5
         expect([kept.width, kept.height]).toEqual(turned ? [32, 48] : [48, 32])
         const wanted = await sharp(bytes).autoOrient().removeAlpha().raw().toBuffer()
@@ -179,7 +180,7 @@ describe('what is kept has nothing but pixels', () => {
         if (orientation > 1) expect(wanted.equals(picture.data)).toBe(false)
       }
       const jpeg = await raw(picture).jpeg({ quality: 100 }).withMetadata({ orientation }).toBuffer()
-      const kept = await checkInput(jpeg, { field })
+      const kept = await checkInput(jpeg, limits)
       const wanted = await sharp(jpeg).autoOrient().raw().toBuffer()
       const is = await pixelsOf(kept.bytes)
       const most = wanted.reduce((worst, value, at) => Math.max(worst, Math.abs(value - (is[at] ?? 0))), 0)
@@ -192,7 +193,7 @@ describe('what is kept has nothing but pixels', () => {
       .withIccProfile('p3')
       .png()
       .toBuffer()
-    const kept = await checkInput(wide, { field })
+    const kept = await checkInput(wide, limits)
     expect((await sharp(kept.bytes).metadata()).icc).toBeUndefined()
     const shown = await sharp(wide).toColourspace('srgb').raw().toBuffer()
     expect((await pixelsOf(kept.bytes)).equals(shown)).toBe(true)
@@ -202,7 +203,7 @@ describe('what is kept has nothing but pixels', () => {
     const clear = await sharp({ create: { width: 40, height: 40, channels: 4, background: '#00000000' } })
       .png()
       .toBuffer()
-    const kept = await checkInput(clear, { field })
+    const kept = await checkInput(clear, limits)
     expect(kept).toMatchObject({ hasAlpha: true, mediaType: 'image/png', width: 40, height: 40 })
     expect((await sharp(kept.bytes).raw().toBuffer())[3]).toBe(0)
   })
@@ -212,9 +213,25 @@ test('more pictures than there are places and chairs are told to come again', as
   const bytes = await raw(await corners(600, 400))
     .png()
     .toBuffer()
-  const results = await Promise.allSettled(Array.from({ length: 90 }, () => checkInput(bytes, { field })))
+  const sendMany = (accountOf: (index: number) => string) =>
+    Promise.allSettled(
+      Array.from({ length: 90 }, (_, index) => checkInput(bytes, { ...limits, accountId: accountOf(index) })),
+    )
+  const results = await sendMany(index => `account ${index % 30}`)
   const refused = results.filter(each => each.status === 'rejected').map(each => each.reason as AppError)
   expect(refused.length).toBeGreaterThan(0)
   expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['overloaded']))
-  expect((await checkInput(bytes, { field })).width).toBe(600)
+  // One account alone gets few of them, so that it keeps nobody out.
+  const taken = (await sendMany(() => 'greedy')).filter(each => each.status === 'fulfilled')
+  expect(taken).toHaveLength(5)
+  expect((await checkInput(bytes, limits)).width).toBe(600)
+})
+
+test('a lossless WebP above 16 megapixels, the dearest there is, is refused unread', async () => {
+  const make = (options: WebpOptions) =>
+    sharp({ create: { width: 4_100, height: 4_000, channels: 3, background: 'teal' } })
+      .webp({ effort: 0, ...options })
+      .toBuffer()
+  expect(await refusalOf(await make({ lossless: true }))).toMatch(/lossless WebP, more than 16000000/)
+  expect((await checkInput(await make({ quality: 10 }), limits)).width).toBe(4_100)
 })

@@ -2,9 +2,9 @@
 // colours in sRGB, every byte that is no pixel gone. What it claims to be counts for nothing; its first bytes decide.
 import { availableParallelism } from 'node:os'
 import { AppError, invalidField } from '../errors.ts'
-import { createBound } from '../storage/bound.ts'
 import { guardedSharp } from '../storage/decoders.ts'
 import { type InspectedPicture, inspectPicture } from '../storage/inspect-picture.ts'
+import { createTurns, type Turn } from './turns.ts'
 
 /** The most bytes of one picture, also of an upload; a dialect may allow less, or as much as the largest. */
 export const maxInputBytes = 10_000_000
@@ -14,8 +14,19 @@ export const largestInputBytes = 50_000_000
 export const maxInputPixels = 40_000_000
 /** Upstreams refuse smaller ones, and a picture of one pixel is a tracker or a mistake. */
 const minEdge = 8
-/** A core is left for everything else. A picture waits a second or two at most when all chairs are taken. */
-const decoding = createBound({ atOnce: Math.max(1, availableParallelism() >> 1), waiting: 64 })
+/** A lossless WebP is the dearest to encode, by far, and no telephone writes one: 4,000 by 4,000 are enough. */
+const maxLosslessWebpPixels = 16_000_000
+/** Of 6: above it an encoder of WebP takes many times as long and saves a few bytes of a copy that is read once. */
+const webpEffort = 1
+/**
+ * A core is left for everything else. An account has one place, and chairs for as many orders as most callers may have
+ * in flight: each order asks for one picture at a time.
+ */
+const decoding = createTurns({
+  atOnce: Math.max(1, availableParallelism() >> 1),
+  waiting: 64,
+  ofAccount: { atOnce: 1, waiting: 4 },
+})
 const decodeTimeoutSeconds = 20
 
 export type CheckedInput = {
@@ -26,14 +37,14 @@ export type CheckedInput = {
   hasAlpha: boolean
 }
 
-type Limits = { field: string; maxBytes?: number }
+type Limits = Turn & { field: string; maxBytes?: number }
 
 /** Throws AppError: `invalid_request` naming the field, or `overloaded`. */
 export async function checkInput(bytes: Buffer, limits: Limits): Promise<CheckedInput> {
   const { field } = limits
   refuseSize(bytes.length, limits)
   const found = inspect(bytes, field)
-  return decoding.run(() => decode(bytes, { found, field }))
+  return decoding.run(limits, () => decode(bytes, { found, field }))
 }
 
 /** As checkInput, for bytes that lie elsewhere: they are in memory while they are looked at and no longer. */
@@ -43,13 +54,16 @@ export async function checkInputFile(
 ): Promise<CheckedInput> {
   const { field } = limits
   refuseSize(file.sizeBytes, limits)
-  return decoding.run(async () => {
+  return decoding.run(limits, async () => {
     const bytes = await file.read()
     return decode(bytes, { found: inspect(bytes, field), field })
   })
 }
 
-function refuseSize(sizeBytes: number, { field, maxBytes = maxInputBytes }: Limits): void {
+function refuseSize(
+  sizeBytes: number,
+  { field, maxBytes = maxInputBytes }: Pick<Limits, 'field' | 'maxBytes'>,
+): void {
   if (sizeBytes === 0) throw refuse(field, 'is empty', 'too_small')
   if (sizeBytes > maxBytes) throw refuse(field, `is larger than ${maxBytes} bytes`, 'too_big')
 }
@@ -79,9 +93,12 @@ function inspect(bytes: Buffer, field: string): InspectedPicture {
       'invalid_value',
     )
   }
-  const { width, height } = found
-  if (width * height > maxInputPixels) {
-    throw refuse(field, `has ${width} x ${height} pixels, more than ${maxInputPixels}`, 'too_big')
+  const { width, height, mediaType, isLossless } = found
+  const isDear = mediaType === 'image/webp' && isLossless
+  const maxPixels = isDear ? maxLosslessWebpPixels : maxInputPixels
+  if (width * height > maxPixels) {
+    const what = isDear ? 'pixels in a lossless WebP' : 'pixels'
+    throw refuse(field, `has ${width} x ${height} ${what}, more than ${maxPixels}`, 'too_big')
   }
   if (Math.min(width, height) < minEdge) {
     throw refuse(
@@ -121,6 +138,8 @@ async function encodeAnew(bytes: Buffer, found: InspectedPicture): Promise<Check
 /** The same kind again, at a quality at which the loss of a second encoding is not seen. */
 function encodeAs(picture: ReturnType<typeof guardedSharp>, { mediaType, isLossless }: InspectedPicture) {
   if (mediaType === 'image/png') return picture.png({ compressionLevel: 6 })
-  if (mediaType === 'image/webp') return picture.webp(isLossless ? { lossless: true } : { quality: 92 })
+  if (mediaType === 'image/webp') {
+    return picture.webp({ effort: webpEffort, ...(isLossless ? { lossless: true } : { quality: 92 }) })
+  }
   return picture.jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
 }

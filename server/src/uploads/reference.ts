@@ -3,6 +3,7 @@
 import { AppError, invalidField } from '../errors.ts'
 import type { OutboundClient } from '../outbound.ts'
 import { OutboundError } from '../outbound.ts'
+import { type Bound, createBound } from '../storage/bound.ts'
 import { inputObjectKey, readInputKey } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { checkInput, checkInputFile, largestInputBytes, maxInputBytes } from './check-input.ts'
@@ -24,7 +25,7 @@ export type ReferenceNeeds = {
   /** The stored picture of an upload of this account; throws `invalid_request` naming the field. */
   takeUpload(
     accountId: string,
-    request: { key: string; field: string; maxBytes: number },
+    request: { key: string; field: string; maxBytes: number; signal: AbortSignal },
   ): Promise<StoredInput>
 }
 
@@ -56,23 +57,28 @@ export function createInputTaker(needs: ReferenceNeeds): InputTaker {
   }
 }
 
-type NamedRequest = InputRequest & { name: string; signal: AbortSignal }
+type NamedRequest = InputRequest & {
+  name: string
+  signal: AbortSignal
+  /** The pictures of one order are decoded one after the other. */
+  inTurn: Bound
+}
 
 /** Takes one picture in: fetched, checked, and stored under `name` unless it is an upload, which is stored already. */
 export async function takeReference(
   needs: ReferenceNeeds,
   owner: InputOwner,
-  { source, field, maxBytes = maxInputBytes, name, signal }: NamedRequest,
+  { source, field, maxBytes = maxInputBytes, name, signal, inTurn }: NamedRequest,
 ): Promise<StoredInput> {
   const most = Math.min(maxBytes, largestInputBytes)
   if (source.kind === 'upload') {
-    return needs.takeUpload(owner.accountId, { key: source.key, field, maxBytes: most })
+    const request = { key: source.key, field, maxBytes: most, signal }
+    return inTurn.run(() => needs.takeUpload(owner.accountId, request))
   }
-  const limits = { field, maxBytes: most }
-  const checked =
-    source.kind === 'file'
-      ? await checkInputFile(source, limits)
-      : await checkInput(await readBytes(needs, source, { ...limits, signal }), limits)
+  const limits = { field, maxBytes: most, signal, accountId: owner.accountId }
+  const checked = await (source.kind === 'file'
+    ? inTurn.run(() => checkInputFile(source, limits))
+    : readBytes(needs, source, limits).then(bytes => inTurn.run(() => checkInput(bytes, limits))))
   return storePicture(needs.storage, inputObjectKey(owner.generationId, name), checked)
 }
 
@@ -82,12 +88,14 @@ async function takeAll(
   { references, mask }: InputRequests,
 ): Promise<StoredInputs> {
   const signal = AbortSignal.timeout((needs.timeouts ?? defaultTimeouts).takeMs)
+  const inTurn = createBound({ atOnce: 1, waiting: atOnce })
   const requests: NamedRequest[] = references.map((request, index) => ({
     ...request,
     name: `${index}`,
     signal,
+    inTurn,
   }))
-  const named = mask ? [...requests, { ...mask, name: 'mask', signal }] : requests
+  const named = mask ? [...requests, { ...mask, name: 'mask', signal, inTurn }] : requests
   const stored: (StoredInput | undefined)[] = []
   const failures: unknown[] = []
   let next = 0

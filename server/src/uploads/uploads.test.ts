@@ -23,6 +23,7 @@ import {
 const account = '01930000-0000-7000-8000-000000000001'
 const stranger = '01930000-0000-7000-8000-000000000002'
 const hour = 3_600_000
+const forever = new AbortController().signal
 /** Stands still unless a test moves it. */
 const beganAt = Date.UTC(2026, 10, 28, 12)
 
@@ -86,7 +87,7 @@ const send = ({ key, exp, sig }: Announced, bytes: Buffer) =>
   })
 
 const take = (key: string, accountId = account) =>
-  takeUpload(needs(), accountId, { key, field: 'image', maxBytes: maxInputBytes })
+  takeUpload(needs(), accountId, { key, field: 'image', maxBytes: maxInputBytes, signal: forever })
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -214,7 +215,7 @@ test('a bucket that takes uploads itself is asked for the address, and looked in
   const late = await announce(bytes, null, from)
   const rawKey = new URL(made.url).pathname.slice(1)
   expect(made.url).toContain(String(bytes.length))
-  const ask = { key: made.key, field: 'image', maxBytes: maxInputBytes }
+  const ask = { key: made.key, field: 'image', maxBytes: maxInputBytes, signal: forever }
   expect(await codeOf(takeUpload(from, account, ask))).toBe('invalid_request')
   const put = { mediaType: 'image/png', maxBytes: bytes.length, commitName: true }
   await storage.put(rawKey, bytes, put)

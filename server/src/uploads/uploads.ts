@@ -154,7 +154,7 @@ async function store(
 export async function takeUpload(
   needs: Pick<UploadNeeds, 'db' | 'storage'>,
   accountId: string,
-  { key, field, maxBytes }: { key: string; field: string; maxBytes: number },
+  { key, field, maxBytes, signal }: { key: string; field: string; maxBytes: number; signal: AbortSignal },
 ): Promise<StoredInput> {
   const known = keyPattern.test(key) ? await findChecked(needs, accountId, key) : null
   if (known) return known
@@ -171,7 +171,7 @@ export async function takeUpload(
   const picture = await storePicture(
     needs.storage,
     uploadObjectKey(key, `picture${randomToken(8)}`),
-    await checkInput(bytes, { field, maxBytes }),
+    await checkInput(bytes, { field, maxBytes, accountId, signal }),
   )
   const [kept] = await needs.db.query(sql.keepPicture, [key, JSON.stringify(picture)])
   await needs.storage.remove([kept ? rawKey : picture.key])
