@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 documents, made once at start from the schemas that validate requests.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { HttpEnv } from '../http/context.ts'
+import { addExamples } from './examples.ts'
 
 export type Document = Record<string, unknown>
 
@@ -22,7 +23,6 @@ export type DocumentHead = {
   title: string
   version: string
   description: string
-  license?: { name: string; url?: string }
   tags: { name: string; description: string }[]
 }
 
@@ -51,9 +51,23 @@ export function createDocument(
     },
     schemas: document.components?.schemas ?? {},
   }
+  const license = { name: 'MIT', identifier: 'MIT' }
+  const contact = { name: 'The operator of this service', url: serverUrl }
+  const made = structuredClone({ ...document, info: { ...document.info, license, contact }, components })
+  addExamples(made)
+  describeAll(made.paths)
   // The library adds an empty section of webhooks, and takes the names of events for paths.
   const events = Object.entries(webhooks ?? {}).map(([name, item]) => [name.replace(/^\//, ''), item])
-  return { ...document, components, ...(events.length > 0 ? { webhooks: Object.fromEntries(events) } : {}) }
+  return { ...made, ...(events.length > 0 ? { webhooks: Object.fromEntries(events) } : {}) }
+}
+
+/** Where the summary says it all it is the description, too: readers and linters look there. */
+function describeAll(paths: unknown): void {
+  for (const item of Object.values((paths ?? {}) as Record<string, Record<string, Document>>)) {
+    for (const operation of Object.values(item)) {
+      if (operation.summary) operation.description ??= `${operation.summary}.`
+    }
+  }
 }
 
 /** Of both dialects that have them. */
@@ -73,7 +87,6 @@ export const nativeHead: DocumentHead = {
   title: 'Darkroom native API',
   version: '1.0.0',
   description: 'Generations with any model, asynchronous or waited for.',
-  license: { name: 'MIT' },
   tags: [
     { name: 'Generations', description: 'Create and read generations of any model.' },
     { name: 'Uploads', description: 'Send pictures to work from.' },
@@ -85,7 +98,6 @@ export const gptimage2Head: DocumentHead = {
   title: 'gptimage2 REST API',
   version: '1.0.0',
   description: 'Images and edits, submitted and polled, as permanent public PNG and WebP files.',
-  license: { name: 'MIT' },
   tags: [
     { name: 'gptimage2', description: 'Submit and poll generations, send pictures to edit.' },
     webhooksTag,
@@ -96,7 +108,6 @@ export const getimgHead: DocumentHead = {
   title: 'getimg.ai API',
   version: '2.0.0',
   description: 'Generate images synchronously, read models, balance and costs.',
-  license: { name: 'MIT' },
   tags: [{ name: 'getimg', description: 'The getimg API, version 2.' }],
 }
 
@@ -104,7 +115,6 @@ export const imgeoHead: DocumentHead = {
   title: 'imgeo REST API',
   version: '1.0.0',
   description: 'Images from text and from pictures by fourteen models, answered as permanent addresses.',
-  license: { name: 'MIT' },
   tags: [{ name: 'imgeo', description: 'Generate images, list models, read the balance.' }],
 }
 
@@ -112,7 +122,6 @@ export const openAiHead: DocumentHead = {
   title: 'OpenAI Images API',
   version: '1.0.0',
   description: "OpenAI's Images API, served by this service with any model of its catalogue.",
-  license: { name: 'MIT' },
   tags: [
     { name: 'OpenAI Images', description: 'Create and edit images as with OpenAI.' },
     { name: 'OpenAI Models', description: 'The models that can be called.' },
@@ -123,7 +132,6 @@ export const serviceHead: DocumentHead = {
   title: 'Darkroom',
   version: '1.0.0',
   description: 'Everything this service speaks: the APIs it is compatible with, and its own.',
-  license: { name: 'MIT' },
   tags: [
     ...new Set([
       ...getImagesHead.tags,

@@ -8,6 +8,7 @@ import {
   type ImageText,
   type RawAnswer,
   type StreamedPicture,
+  stalledMs,
   type Write,
   writeBase64,
 } from './send-image.ts'
@@ -73,6 +74,7 @@ export function openAnswer(context: HttpContext, answer: RawAnswer & { onBroken:
   else {
     if (answer.onSent) outgoing.once('finish', answer.onSent)
     outgoing.writeHead(answer.status, { ...context.get('answerHeaders'), ...answer.headers })
+    outgoing.setTimeout(stalledMs)
     outgoing.flushHeaders()
   }
   const write: Write = async piece => {

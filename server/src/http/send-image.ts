@@ -20,7 +20,7 @@ export type RawAnswer = {
 }
 
 /** A caller that takes no byte for so long is cut off; until then it holds a file, or the memory of a picture. */
-const stalledMs = 60_000
+export const stalledMs = 60_000
 
 export type StreamedPicture = {
   image: ImageBytes
