@@ -87,6 +87,8 @@ export const crashCounts = {
   outageSeconds: countOf(60),
   // G-13: seconds of watching the probes of an open breaker.
   probingSeconds: countOf(120, 8),
+  // W-8: kills of whoever sends webhooks, ten events for each.
+  webhookKills: countOf(200),
 } as const
 
 /** Repetitions of what comes in: pictures, addresses, uploads. */

@@ -65,7 +65,7 @@ export const rows: Record<string, string[]> = {
   ],
   'I-12 a crash at any phase is healed by a retry': [
     'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
-    'open: C11 and C12 need webhooks',
+    'webhook crashes: who dies with a delivery claimed and not sent leaves the delivery to the next one, under one id',
   ],
   // Ledger and concurrency.
   'L-1 no overspend': [
@@ -235,22 +235,66 @@ export const rows: Record<string, string[]> = {
     'open: failing PUTs need storage in a bucket',
   ],
   // Webhooks.
-  'W-1 deliveries verify with the official library': ['open: needs webhooks'],
-  'W-2 the timestamp is that of the attempt': ['open: needs webhooks'],
-  'W-3 one id per event and endpoint': ['open: needs webhooks'],
-  'W-4 secrets rotate without downtime': ['open: needs webhooks'],
-  'W-5 the retry schedule is the published one': ['open: needs webhooks'],
-  'W-6 status codes are honoured': ['open: needs webhooks'],
-  'W-7 auto-disable follows the policy': ['open: needs webhooks'],
+  'W-1 deliveries verify with the official library': [
+    'signatures: both families accept 1,000 payloads of any text, and no change of id, time or body',
+    'webhooks: a success is announced once, signed in both ways, with the documented body',
+  ],
+  'W-2 the timestamp is that of the attempt': [
+    'signatures: the time is that of the attempt in seconds, and good for five minutes to either side',
+  ],
+  'W-3 one id per event and endpoint': [
+    'webhooks: an endpoint that fails is tried after 30 s, 2 min and 10 min, under one id, then never again',
+    'webhook routes: a test event and a resend are delivered and on record; the log has pages',
+    'webhook crashes: who dies with a delivery sent and not written down leaves the delivery to the next one, under one id',
+  ],
+  'W-4 secrets rotate without downtime': [
+    'webhook routes: a replaced secret signs beside the new one for a day, then no more',
+    'signatures: while a secret is replaced both verify, and the one hex signature is the old one’s',
+  ],
+  'W-5 the retry schedule is the published one': [
+    'webhooks: an endpoint that fails is tried after 30 s, 2 min and 10 min, under one id, then never again',
+    'policies: the default policy tries four times: after 30 s, 2 min and 10 min, to the millisecond',
+    'policies: the standard policy tries ten times over more than three days, spread by a tenth',
+    'open: the mail needs mail',
+  ],
+  'W-6 status codes are honoured': [
+    'webhooks: status 301 is success: false; a redirect is not followed',
+    'webhooks: the standard policy is disabled at once by a 410',
+    'policies: Retry-After is obeyed by the standard policy alone, with 429 and 503, up to a day',
+    'policies: a 410 ends an endpoint under the standard policy and is a failure under the default one',
+  ],
+  'W-7 auto-disable follows the policy': [
+    'webhooks: eight failed attempts in a row disable an endpoint, whatever they belong to; enabling begins anew',
+    'webhooks: a success among failures sets the count back',
+    'webhooks: the standard policy bears a bad hour and is disabled after five bad days',
+    'open: the mail needs mail',
+  ],
   'W-8 at least once, never lost': [
     'guards: whoever dies after a settlement has written its event',
-    'open: only the event exists so far: its delivery needs webhooks',
+    'webhook crashes: everything arrives while the processes that send it are killed again and again',
   ],
-  'W-9 log, resend, test event': ['open: needs webhooks'],
-  'W-10 slow receivers do not starve others': ['open: needs webhooks'],
-  'W-11 order is not promised, state converges': ['open: needs webhooks'],
-  'W-12 https only, answers bounded': ['open: needs webhooks'],
-  'W-13 no use as an attack instrument': ['open: needs webhooks'],
+  'W-9 log, resend, test event': [
+    'webhook routes: a test event and a resend are delivered and on record; the log has pages',
+    'webhook routes: everything that failed since a time is sent again, each under its old id',
+  ],
+  'W-10 slow receivers do not starve others': [
+    'webhooks: a receiver that hangs delays nobody else and is cut after 5 s',
+    'webhook crashes: three processes share deliveries, and none is sent by two of them',
+  ],
+  'W-11 order is not promised, state converges': [
+    'webhook crashes: everything arrives while the processes that send it are killed again and again',
+    'open: no sequence is sent, as a generation has one event and nothing to converge',
+  ],
+  'W-12 https only, answers bounded': [
+    'webhook routes: an http URL is refused by name',
+    'webhook routes: a user name in the URL is refused by name',
+    'webhooks: an answer of any length counts by its status; its first bytes are kept',
+  ],
+  'W-13 no use as an attack instrument': [
+    'webhook routes: an account can have twenty endpoints and no more',
+    'webhook routes: one host is not sent more test events than it can bear',
+    'open: an ownership challenge is not offered',
+  ],
   // The way out.
   'S-1 no literal form reaches us': [
     'references: in whatever form it is written',
@@ -297,7 +341,9 @@ export const rows: Record<string, string[]> = {
     'connections: no connection is kept for any other target',
     'refusals: proxy variables are no way around the checks, nor into them',
   ],
-  'S-11 checked again at use': ['open: needs webhooks'],
+  'S-11 checked again at use': [
+    'webhook crashes: an address that was allowed when the webhook was made is judged again at every attempt',
+  ],
   'S-12 egress is closed behind it all': [
     'open: the suite in a network namespace without a way to the canary, its packets logged',
   ],
@@ -414,6 +460,8 @@ export const rows: Record<string, string[]> = {
   'D-3 CSRF is refused': [
     'sessions: another site can neither sign somebody in nor out',
     'sessions: a form, a text body, a broken body and a huge body are refused before any look-up',
+    'webhook routes: a browser on another site, a form and a stranger are refused at the cookie’s door',
+    'webhook routes: the documented call with the session cookie registers, and the same cookie manages',
   ],
   'D-4 CSP and framing': ['open: needs the dashboard'],
   'D-5 passwords': [
@@ -436,6 +484,7 @@ export const rows: Record<string, string[]> = {
   'A-1 object level': [
     "gptimage2: another account's pictures, and those never sent, are as unknown ones",
     'surface: no id of another account is anything but unknown, on any route and by any method',
+    'webhook routes: nobody reaches another account’s endpoint or deliveries, by any route',
     'guards: a stranger is shown nothing of an order, by any of its addresses',
     'native verbs: of a foreign generation, and its deletion, are those of an unknown one',
     'getimages read: another account gets what an unknown id gets: the same status, body and headers',
@@ -519,8 +568,12 @@ export const rows: Record<string, string[]> = {
   'C10 T6 committed, answer not sent': [
     'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
   ],
-  'C11 outbox written, webhook not sent': ['open: needs webhooks'],
-  'C12 webhook delivered, not marked': ['open: needs webhooks'],
+  'C11 outbox written, webhook not sent': [
+    'webhook crashes: who dies after the settlement, before anything is sent leaves the delivery to the next one, under one id',
+  ],
+  'C12 webhook delivered, not marked': [
+    'webhook crashes: who dies with a delivery sent and not written down leaves the delivery to the next one, under one id',
+  ],
   'C13 a worker stalls past its lease and returns': [
     'stale: a worker that slept past its lease settles nothing, and nothing is settled twice',
     'failpoints: after hang at any point of the money path the books hold and a retry finds the same order',

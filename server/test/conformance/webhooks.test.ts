@@ -261,6 +261,19 @@ test('the standard policy is disabled at once by a 410', async () => {
   expect(await showWebhook(id)).toMatchObject({ disabledReason: 'gone' })
 })
 
+test('the standard policy bears a bad hour and is disabled after five bad days', async () => {
+  const { id } = await makeWebhook(node, apiKey, { url, policy: 'standard' })
+  receiver.answer(withStatus(500))
+  await Promise.all(Array.from({ length: 12 }, () => orderNative(node, apiKey)))
+  await eventually('twelve have failed', async () => {
+    return Number((await showWebhook(id)).consecutiveFailures) >= 12
+  })
+  expect(await showWebhook(id)).toMatchObject({ enabled: true })
+  await moveClock(rig, 5 * 24 * 3_600)
+  await eventually('it is disabled', async () => (await showWebhook(id)).enabled === false)
+  expect(await showWebhook(id)).toMatchObject({ disabledReason: 'failures' })
+})
+
 test('an answer of any length counts by its status; its first bytes are kept', async () => {
   const { id } = await makeWebhook(node, apiKey, { url })
   let closed = false
