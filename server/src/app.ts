@@ -99,10 +99,10 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   addSessions(app, needs)
   app.route('/getimages', getimages)
   app.route('/getimg', getimg)
-  app.route('/gptimage2', gptimage2.whole)
   app.route('/imgeo', imgeo.whole)
   app.route('/openai', openai)
-  app.route('/gptimage2', accountWebhooks)
+  // The dialect last: it answers every path below its mount.
+  for (const below of [accountWebhooks, gptimage2.whole]) app.route('/gptimage2', below)
   for (const atRoot of [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks])
     app.route('/', atRoot)
   const rendererOf = createRenderers(gptimage2.fail)

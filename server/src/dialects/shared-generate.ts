@@ -20,7 +20,13 @@ type Side = {
 }
 
 export type SharedNeeds = AdmissionNeeds & { log: Log }
-export type Sides = { gptimage2: Side & { showRate(context: HttpContext): void }; imgeo: Side }
+export type Sides = {
+  gptimage2: Side & {
+    showRate(context: HttpContext): void
+    count(context: HttpContext, route: string): Promise<void>
+  }
+  imgeo: Side
+}
 
 const path = '/api/v1/generate'
 /** What both dialects allow. */
@@ -38,7 +44,10 @@ export function createSharedGenerate(needs: SharedNeeds, sides: Sides): OpenAPIH
     const side = findByKey(sides, context)
     return side ? side.generate(context) : decideByBody(needs, sides, context)
   })
-  app.all(path, methodNotAllowed(['POST']))
+  app.all(path, async context => {
+    if (findByKey(sides, context) === sides.gptimage2) await sides.gptimage2.count(context, path)
+    return methodNotAllowed(['POST'])()
+  })
   describe(app, sides)
   return app
 }

@@ -304,13 +304,19 @@ describe('limits', () => {
     }
     const nobody = await submit('gimg_none', { prompt: 'x' })
     expect([nobody.status, ...limitsOf(nobody).slice(0, 2)]).toEqual([401, 600, 600])
-    for (const [method, at, status] of [
+    const misses = [
       ['GET', `${mount}/nowhere`, 404],
+      ['GET', mount, 404],
       ['DELETE', `${mount}${path}`, 405],
+      ['GET', `${mount}/api/v1/upload`, 405],
+      ['POST', `${mount}/api/v1/generations/x`, 405],
       ['DELETE', path, 405],
-    ] as const) {
+    ] as const
+    for (const [nth, [method, at, status]] of misses.entries()) {
       const answer = await fetch(node.url + at, { method, headers: { authorization: `Bearer ${apiKey}` } })
-      expect([answer.status, limitsOf(answer)[0]], at).toEqual([status, 600])
+      expect([answer.status, ...limitsOf(answer)], at).toEqual([status, 600, 593 - nth, reset])
+      const keyless = await fetch(node.url + at, { method })
+      expect(keyless.status, at).toBe(status)
     }
   })
 

@@ -48,6 +48,8 @@ export type Gptimage2Dialect = {
   /** An error as the contract shows it, its rate headers with it. */
   fail(context: HttpContext, error: unknown): Response
   showRate(context: HttpContext): void
+  /** Counts a call that no endpoint takes, so that its answer shows the true window. Throws rate_limited alone. */
+  count(context: HttpContext, route: string): Promise<void>
 }
 
 const rate: RateRule = { dialect: 'gptimage2', per: 'key', requests: 600, windowS: 3_600 }
@@ -88,6 +90,18 @@ export function createGptimage2Dialect(needs: Gptimage2Needs): Gptimage2Dialect 
     }
   }
 
+  const count = async (context: HttpContext, route: string) => {
+    await begin(context, route, 'read').catch((error: unknown) => {
+      const isUnknown = error instanceof AppError && ['unauthorized', 'forbidden'].includes(error.code)
+      if (!isUnknown) throw error
+    })
+  }
+  const refuseMethod = (app: OpenAPIHono<HttpEnv>, path: string, allow: string[]) =>
+    app.all(path, async context => {
+      await count(context, path)
+      return methodNotAllowed(allow)()
+    })
+
   const whole = new OpenAPIHono<HttpEnv>()
   whole.onError((error, context) => fail(context, error))
   whole.post(paths.generate, context => generate(context))
@@ -99,10 +113,14 @@ export function createGptimage2Dialect(needs: Gptimage2Needs): Gptimage2Dialect 
     return context.json({ ...shown, status: toStatus(generation) })
   })
   addUpload(whole, needs, begin)
-  whole.all(paths.generate, methodNotAllowed(['POST']))
-  whole.all(paths.generation, methodNotAllowed(['GET']))
+  for (const path of [paths.generate, paths.upload]) refuseMethod(whole, path, ['POST'])
+  refuseMethod(whole, paths.generation, ['GET'])
+  whole.all('/*', async context => {
+    await count(context, 'other')
+    throw new AppError('not_found')
+  })
   describeGptimage2(whole)
-  return { whole, generate, fail, showRate: show }
+  return { whole, generate, fail, showRate: show, count }
 }
 
 type Order = { caller: AuthenticatedKey; readBody: () => Promise<unknown> }
@@ -186,5 +204,4 @@ function addUpload(app: OpenAPIHono<HttpEnv>, needs: Gptimage2Needs, begin: Begi
     if (made.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
     return context.json({ url: made.url, key: made.key, expiresAt: made.expiresAt.toISOString() })
   })
-  app.all(paths.upload, methodNotAllowed(['POST']))
 }
