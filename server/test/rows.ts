@@ -424,6 +424,8 @@ export const rows: Record<string, string[]> = {
     'spend caps: for a day is never passed by parallel orders, and is told apart from an empty wallet',
     'spend caps: takes back what failed, what was delivered in part and what was refunded',
     'spend caps: a refusal of the second cap leaves no trace in the first',
+    'spend caps: a reached cap is said in the words of every dialect, and nothing is held',
+    'spend caps: every counter is what the orders that name it hold and have spent',
     'open: keys have no allow-list of models yet',
   ],
   'K-7 last-used is cheap and true': [

@@ -10,10 +10,19 @@ import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts
 import { eventually } from '../harness.ts'
 import { ask, askOne, capture, openAccount, order, refund, release, store } from '../money.ts'
 import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
-import { type Cluster, countOpen, postGeneration, postImage, startCluster, times } from './cluster.ts'
+import {
+  type Cluster,
+  countOpen,
+  postGeneration,
+  postImage,
+  startCluster,
+  threeCredits,
+  times,
+} from './cluster.ts'
 
 const patienceMs = 300_000
 const month = 9
+const said = expect.stringContaining('0 credits a day (UTC)') as string
 
 let cluster: Cluster
 beforeAll(async () => {
@@ -220,6 +229,43 @@ describe('what T1 counts', () => {
       order(database.db, { accountId, unitPrice: 1, spendCaps: capsOf(scope, 0, 0) }),
     ).rejects.toMatchObject({ sqlState: 'DR004' })
   })
+})
+
+test('a reached cap is said in the words of every dialect, and nothing is held', async () => {
+  const { accountId, apiKey } = await cluster.account({ credits: 100, key: { capDay: 0 } })
+  const prompt = 'a red boat'
+  const calls: [string, object, number, object][] = [
+    ['/api/v1/images/generate', { modelId: threeCredits, prompt }, 400, { error: { message: said } }],
+    ['/api/v1/generations', { model: threeCredits, prompt }, 402, { error: said, code: 'spend_cap_reached' }],
+    ['/gptimage2/api/v1/generate', { prompt }, 402, { error: said, code: 'spend_cap_reached' }],
+    [
+      ...(['/imgeo/api/v1/generate', { model: 'google/nano-banana', prompt }, 402] as const),
+      { error: said, code: 'spend_cap_reached' },
+    ],
+    [
+      ...(['/v1/images/generations', { model: 'gpt-image-2', prompt }, 429] as const),
+      { error: { message: said, type: 'insufficient_quota', code: 'insufficient_quota', param: null } },
+    ],
+    [
+      ...(['/v2/images/generations', { model: 'gpt-image-2', prompt }, 402] as const),
+      {
+        error: {
+          ...{ message: said, type: 'invalid_request_error', code: 'quota_exceeded' },
+          ...{ param: null, doc_url: null },
+        },
+      },
+    ],
+  ]
+  for (const [path, body, status, shape] of calls) {
+    const answer = await fetch(cluster.node(0).url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    expect([answer.status, await answer.json()], path).toEqual([status, shape])
+  }
+  expect(await priceOf(db(), accountId)).toBe(0)
+  expect(await cluster.balance(accountId)).toBe(100)
 })
 
 test(
