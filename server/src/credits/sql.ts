@@ -25,25 +25,30 @@ export const sql = {
       UNION ALL
         SELECT CASE WHEN e.created_at < $2 THEN e.seq + 1 ELSE h.low END,
           CASE WHEN e.created_at < $2 THEN h.high ELSE e.seq END
-        FROM halving h JOIN entry e ON e.owner = $1 AND e.seq = (h.low + h.high) / 2
+        FROM halving h CROSS JOIN LATERAL (
+          SELECT seq, created_at FROM entry WHERE owner = $1 AND seq = (h.low + h.high) / 2 LIMIT 1) e
         WHERE h.low < h.high
       )
       SELECT low AS seq FROM halving WHERE low = high`,
   ),
-  // Through the holds among the lines $2 to $3 to what became of each; every step is a look-up in an index.
+  // Through the holds among the lines $2 to $3 to what became of each. The limits leave no plan but one look-up in an
+  // index for each step, where joins would be made by reading whole tables.
   dailyCosts: statement(
     'credits_daily_costs',
     `SELECT (hold.created_at AT TIME ZONE 'UTC')::date::text AS day,
-        -sum(hold.amount + coalesce(back.amount, 0) + coalesce(given.amount, 0))::bigint AS credits
+        -sum(hold.amount + coalesce(back.amount, 0) + coalesce(refund.amount, 0))::bigint AS credits
       FROM generate_series($2::bigint, $3::bigint) AS row(seq)
-      JOIN entry hold ON hold.owner = $1 AND hold.seq = row.seq
-      JOIN transfer ordered ON ordered.id = hold.transfer_id AND ordered.kind = 'hold'
-      JOIN transfer ended ON ended.generation_id = ordered.generation_id AND ended.kind IN ('capture', 'release')
-      LEFT JOIN entry back ON back.transfer_id = ended.id AND back.owner = hold.owner AND back.bucket = 'available'
-      LEFT JOIN transfer refund ON refund.generation_id = ordered.generation_id AND refund.kind = 'refund'
-      LEFT JOIN entry given ON given.transfer_id = refund.id AND given.owner = hold.owner
-        AND given.bucket = 'available'
-      WHERE hold.created_at >= $4 AND hold.created_at < $5
+      CROSS JOIN LATERAL (SELECT e.transfer_id, e.amount, e.created_at FROM entry e
+        WHERE e.owner = $1 AND e.seq = row.seq AND e.created_at >= $4 AND e.created_at < $5 LIMIT 1) hold
+      CROSS JOIN LATERAL (SELECT t.generation_id FROM transfer t
+        WHERE t.id = hold.transfer_id AND t.kind = 'hold' LIMIT 1) ordered
+      CROSS JOIN LATERAL (SELECT t.id FROM transfer t
+        WHERE t.generation_id = ordered.generation_id AND t.kind IN ('capture', 'release') LIMIT 1) ended
+      LEFT JOIN LATERAL (SELECT e.amount FROM entry e
+        WHERE e.transfer_id = ended.id AND e.owner = $1 AND e.bucket = 'available' LIMIT 1) back ON true
+      LEFT JOIN LATERAL (SELECT e.amount FROM transfer t JOIN entry e ON e.transfer_id = t.id
+        WHERE t.generation_id = ordered.generation_id AND t.kind = 'refund' AND e.owner = $1
+          AND e.bucket = 'available' LIMIT 1) refund ON true
       GROUP BY 1`,
   ),
   timeAgo: statement('credits_time_ago', "SELECT app_now() - $1::float8 * interval '1 ms' AS since"),

@@ -1,0 +1,109 @@
+// Costs by day over a ledger of many pages: every line counts once, and the time it takes follows the span asked for,
+// not the account's history.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { ask } from '../../test/money.ts'
+import { listDailyCosts } from './costs.ts'
+import { sql } from './sql.ts'
+
+let database: TestDatabase
+const accountId = randomUUID()
+/** Orders, ten minutes apart; each third gives its hold back, so there are more lines than orders. */
+const orders = 24_000
+const start = Date.parse('2026-01-01T00:00:00.000Z')
+const minute = 60_000
+const at = (order: number) => new Date(start + order * 10 * minute)
+
+/** What the functions of the database would have written, in bulk. */
+async function writeLedger(): Promise<void> {
+  const { ownerDb } = database
+  await ask(ownerDb, "INSERT INTO account (id, name) VALUES ($1, 'busy')", [accountId])
+  await ask(
+    ownerDb,
+    `CREATE TEMP TABLE made AS
+      SELECT n, gen_random_uuid() AS hold, gen_random_uuid() AS ended, gen_random_uuid() AS generation,
+        n % 3 = 0 AS is_released, $1::timestamptz + n * interval '10 minutes' AS at,
+        n + 1 + (n + 2) / 3 AS seq
+      FROM generate_series(0, $2::int - 1) n`,
+    [at(0), orders],
+  )
+  await ask(
+    ownerDb,
+    `INSERT INTO transfer (id, kind, account_id, generation_id, created_at)
+      SELECT hold, 'hold', $1::uuid, generation, at FROM made
+      UNION ALL SELECT ended, CASE WHEN is_released THEN 'release' ELSE 'capture' END, $1::uuid, generation, at FROM made`,
+    [accountId],
+  )
+  await ask(
+    ownerDb,
+    `INSERT INTO entry (transfer_id, owner, bucket, unit, amount, seq, balance_after, created_at)
+      SELECT hold, $1::uuid, 'available', 'credit', -4, seq, 0, at FROM made
+      UNION ALL SELECT hold, $1::uuid, 'held', 'credit', 4, NULL, NULL, at FROM made
+      UNION ALL SELECT ended, $1::uuid, 'held', 'credit', -4, NULL, NULL, at FROM made
+      UNION ALL SELECT ended, $1::uuid, 'available', 'credit', 4, seq + 1, 0, at FROM made WHERE is_released
+      UNION ALL SELECT ended, system_owner(), 'revenue', 'credit', 4, NULL, NULL, at FROM made WHERE NOT is_released`,
+    [accountId],
+  )
+  await ask(
+    ownerDb,
+    'UPDATE account SET usage_rows = (SELECT max(seq) FROM entry WHERE owner = $1) WHERE id = $1',
+    [accountId],
+  )
+  await ask(ownerDb, 'ANALYZE')
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase({ maxConnections: 2 })
+  await writeLedger()
+})
+afterAll(() => database.drop())
+
+const costsOf = (from: Date, to: Date) => listDailyCosts(database.db, accountId, { from, to })
+const total = (costs: Map<string, number>) => [...costs.values()].reduce((sum, credits) => sum + credits, 0)
+
+test('each delivered order counts once, on its day, over all pages', async () => {
+  const lines = await ask<{ lines: number }>(
+    database.db,
+    'SELECT usage_rows::int AS lines FROM account WHERE id = $1',
+    [accountId],
+  )
+  // Several pages, the last of them cut.
+  expect(lines[0]?.lines).toBe(orders + orders / 3)
+  const costs = await costsOf(at(0), at(orders))
+  expect(total(costs)).toBe((orders - orders / 3) * 4)
+  expect(costs.get('2026-01-01')).toBe(96 * 4)
+  expect(costs.size).toBe(Math.ceil(orders / 144))
+})
+
+test('a span has what lies in it, to the millisecond, wherever it begins', async () => {
+  for (const [first, last] of [
+    [0, 1],
+    [1, 1],
+    [7_000, 7_013],
+    [14_999, 15_002],
+    [23_990, 23_999],
+  ] as const) {
+    const expected = Array.from({ length: last - first + 1 }, (_, index) => first + index).filter(
+      n => n % 3 !== 0,
+    )
+    expect(total(await costsOf(at(first), at(last))), `${first} to ${last}`).toBe(expected.length * 4)
+    const inner = expected.filter(n => n > first && n < last)
+    const closer = await costsOf(new Date(at(first).getTime() + 1), new Date(at(last).getTime() - 1))
+    expect(total(closer), `within ${first} to ${last}`).toBe(inner.length * 4)
+  }
+  expect(total(await costsOf(at(-10), at(-1)))).toBe(0)
+  expect(total(await costsOf(at(orders + 1), at(orders + 9)))).toBe(0)
+  expect(await listDailyCosts(database.db, randomUUID(), { from: at(0), to: at(9) })).toEqual(new Map())
+})
+
+test('no page and no search for its place reads a table from end to end', async () => {
+  for (const [statement, values] of [
+    [sql.dailyCosts, [accountId, 1, 10_000, at(0), at(orders)]],
+    [sql.firstLineSince, [accountId, at(5)]],
+  ] as const) {
+    const plan = await ask<{ 'QUERY PLAN': string }>(database.db, `EXPLAIN ${statement.text}`, values)
+    const scans = plan.map(row => row['QUERY PLAN']).filter(line => /Scan/.test(line))
+    expect(scans.filter(line => /Seq Scan on (entry|transfer)|Bitmap/.test(line))).toEqual([])
+  }
+})
