@@ -34,6 +34,7 @@ export const files: Record<string, string> = {
   secrets: 'test/secrets.test.ts',
   native: 'test/conformance/native.test.ts',
   'native verbs': 'test/conformance/native-verbs.test.ts',
+  'native events': 'test/conformance/native-events.test.ts',
   'native list': 'test/conformance/native-list.test.ts',
   gptimage2: 'test/conformance/gptimage2.test.ts',
   imgeo: 'test/conformance/imgeo.test.ts',

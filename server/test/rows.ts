@@ -506,6 +506,7 @@ export const rows: Record<string, string[]> = {
     'paging: a page of the usage list costs the same at any depth',
     'paging: a page of the native list walks the index that its filter names, and never further than its bound',
     'native list: refuses what it does not know by its name, and shows the window on every answer',
+    'native events: are bounded in number for a key; who leaves gives back the place and harms nothing',
     'open: there is no daily spend cap of an upstream yet',
   ],
   'A-5 function level': [

@@ -1,6 +1,7 @@
 // The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
+import { describeEvents } from './describe-events.ts'
 import { describeList } from './describe-list.ts'
 import {
   common,
@@ -23,6 +24,7 @@ export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeCreate(app.openAPIRegistry)
   describeList(app.openAPIRegistry)
   describeReads(app.openAPIRegistry)
+  describeEvents(app.openAPIRegistry)
   describeVerbs(app.openAPIRegistry)
   describeUploads(app.openAPIRegistry)
   describeNativeWebhooks(app.openAPIRegistry)

@@ -4,5 +4,6 @@ export const paths = {
   quote: '/api/v1/generations/quote',
   generation: '/api/v1/generations/:id',
   cancel: '/api/v1/generations/:id/cancel',
+  events: '/api/v1/generations/:id/events',
   image: '/api/v1/generations/:id/images/:index',
 } as const

@@ -8,6 +8,7 @@ import type { UploadNeeds } from '../../uploads/uploads.ts'
 import { type BeginNeeds, createBegin, rate } from './begin.ts'
 import { addCreate, type CreateRouteNeeds } from './create-route.ts'
 import { describeNative } from './describe.ts'
+import { addEvents, type EventNeeds } from './events-route.ts'
 import { addList } from './list-route.ts'
 import { paths } from './paths.ts'
 import { renderError } from './present.ts'
@@ -19,6 +20,7 @@ import { addWebhooks, type WebhookRouteNeeds } from './webhook-routes.ts'
 export type NativeNeeds = BeginNeeds &
   CreateRouteNeeds &
   ReadRouteNeeds &
+  EventNeeds &
   VerbNeeds &
   WebhookRouteNeeds & { log: Log; uploads: UploadNeeds }
 
@@ -32,6 +34,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   addCreate(app, needs, begin)
   addList(app, needs, begin)
   addReads(app, needs, begin)
+  addEvents(app, needs, begin)
   addVerbs(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
@@ -39,6 +42,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   // A GET of the quote is one of a generation called so, and there is none.
   app.on(['PUT', 'PATCH'], paths.quote, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET', 'DELETE']))
+  app.all(paths.events, methodNotAllowed(['GET']))
   app.all(paths.cancel, methodNotAllowed(['POST']))
   app.all(paths.image, methodNotAllowed(['GET']))
   describeNative(app)

@@ -192,6 +192,21 @@ export const cancellation = z
   })
   .openapi('Cancellation')
 
+export const statusEvent = z
+  .object({ id: z.uuid(), status: z.enum(['queued', 'running']) })
+  .openapi('StatusEvent')
+
+export const partialEvent = z
+  .object({
+    index: z.int().openapi({ description: 'From 0 upwards; a second try at the model begins at 0 again.' }),
+    part: z
+      .int()
+      .openapi({ description: 'Which call to the model made it, from 0: large orders take several.' }),
+    mediaType: z.string(),
+    image: z.string().openapi({ description: 'The unfinished picture as base64.' }),
+  })
+  .openapi('PartialEvent')
+
 export const nativeError = z
   .object({
     error: z.string(),

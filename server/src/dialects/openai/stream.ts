@@ -1,19 +1,17 @@
 // A streamed answer: server-sent events once the order is taken. Whatever happens after that is told by an event,
-// because the status has gone out; a comment now and then keeps proxies from cutting a silent connection.
+// because the status has gone out.
 import { AppError } from '../../errors.ts'
 import type { Generation } from '../../generations/generation.ts'
 import { type HandedPicture, handOut } from '../../generations/hand-out.ts'
 import type { PartialPicture } from '../../generations/partials.ts'
-import { type AnswerPiece, type OpenAnswer, openAnswer } from '../../http/answer-pieces.ts'
+import type { AnswerPiece } from '../../http/answer-pieces.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { toAppError } from '../../http/errors.ts'
+import { openEvents } from '../../http/event-stream.ts'
 import { logBroken } from '../../http/send-image.ts'
 import { type AnswerNeeds, toPiece } from './answer.ts'
 import type { Mode } from './order.ts'
 import { noTokens, toErrorBody, toOutcomeError, toUnixSeconds, toUsage } from './present.ts'
-
-/** Proxies in common use cut a connection that is silent for 60 s, some for 30 s. */
-const heartbeatMs = 15_000
 
 export type EventStream = {
   gone: AbortSignal
@@ -28,25 +26,9 @@ export function openEventStream(
   context: HttpContext,
   { mode, generation }: { mode: Mode; generation: Generation },
 ): EventStream {
-  const answer = openAnswer(context, {
-    status: 200,
-    headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-transform',
-      // nginx would keep events back until a buffer is full.
-      'x-accel-buffering': 'no',
-    },
-    onBroken: logBroken(needs.log, context),
-  })
-  const events = queueEvents(answer)
-  const heartbeat = setInterval(() => events.whenIdle([': keep-alive\n\n']), heartbeatMs)
-  const end = async () => {
-    clearInterval(heartbeat)
-    await events.end()
-  }
-  answer.gone.addEventListener('abort', () => clearInterval(heartbeat), { once: true })
+  const events = openEvents(context, logBroken(needs.log, context))
   return {
-    gone: answer.gone,
+    gone: events.gone,
     sendPartial({ bytes, mediaType, index, part }) {
       // Calls side by side would mix their numbers.
       if (part !== 0) return
@@ -55,7 +37,7 @@ export function openEventStream(
         created_at: toUnixSeconds(needs.now()),
         partial_image_index: index,
       }
-      events.whenIdle(toEvent(`${mode}.partial_image`, fields, bytes.toString('base64')))
+      events.whenRoom(toEvent(`${mode}.partial_image`, fields, bytes.toString('base64')))
     },
     async sendOutcome(ended) {
       if (ended.state !== 'succeeded') throw toOutcomeError(ended)
@@ -67,39 +49,12 @@ export function openEventStream(
         const fields = { ...describe(ended, picture), created_at: toUnixSeconds(ended.createdAt), usage }
         await events.send(toEvent(`${mode}.completed`, fields, toPiece(picture)))
       }
-      await end()
+      await events.end()
     },
     async sendError(error) {
       const body = JSON.stringify(toErrorBody(toAppError(needs.log, context, error)))
       await events.send([`event: error\ndata: ${body}\n\n`])
-      await end()
-    },
-  }
-}
-
-/** One event after the other: two at once would be mixed up on the wire. */
-function queueEvents(answer: OpenAnswer) {
-  let last: Promise<void> = Promise.resolve()
-  let waiting = 0
-  const send = (pieces: readonly AnswerPiece[]): Promise<void> => {
-    waiting += 1
-    const sent = last.then(() => answer.write(pieces))
-    last = sent
-      .catch(error => answer.abort(error))
-      .finally(() => {
-        waiting -= 1
-      })
-    return last
-  }
-  return {
-    send,
-    /** What nobody misses is left out while the caller is slow: nothing piles up. */
-    whenIdle(pieces: readonly AnswerPiece[]): void {
-      if (waiting === 0 && !answer.gone.aborted) void send(pieces)
-    },
-    async end(): Promise<void> {
-      await last
-      answer.end()
+      await events.end()
     },
   }
 }

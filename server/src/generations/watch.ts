@@ -1,0 +1,90 @@
+// Watching a generation of any node to its end. The database says where it is, so the watcher may be at another node, or
+// come back at one; partial pictures are seen only in the process that runs it.
+import type { Db } from '../db/db.ts'
+import { type Generation, isTerminal, type PublicStatus, publicStatus } from './generation.ts'
+import type { PartialBus, PartialListener } from './partials.ts'
+import { persist } from './persist.ts'
+import { findGeneration } from './read.ts'
+import type { Runner } from './runner.ts'
+import type { SettledBus } from './settled.ts'
+import { timeLeftMs } from './time-left.ts'
+
+export type WatchNeeds = {
+  db: Db
+  settled: Pick<SettledBus, 'subscribe'>
+  partials: Pick<PartialBus, 'subscribe'>
+  runner: Pick<Runner, 'draining' | 'runs'>
+}
+
+/** How late a change may be seen that this process is not told of. */
+const lookEveryMs = 1_000
+/** As for waiting callers: one sweep past the deadline it must have ended. */
+const graceMs = 5_000
+
+/**
+ * Resolves with the ended generation; null when the watcher leaves, the process stops while another runs it, the
+ * generation is deleted, or it is overdue. Holds nothing afterwards.
+ */
+export async function watchGeneration(
+  needs: WatchNeeds,
+  generation: Generation,
+  watcher: { signal: AbortSignal; onStatus(status: PublicStatus): void; onPartial: PartialListener },
+): Promise<Generation | null> {
+  const { id, accountId } = generation
+  const { signal } = watcher
+  const bell = createBell()
+  let shown: PublicStatus | null = null
+  const show = (status: PublicStatus) => {
+    // What is seen at work does not wait again until it has failed to run, and then it says so.
+    if (status !== shown) watcher.onStatus(status)
+    shown = status
+  }
+  const leave = [
+    needs.settled.subscribe(id, bell.ring),
+    needs.partials.subscribe(id, picture => {
+      show('running')
+      watcher.onPartial(picture)
+    }),
+  ]
+  signal.addEventListener('abort', bell.ring, { once: true })
+  try {
+    for (;;) {
+      // Read after subscribing: a settlement in between would otherwise be missed.
+      const now = signal.aborted ? null : await persist(() => findGeneration(needs.db, accountId, id))
+      if (!now || signal.aborted) return null
+      if (isTerminal(now.state)) return now
+      show(publicStatus(now.state))
+      if (needs.runner.draining() && !needs.runner.runs(id)) return null
+      if (timeLeftMs(now.timeLeft) < -graceMs) return null
+      await bell.wait(lookEveryMs)
+    }
+  } finally {
+    signal.removeEventListener('abort', bell.ring)
+    for (const each of leave) each()
+  }
+}
+
+/** Wakes whoever waits, or whoever waits next. */
+function createBell() {
+  let rung = false
+  let wake: (() => void) | null = null
+  return {
+    ring(this: void): void {
+      rung = true
+      wake?.()
+    },
+    async wait(timeoutMs: number): Promise<void> {
+      if (!rung) {
+        await new Promise<void>(resolve => {
+          const timer = setTimeout(resolve, timeoutMs)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      rung = false
+      wake = null
+    },
+  }
+}
