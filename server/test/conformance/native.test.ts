@@ -354,8 +354,8 @@ describe('refusals', () => {
     }
     expect(await rig.balance(accountId)).toBe(1)
     for (const [method, path, allow] of [
-      ['DELETE', generations, 'POST'],
-      ['PUT', `${generations}/x`, 'GET'],
+      ['DELETE', generations, 'GET, POST'],
+      ['PUT', `${generations}/x`, 'GET, DELETE'],
     ] as const) {
       const answer = await sendRaw(node.url, { method, path, headers: ['authorization', `Bearer ${apiKey}`] })
       expect([answer.status, answer.headers.allow, JSON.parse(answer.text).code]).toEqual([

@@ -19,7 +19,7 @@ import {
 const patienceMs = 600_000
 const cap = 5
 /** Longer than the arrival of all parallel orders, so that none ends before the last was judged. */
-const workMs = 2_500
+const workMs = 6_000
 
 let cluster: Cluster
 beforeAll(async () => {
