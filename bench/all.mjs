@@ -12,6 +12,8 @@ const benches = [
   ['flight.mjs'],
   ['flight.mjs', '--database', 'embedded'],
   ['listing.mjs'],
+  ['passing.mjs'],
+  ['polling.mjs'],
 ]
 
 const rows = []

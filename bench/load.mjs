@@ -1,11 +1,12 @@
 // A closed loop of callers on keep-alive connections; prints what it saw as one JSON line.
-// Usage: node bench/load.mjs URL KEY BODY CONNECTIONS REQUESTS [SPREAD_MS]   (an empty BODY makes it GET)
-// SPREAD_MS lets the callers arrive one after the other within that time.
+// Usage: node bench/load.mjs URL KEY BODY CONNECTIONS REQUESTS [SPREAD_MS] [HEADERS]   (an empty BODY makes it GET)
+// SPREAD_MS lets the callers arrive one after the other within that time; HEADERS, as JSON, are sent beside the usual ones.
 import { Agent, request } from 'node:http'
 
-const [url = '', key = '', body = '', connections = '1', requests = '1', spreadMs = '0'] =
+const [url = '', key = '', body = '', connections = '1', requests = '1', spreadMs = '0', more = '{}'] =
   process.argv.slice(2)
 const agent = new Agent({ keepAlive: true, maxSockets: Number(connections) })
+const moreHeaders = JSON.parse(more)
 const latenciesMs = []
 let left = Number(requests)
 let bytes = 0
@@ -28,7 +29,7 @@ function callOnce() {
       atOnce -= 1
       resolve()
     }
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...moreHeaders }
     const call = request(url, { method: body ? 'POST' : 'GET', agent, headers }, answer => {
       answer.on('data', chunk => {
         bytes += chunk.length

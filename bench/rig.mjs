@@ -35,8 +35,11 @@ export async function startUpstream({ latencyMs, pictureBytes }) {
   return { environment: started.value, pid: started.pid, stop: started.stop }
 }
 
-/** `database`: `postgres` (a server beside it) or `embedded`. `settings`: further environment variables. */
-export async function startDarkroom({ database, upstream, settings = {}, nodeFlags = [] }) {
+/**
+ * `database`: `postgres` (a server beside it) or `embedded`. `settings`: further environment variables. `role`: what the
+ * process does; `startWorker` starts another one that works.
+ */
+export async function startDarkroom({ database, upstream, settings = {}, nodeFlags = [], role = 'all' }) {
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'))
   removeAtEnd(folder)
   // As root the database runs as another user, who must be able to pass.
@@ -51,7 +54,11 @@ export async function startDarkroom({ database, upstream, settings = {}, nodeFla
     ...settings,
   }
   const main = join(dist, 'main.js')
-  const service = await start([...nodeFlags, main], environment, line => /ready at (\S+)/.exec(line)?.[1])
+  const service = await start(
+    [...nodeFlags, main, role],
+    environment,
+    line => /ready at (\S+)/.exec(line)?.[1],
+  )
   /** An account with plenty of credits and a key without limits. */
   async function createAccount(email) {
     const account = ['accounts', 'create', '--email', email, '--credits', '100000000', '--json']
@@ -72,6 +79,8 @@ export async function startDarkroom({ database, upstream, settings = {}, nodeFla
     accountId,
     apiKey,
     createAccount,
+    startWorker: () =>
+      start([...nodeFlags, main, 'work'], environment, line => (/working/.test(line) ? true : null)),
     async stop() {
       await service.stop()
       await postgres?.stop()

@@ -1,0 +1,136 @@
+// What a large picture costs in memory while it passes: a PNG of 20 MB through each API, several at once, with the
+// peak of the service's resident memory over what it had before, for each picture. An answer that holds the picture
+// as text may need less than three times its size, one that names it by address less than 8 MB.
+// Keeps the pictures in a folder, or where STORAGE_URL of this process says.
+// Usage: node bench/passing.mjs [--at-once N] [--rounds N] [--bytes N]
+import { request } from 'node:http'
+import { residentBytes } from './processes.mjs'
+import { option, startDarkroom, startUpstream } from './rig.mjs'
+import { median, report } from './rows.mjs'
+
+const atOnce = option('at-once', 4)
+const rounds = option('rounds', 3)
+const pictureBytes = option('bytes', 20_000_000)
+const mebibyte = 1024 * 1024
+const maxInlineRatio = 3
+const maxByAddressBytes = 8 * mebibyte
+const sampleEveryMs = 5
+/** Time for the collector to come round between two rounds. */
+const restMs = 3_000
+const pollEveryMs = 100
+const prompt = 'a lighthouse at dusk'
+
+const image = {
+  inline: true,
+  path: '/getimages/api/v1/images/generate',
+  body: { modelId: 'openai:gpt-image-2', prompt },
+}
+const cases = [
+  { name: 'Get Images', ...image },
+  {
+    name: 'OpenAI',
+    inline: true,
+    path: '/openai/v1/images/generations',
+    body: { model: 'gpt-image-2', prompt },
+  },
+  { name: 'native', path: '/api/v1/generations', body: { model: 'gpt-image-2', prompt }, prefer: 'wait=120' },
+  {
+    name: 'gptimage2',
+    path: '/gptimage2/api/v1/generate',
+    body: { prompt },
+    poll: ({ generationId }) => `/gptimage2/api/v1/generations/${generationId}`,
+  },
+  { name: 'imgeo', path: '/imgeo/api/v1/generate', body: { model: 'google/nano-banana', prompt } },
+  { name: 'getimg', path: '/getimg/v1/images/generations', body: { model: 'gpt-image-2', prompt } },
+  { name: 'a file by its link', path: null },
+]
+
+const names = ['STORAGE_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+const kept = Object.fromEntries(names.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])))
+const upstream = await startUpstream({ latencyMs: 0, pictureBytes })
+const settings = { LOG_LEVEL: 'warn', PLANS: 'free', ...kept }
+const darkroom = await startDarkroom({ database: 'postgres', upstream, settings })
+const link = await findLink()
+const place = kept.STORAGE_URL ? 'a bucket or folder of its own' : 'a folder'
+
+const rows = []
+for (const each of cases) {
+  const first = await pass(each)
+  if (first.status === 404) {
+    console.log(`${each.name}: not there`)
+    continue
+  }
+  if (first.status >= 300) throw new Error(`${each.name} answered ${first.status}: ${first.text}`)
+  await Promise.all(Array.from({ length: atOnce }, () => pass(each)))
+  const seen = []
+  for (let round = 1; round <= rounds; round += 1) seen.push(await measure(each))
+  const extra = median(seen.map(({ extraBytes }) => extraBytes))
+  const most = each.inline ? maxInlineRatio * pictureBytes : maxByAddressBytes
+  const show = bytes => `${(bytes / mebibyte).toFixed(1)} MB`
+  rows.push({
+    what: `memory for each of ${atOnce} pictures of ${pictureBytes / 1e6} MB that pass at once, ${each.name}, kept in ${place}`,
+    target: each.inline ? `< ${maxInlineRatio}× the picture` : `< ${show(maxByAddressBytes)}`,
+    measured: `${show(extra)}${each.inline ? ` (${(extra / pictureBytes).toFixed(2)}×)` : ''}, rounds ${seen.map(({ extraBytes }) => show(extraBytes)).join(', ')}`,
+    isMet: extra < most,
+    command: 'node bench/passing.mjs',
+  })
+  console.log(JSON.stringify(rows.at(-1)))
+}
+await darkroom.stop()
+await upstream.stop()
+report('passing', rows)
+
+/** What each of the pictures added to the process at its peak. */
+async function measure(each) {
+  await new Promise(resolve => setTimeout(resolve, restMs))
+  const before = residentBytes(darkroom.pid)
+  let peak = before
+  const sampling = setInterval(() => {
+    peak = Math.max(peak, residentBytes(darkroom.pid))
+  }, sampleEveryMs)
+  const answers = await Promise.all(Array.from({ length: atOnce }, () => pass(each)))
+  clearInterval(sampling)
+  const failed = answers.find(({ status }) => status >= 300)
+  if (failed) throw new Error(`${each.name} answered ${failed.status}: ${failed.text}`)
+  return { extraBytes: (peak - before) / atOnce }
+}
+
+/** One picture from the order to the end of the answer that shows it. */
+async function pass({ path, body, prefer, poll }) {
+  if (path === null) return call(link, {})
+  const answer = await call(darkroom.url + path, { body, prefer })
+  if (!poll || answer.status >= 300) return answer
+  for (;;) {
+    const shown = await call(darkroom.url + poll(JSON.parse(answer.text)), {})
+    const { status } = JSON.parse(shown.text)
+    if (status === 'succeeded') return shown
+    if (status !== 'queued' && status !== 'running') return { status: 599, text: shown.text }
+    await new Promise(resolve => setTimeout(resolve, pollEveryMs))
+  }
+}
+
+async function findLink() {
+  const made = await pass(cases.find(({ name }) => name === 'native'))
+  return JSON.parse(made.text).outputs[0].url
+}
+
+/** Reads the answer and keeps its beginning alone. */
+function call(url, { body, prefer }) {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${darkroom.apiKey}`,
+      'content-type': 'application/json',
+      ...(prefer ? { prefer } : {}),
+    }
+    const sent = request(url, { method: body ? 'POST' : 'GET', headers }, answer => {
+      let text = ''
+      answer.on('data', chunk => {
+        if (text.length < 10_000) text += chunk.toString('latin1')
+      })
+      answer.on('end', () => resolve({ status: answer.statusCode, text }))
+      answer.on('error', reject)
+    })
+    sent.on('error', reject)
+    sent.end(body ? JSON.stringify(body) : undefined)
+  })
+}
