@@ -12,34 +12,65 @@ export type ObjectToWrite = Pick<PutOptions, 'mediaType' | 'maxBytes'> & { key: 
 const PART_BYTES = 5 * 1024 * 1024
 /** Parts kept for the next objects; memory that was never touched costs nothing. */
 const MAX_IDLE_PARTS = 8
-/**
- * Objects gathered or sent at once; further ones wait in the network, as their sources do. More would hold more memory
- * and end none sooner.
- */
+/** Objects gathered or sent at once; further ones wait, and with them their sources in the network. */
 const MAX_AT_ONCE = 24
+/** While fewer than these are being sent, it is the sources that are slow: then as many more begin after a while. */
+const FEW_SENDING = 8
+const STALL_MS = 1_000
 
+/** What all writes of a driver share. */
 export type Writes = {
   begin(): Promise<void>
   end(): void
+  /** Any call that waits for the store. */
+  send<Result>(work: () => Promise<Result>): Promise<Result>
   takePart(): Buffer
   givePartBack(part: Buffer): void
 }
 
-/** What all writes of a driver share. */
 export function createWrites(): Writes {
   const idle: Buffer[] = []
   const waiting: (() => void)[] = []
   let running = 0
+  let sending = 0
+  let timer: NodeJS.Timeout | null = null
+
+  function admit(most: number): void {
+    for (const begin of waiting.splice(0, most)) {
+      running += 1
+      begin()
+    }
+  }
+  /** Slow sources must not keep the others out. */
+  function watch(): void {
+    if (timer) return
+    timer = setTimeout(() => {
+      timer = null
+      if (sending < FEW_SENDING) admit(FEW_SENDING)
+      if (waiting.length > 0) watch()
+    }, STALL_MS).unref()
+  }
+
   return {
     async begin() {
-      // Whoever ends hands the place on: the count stays.
-      if (running >= MAX_AT_ONCE) await new Promise<void>(resolve => waiting.push(resolve))
-      else running += 1
+      if (running < MAX_AT_ONCE) {
+        running += 1
+        return
+      }
+      watch()
+      await new Promise<void>(resolve => waiting.push(resolve))
     },
     end() {
-      const next = waiting.shift()
-      if (next) next()
-      else running -= 1
+      running -= 1
+      admit(Math.max(0, MAX_AT_ONCE - running))
+    },
+    async send(work) {
+      sending += 1
+      try {
+        return await work()
+      } finally {
+        sending -= 1
+      }
     },
     takePart: () => idle.pop() ?? Buffer.allocUnsafeSlow(PART_BYTES),
     givePartBack(part) {
@@ -82,8 +113,10 @@ export async function writeChunks(
       for (let rest = chunk; rest.length > 0; ) {
         // Sent when more follows it: an object that fills one part exactly needs no upload in parts.
         if (filled === PART_BYTES) {
-          parts ??= await beginParts(bucket, object)
-          await parts.send(part)
+          const upload: PartsUpload = parts ?? (await writes.send(() => beginParts(bucket, object)))
+          const full = part
+          parts = upload
+          await writes.send(() => upload.send(full))
           filled = 0
         }
         const fitting = rest.subarray(0, PART_BYTES - filled)
@@ -93,10 +126,12 @@ export async function writeChunks(
       }
     }
     const last = part?.subarray(0, filled) ?? Buffer.alloc(0)
-    if (parts) {
-      await parts.send(last)
-      await parts.complete(sizeBytes)
-    } else await putWhole(bucket, object, last)
+    const upload = parts
+    await writes.send(async () => {
+      if (!upload) return putWhole(bucket, object, last)
+      await upload.send(last)
+      await upload.complete(sizeBytes)
+    })
     if (part) writes.givePartBack(part)
     return { sizeBytes, sha256: hash.digest('hex') }
   } catch (error) {

@@ -151,7 +151,7 @@ describe('writing', () => {
     }
   })
 
-  test('thirty slow pictures at once hold no more than two dozen parts, and all end', async () => {
+  test('two dozen pictures are gathered at once; slow ones keep the others out for a moment only', async () => {
     const gates: (() => void)[] = []
     let begun = 0
     async function* slow(): AsyncGenerator<Uint8Array> {
@@ -160,11 +160,12 @@ describe('writing', () => {
       await new Promise<void>(resolve => gates.push(resolve))
       yield Buffer.alloc(1_000, 2)
     }
+    const began = performance.now()
     const puts = Array.from({ length: 30 }, (_, at) => storage.put(`g/ab/slow-${at}`, slow(), anyPut))
-    await vi.waitFor(() => expect(begun).toBe(24))
-    for (const open of gates.splice(0)) open()
-    await vi.waitFor(() => expect(begun).toBe(30))
-    for (const open of gates.splice(0)) open()
+    await vi.waitFor(() => expect(begun).toBeGreaterThanOrEqual(24))
+    if (performance.now() - began < 900) expect(begun).toBe(24)
+    await vi.waitFor(() => expect(begun).toBe(30), { timeout: 5_000 })
+    for (const open of gates) open()
     for (const { sizeBytes } of await Promise.all(puts)) expect(sizeBytes).toBe(2_000)
   })
 })

@@ -67,11 +67,8 @@ async function endOf(key: string): Promise<Fate> {
 }
 
 const headers = () => ({ authorization: `Bearer ${account.apiKey}` })
-const openImage = (node: Node, id: string, query = '', init: RequestInit = {}) =>
-  fetch(`${node.url}/api/v1/generations/${id}/images/0${query}`, {
-    ...init,
-    headers: { ...headers(), ...(init.headers as Record<string, string>) },
-  })
+const openImage = (node: Node, id: string, query = '') =>
+  fetch(`${node.url}/api/v1/generations/${id}/images/0${query}`, { headers: headers() })
 
 async function digestOf(answer: Response): Promise<{ sizeBytes: number; sha256: string }> {
   const bytes = Buffer.from(await answer.arrayBuffer())
@@ -185,7 +182,9 @@ describe('a bucket that is away', () => {
     expect([ready.status, ((await ready.json()) as { checks: { storage: unknown } }).checks.storage]).toEqual(
       [503, { ok: false, message: 'does not work; the log says why' }],
     )
-    expect(node.output.join('\n')).toMatch(/cannot be reached; check `endpoint` in STORAGE_URL/)
+    const told = () =>
+      node.output.some(line => /cannot be reached; check `endpoint` in STORAGE_URL/.test(line))
+    await eventually('it is told why', told)
     await proxy.setMode({ kind: 'pass' })
     await eventually('orders are taken again', async () => {
       return (await place(node, 'after-outage'))?.body.status === 'succeeded'
@@ -256,7 +255,7 @@ describe('what is in the bucket', () => {
     expect(removed.status).toBeLessThan(300)
     expect((await fetch(url)).status).toBe(404)
     await eventually('its files are gone', async () => (await keysOf(id)).length === 0)
-    await node.kill()
+    expect(await node.stop()).toBe(0)
   })
 
   test('is told when it is missing, and another picture under its name is never served', async () => {
@@ -271,7 +270,8 @@ describe('what is in the bucket', () => {
     await bucket.client.send(new DeleteObjectCommand(at))
     const missing = await openImage(node, id)
     expect(missing.status).toBeGreaterThanOrEqual(400)
-    expect(node.output.some(line => line.includes('object.missing') && line.includes(key))).toBe(true)
+    const isTold = () => node.output.some(line => line.includes('object.missing') && line.includes(key))
+    await eventually('it is told', isTold)
     const metrics = await (await fetch(`${node.url}/metrics`)).text()
     expect(metrics).toMatch(/darkroom_objects_missing_total [1-9]/)
     await ask(rig.database.db, `UPDATE generation SET deleted_at = app_now() WHERE id = '${id}'`)
