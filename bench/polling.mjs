@@ -28,7 +28,7 @@ async function benchAnswers() {
   const upstream = await startUpstream({ latencyMs: 0, pictureBytes: null })
   const darkroom = await startDarkroom({ database: 'postgres', upstream, settings: { LOG_LEVEL: 'warn' } })
   const body = JSON.stringify({ model: 'gpt-image-2', prompt: 'a lighthouse at dusk' })
-  const order = { prefer: 'wait=60', 'idempotency-key': 'the order that is repeated' }
+  const order = { prefer: 'wait=60', 'idempotency-key': 'the-order-that-is-repeated' }
   const made = await fetch(`${darkroom.url}/api/v1/generations`, {
     method: 'POST',
     headers: { ...order, authorization: `Bearer ${darkroom.apiKey}`, 'content-type': 'application/json' },
@@ -36,6 +36,7 @@ async function benchAnswers() {
   })
   const text = await made.text()
   const { id } = JSON.parse(text)
+  if (!made.ok || !id) throw new Error(`the first order was answered by ${made.status}: ${text}`)
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'))
   removeAtEnd(folder)
   const file = join(folder, 'answer.json')
