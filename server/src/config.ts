@@ -75,6 +75,8 @@ export type Config = {
   /** 0 = no limit, of both. */
   getimgRequestsPerMinute: number
   getimgInFlight: number
+  /** Of uploads that no order has used, for one account. */
+  uploadQuota: { count: number; bytes: number }
   deadlineSyncMs: number
   deadlineAsyncMs: number
   shutdownGraceMs: number
@@ -224,6 +226,10 @@ function readWork(read: SettingReader) {
     getimgFilesLiveS: read.integer('GETIMG_FILES_LIFETIME_S', { min: 3_600, max: 315_360_000 }),
     getimgRequestsPerMinute: read.integer('GETIMG_REQUESTS_PER_MINUTE', { min: 0, max: 1_000_000 }),
     getimgInFlight: read.integer('GETIMG_IN_FLIGHT', { min: 0, max: 1_000_000 }),
+    uploadQuota: {
+      count: read.integer('UPLOADS_UNUSED', { min: 0, max: 1_000_000 }),
+      bytes: read.integer('UPLOADS_UNUSED_MB', { min: 0, max: 1_000_000 }) * 1_000_000,
+    },
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
     scrubPerHour: read.integer('SCRUB_OBJECTS_PER_HOUR', { min: 0, max: 360_000 }),
     webhookConcurrency: read.integer('WEBHOOK_CONCURRENCY', { min: 1, max: 1_000 }),

@@ -251,6 +251,7 @@ function openIntake(needs: IntakeNeeds, secret: string): Intake {
   const uploads = {
     ...needs,
     signer: createSigner([secret, ...config.earlierAuthSecrets], uploadPurpose),
+    quota: config.uploadQuota,
     now: systemClock,
   }
   const inputs = createInputTaker({

@@ -16,4 +16,17 @@ export const limiting: Setting[] = [
     meaning:
       'Orders of one account through the getimg API that may be under way at once; `0` = no limit. A key with a cap of its own is counted by itself.',
   },
+  {
+    name: 'UPLOADS_UNUSED',
+    default: '100',
+    values: '0 to 1000000',
+    meaning:
+      'Uploads of one account that no order has used yet; more are refused with 429. `0` = none may be announced.',
+  },
+  {
+    name: 'UPLOADS_UNUSED_MB',
+    default: '500',
+    values: '0 to 1000000',
+    meaning: 'Megabytes of these uploads together, as they were announced.',
+  },
 ]

@@ -16,10 +16,13 @@ export type UploadRow = {
 const columns = 'key, account_id, media_type, size_bytes, fingerprint, raw_key, received_at, picture'
 
 export const sql = {
+  /** No row: the key was used before, or the account has as much unused as it may. */
   insert: statement(
     'upload_insert',
     `INSERT INTO upload (key, account_id, filename, media_type, size_bytes, idem_key, fingerprint, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, app_now())
+      SELECT $1, $2::uuid, $3, $4, $5::int, $6, $7, app_now()
+      WHERE (SELECT count(*) < $8::int AND coalesce(sum(size_bytes), 0) + $5::int <= $9::bigint FROM upload
+        WHERE account_id = $2::uuid AND saved_at IS NULL AND purged_at IS NULL AND used_at IS NULL)
       ON CONFLICT (account_id, idem_key) WHERE idem_key IS NOT NULL DO NOTHING RETURNING ${columns}`,
   ),
   findByIdempotencyKey: statement(

@@ -49,6 +49,7 @@ const needs = (more: Partial<UploadNeeds> = {}): UploadNeeds => ({
   signer: createSigner(['a secret'], uploadPurpose),
   publicUrl: () => 'https://darkroom.example',
   now: () => new Date(beganAt + aheadMs),
+  quota: { count: 100, bytes: 1e9 },
   ...more,
 })
 
@@ -230,4 +231,27 @@ test('a bucket that takes uploads itself is asked for the address, and looked in
   expect(await codeOf(takeUpload(from, account, { ...ask, key: idle.key }))).toBe('invalid_request')
   // Sent, though no order has used it.
   expect((await takeUpload(from, account, { ...ask, key: late.key })).width).toBe(20)
+})
+
+test('an account announces only so many that no order has used, in number and in bytes', async () => {
+  const bytes = await picture()
+  const few = needs({ quota: { count: 2, bytes: 1e9 } })
+  const first = await announce(bytes, 'first', few)
+  await announce(bytes, null, few)
+  expect(await codeOf(announce(bytes, null, few))).toBe('rate_limited')
+  expect(await codeOf(announce(bytes, 'new', few))).toBe('rate_limited')
+  // A repeat is no new one.
+  expect((await announce(bytes, 'first', few)).key).toBe(first.key)
+  await send(first, bytes)
+  expect(await codeOf(announce(bytes, null, few))).toBe('rate_limited')
+  await take(first.key)
+  const third = await announce(bytes, null, few)
+  expect(third.replayed).toBe(false)
+  const small = needs({ quota: { count: 100, bytes: 3 * bytes.length } })
+  await announce(bytes, null, small)
+  expect(await codeOf(announce(bytes, null, small))).toBe('rate_limited')
+  // Never sent: gone after a day, and out of the count.
+  await forward(25 * hour)
+  await purgeUploads(needs())
+  expect(await codeOf(announce(bytes, null, small))).toBe('done')
 })

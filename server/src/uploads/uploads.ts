@@ -24,6 +24,8 @@ export type UploadNeeds = {
   signer: Signer
   publicUrl: () => string
   now: () => Date
+  /** What one account may have announced that no order has used: who cannot pay must not fill the disk. */
+  quota: { count: number; bytes: number }
 }
 
 export const uploadPurpose = 'upload'
@@ -45,21 +47,29 @@ const linkLifeSeconds = 300
 const keyLength = 32
 const keyPattern = /^up_[0-9A-Za-z]{32}$/
 
-/** An address to send the picture to, and the key that orders name. A repeat answers the same key afresh. */
+/**
+ * An address to send the picture to, and the key that orders name. A repeat answers the same key afresh. Throws
+ * AppError `rate_limited` (too much that is unused), `idempotency_key_reused`.
+ */
 export async function createUpload(
   needs: UploadNeeds,
   input: UploadInput,
 ): Promise<{ url: string; key: string; expiresAt: Date; replayed: boolean }> {
   const { accountId, filename, contentType, sizeBytes, idempotencyKey, fingerprint } = input
   const key = `up_${randomToken(keyLength)}`
+  const { count, bytes } = needs.quota
   const values = [key, accountId, filename, contentType, sizeBytes, idempotencyKey, fingerprint]
-  const [made] = await needs.db.query<UploadRow>(sql.insert, values)
+  const [made] = await needs.db.query<UploadRow>(sql.insert, [...values, count, bytes])
   if (made) return { ...(await linkTo(needs, made)), replayed: false }
   const [known] = await needs.db.query<UploadRow>(sql.findByIdempotencyKey, [accountId, idempotencyKey])
-  // Purged between the two statements.
-  if (!known) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
+  if (!known) throw tooMany(needs.quota)
   if (!known.fingerprint.equals(fingerprint)) throw new AppError('idempotency_key_reused')
   return { ...(await linkTo(needs, known)), replayed: true }
+}
+
+function tooMany({ count, bytes }: UploadNeeds['quota']): AppError {
+  const message = `The account has uploads that no order has used; there may be ${count}, of ${bytes / 1_000_000} MB together.`
+  return new AppError('rate_limited', message, { retryAfterSeconds: 3_600, reason: 'too_many_uploads' })
 }
 
 async function linkTo(

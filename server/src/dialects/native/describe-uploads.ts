@@ -31,6 +31,10 @@ export function describeUploads(registry: Registry): void {
       415: refused('The body is not declared as JSON.'),
       422: refused('The idempotency key was used with another request.'),
       ...common,
+      429: refused(
+        'Too many requests, or too much announced that no order has used: then `Retry-After` is an hour.',
+        waitHeaders,
+      ),
     },
   })
   registry.registerPath({
