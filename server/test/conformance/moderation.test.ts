@@ -91,6 +91,10 @@ describe('an order is refused before anything is held', () => {
     expect([byList.status, byList.body.code]).toEqual([422, 'content_rejected'])
     const byStyle = await order(listed, apiKey, { prompt: 'a fish', style: 'red herrings' })
     expect(byStyle.status).toBe(422)
+    const other = await rig.account({ credits: 100 })
+    const unwanted = { model: 'darkroom:sketch', prompt: 'a fish', negativePrompt: 'a quokka' }
+    const byNegative = await order(listed, other.apiKey, unwanted)
+    expect(byNegative.body.code).toBe('content_rejected')
     const wire = await generateImage(checked, apiKey, { prompt: 'flag:sexual/minors' })
     expect(wire.status).toBe(400)
     expect([await rowsOf(accountId), await rig.balance(accountId)]).toEqual([0, 100])
