@@ -211,3 +211,31 @@ test('removal may be repeated and leaves other generations alone', async () => {
   await deleteFilesOf(needs(), generation)
   expect([objectsOf(one.id).length, objectsOf(other.id).length]).toEqual([0, 9])
 })
+
+test('what came with an order that ended without an image goes an hour later; other orders keep theirs', async () => {
+  const { db } = database
+  const accountId = await openAccount(db, 100)
+  const place = async () => {
+    const { id } = await order(db, { accountId, unitPrice: 1, claim: true })
+    const key = inputObjectKey(id, '0')
+    await put(key, key)
+    const picture = (at: string) => ({ key: at, mediaType: 'image/png', sizeBytes: 1, width: 4, height: 4 })
+    const inputs = { references: [picture(key), picture(uploaded)], mask: null }
+    await ask(db, 'UPDATE generation SET inputs = $2 WHERE id = $1', [id, JSON.stringify(inputs)])
+    return id
+  }
+  const [failed, open] = [await place(), await place()]
+  await put(uploaded, uploaded).catch(() => undefined)
+  await release(db, failed)
+  const isThere = async (id: string) => (await storage.head(inputObjectKey(id, '0'))) !== null
+  await sweepFiles(needs())
+  expect(await isThere(failed)).toBe(true)
+  await ask(db, "UPDATE generation SET completed_at = completed_at - interval '61 minutes' WHERE id = $1", [
+    failed,
+  ])
+  await sweepFiles(needs())
+  expect([await isThere(failed), await isThere(open)]).toEqual([false, true])
+  expect(await storage.head(uploaded)).not.toBeNull()
+  expect((await read(failed, accountId)).inputs).toBeNull()
+  await release(db, open)
+})

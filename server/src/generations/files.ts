@@ -16,7 +16,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { Generation, StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import { findImage } from './read.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { eachRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 export type OutputNeeds = { storage: Storage; deriver: Deriver; now: () => Date }
 
@@ -116,24 +116,22 @@ export async function deleteGeneration(
   return 'deleted'
 }
 
-/** Rows of one look; the next look follows at once while there are more. */
-const batchSize = 100
-
-/** Removes files whose end has come and those of deleted generations, until a look finds none it can remove. */
+/**
+ * Removes files whose end has come, those of deleted generations, and what came with orders that ended without an
+ * image. What cannot be removed now is tried again by the next sweep.
+ */
 export async function sweepFiles(needs: DeleteNeeds): Promise<void> {
-  for (let removed = 1; removed > 0; ) {
-    const rows = await needs.db.query<GenerationRow>(sql.filesToRemove, [batchSize])
-    removed = 0
-    for (const row of rows) if (await tryDelete(needs, toGeneration(row))) removed += 1
+  for (const list of [sql.filesEnded, sql.filesDeleted, sql.inputsEnded]) {
+    for await (const row of eachRow<GenerationRow & { at: string }>(needs.db, list)) {
+      await tryDelete(needs, toGeneration(row))
+    }
   }
 }
 
-async function tryDelete(needs: DeleteNeeds, generation: Generation): Promise<boolean> {
+async function tryDelete(needs: DeleteNeeds, generation: Generation): Promise<void> {
   try {
     await deleteFilesOf(needs, generation)
-    return true
   } catch (error) {
     needs.events.filesKept(generation, error)
-    return false
   }
 }

@@ -196,9 +196,11 @@ export const sql = {
   expired: statement(
     'generation_expired',
     `SELECT g.id, g.state, g.epoch, coalesce((SELECT sum(t.expected_cost_usd_micro) FROM attempt t
-        WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'accepted'), 0)::bigint AS loss
+        WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'accepted'), 0)::bigint AS loss,
+        g.deadline::text AS at
       FROM generation g WHERE g.state IN ('queued', 'awaiting') AND g.deadline < app_now()
-      ORDER BY g.deadline LIMIT 100`,
+        AND (g.deadline, g.id) > ($1::timestamptz, $2::uuid)
+      ORDER BY g.deadline, g.id LIMIT $3`,
   ),
   attempts: statement(
     'generation_attempts',
@@ -291,15 +293,27 @@ export const sql = {
   ),
   markList: statement('generation_mark_list', 'SELECT mark_list($1, $2, $3, $4) AS made'),
   delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
-  /** Files whose end has come, and those of deleted generations: ended work only, each a short list of its own. */
-  filesToRemove: statement(
-    'generation_files_to_remove',
-    `SELECT ${columns} FROM generation WHERE id IN (
-        (SELECT id FROM generation WHERE files_expire_at <= (SELECT app_now()) AND files_removed_at IS NULL
-          AND state IN ('succeeded', 'failed', 'blocked', 'canceled') ORDER BY files_expire_at LIMIT $1)
-        UNION ALL
-        (SELECT id FROM generation WHERE deleted_at IS NOT NULL AND files_removed_at IS NULL
-          ORDER BY deleted_at LIMIT $1))`,
+  /** Files to remove, of ended work only: three short lists, each read on from its last row, `at` and id. */
+  filesEnded: statement(
+    'generation_files_ended',
+    `SELECT ${columns}, files_expire_at::text AS at FROM generation
+      WHERE files_expire_at <= (SELECT app_now()) AND files_removed_at IS NULL
+        AND state IN ('succeeded', 'failed', 'blocked', 'canceled') AND (files_expire_at, id) > ($1::timestamptz, $2::uuid)
+      ORDER BY files_expire_at, id LIMIT $3`,
+  ),
+  filesDeleted: statement(
+    'generation_files_deleted',
+    `SELECT ${columns}, deleted_at::text AS at FROM generation
+      WHERE deleted_at IS NOT NULL AND files_removed_at IS NULL AND (deleted_at, id) > ($1::timestamptz, $2::uuid)
+      ORDER BY deleted_at, id LIMIT $3`,
+  ),
+  /** Nothing is made any more from what came with an order that ended without an image. */
+  inputsEnded: statement(
+    'generation_inputs_ended',
+    `SELECT ${columns}, completed_at::text AS at FROM generation
+      WHERE inputs IS NOT NULL AND files_removed_at IS NULL AND state IN ('failed', 'blocked', 'canceled')
+        AND completed_at < (SELECT app_now()) - interval '1 hour' AND (completed_at, id) > ($1::timestamptz, $2::uuid)
+      ORDER BY completed_at, id LIMIT $3`,
   ),
   filesRemoved: statement(
     'generation_files_removed',
@@ -362,4 +376,25 @@ export async function findRow<Row>(
 ): Promise<Row | null> {
   const rows = await db.query<Row>(text, values)
   return rows[0] ?? null
+}
+
+/** Rows of one look of `eachRow`. */
+const pageSize = 100
+
+/**
+ * Every row of a list that is read by time and id, page by page, passing each once whatever becomes of it: rows that
+ * nothing can be done with must not keep those behind them waiting.
+ */
+export async function* eachRow<Row extends { id: string; at: string }>(
+  db: Queryable,
+  text: Parameters<Queryable['query']>[0],
+): AsyncGenerator<Row> {
+  let [at, id] = ['-infinity', '00000000-0000-0000-0000-000000000000']
+  for (let isMore = true; isMore; ) {
+    const rows = await db.query<Row>(text, [at, id, pageSize])
+    yield* rows
+    const last = rows.at(-1)
+    isMore = rows.length === pageSize && last !== undefined
+    if (last) [at, id] = [last.at, last.id]
+  }
 }

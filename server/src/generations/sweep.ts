@@ -4,31 +4,24 @@ import type { Db } from '../db/db.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import type { GenerationState } from './generation.ts'
 import type { Runner } from './runner.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { eachRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 export type SweepNeeds = FinishNeeds & { db: Db; runner: Runner }
 
-type ExpiredRow = { id: string; state: GenerationState; epoch: number; loss: number }
+type ExpiredRow = { id: string; state: GenerationState; epoch: number; loss: number; at: string }
 
-/** T16 and the deadline part of T7, batch by batch until one ends nothing. Work that holds a lease ends itself. */
+/** T16 and the deadline part of T7, for every row there is. Work that holds a lease ends itself. */
 export async function sweepDeadlines(needs: FinishNeeds): Promise<void> {
-  for (let ended = 1; ended > 0; ) {
-    ended = 0
-    for (const expired of await needs.db.query<ExpiredRow>(sql.expired, [])) {
-      const isEnded = await endExpired(needs, expired).catch(error => {
-        needs.events.workFailed(expired.id, error)
-        return false
-      })
-      if (isEnded) ended += 1
-    }
+  for await (const expired of eachRow<ExpiredRow>(needs.db, sql.expired)) {
+    await endExpired(needs, expired).catch(error => needs.events.workFailed(expired.id, error))
   }
 }
 
-async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<boolean> {
+async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<void> {
   const row = await findRow<GenerationRow>(needs.db, sql.findAny, [expired.id])
-  if (!row) return false
+  if (!row) return
   const queued = expired.state === 'queued'
-  return settleReleased(needs, toGeneration(row), {
+  await settleReleased(needs, toGeneration(row), {
     from: [expired.state],
     state: 'failed',
     reason: queued ? 'queue_timeout' : 'deadline_exceeded',
