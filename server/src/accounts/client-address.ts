@@ -24,3 +24,19 @@ export function findClientAddress({
   const address = hops.at(-trustedProxies)
   return address !== undefined && isIP(address) !== 0 ? address : null
 }
+
+/** Groups of an IPv6 address that name its network: whoever has one address there has 2^64. */
+const networkGroups = 4
+
+/** What tries are counted by: an IPv4 address itself, of an IPv6 address the network, `2001:db8:0:1::/64`. */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address
+  const [head = '', tail] = address.split('%', 1).join('').split('::')
+  const groupsOf = (text: string) => (text === '' ? [] : text.split(':'))
+  const [left, right] = [groupsOf(head), groupsOf(tail ?? '')]
+  // An IPv4 address at the end stands for two groups.
+  const written = left.length + right.length + Number(address.includes('.'))
+  const between = tail === undefined ? [] : Array.from({ length: 8 - written }, () => '0')
+  const groups = [...left, ...between, ...right].slice(0, networkGroups)
+  return `${groups.map(group => Number.parseInt(group, 16).toString(16)).join(':')}::/64`
+}

@@ -3,6 +3,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Db } from '../db/db.ts'
 import { randomToken } from '../ids.ts'
+import { networkOf } from './client-address.ts'
 import * as sql from './sql.ts'
 
 export const SIGN_IN_TRIES = 10
@@ -53,7 +54,7 @@ function scopeOf(secret: string, attempt: SignInTry): string {
 export async function takeSignInTry(db: Db, secret: string, attempt: SignInTry): Promise<number | null> {
   const limits: [string, number][] = [[scopeOf(secret, attempt), SIGN_IN_TRIES]]
   if (attempt.address !== null)
-    limits.unshift([`sign-in:address:${attempt.address}`, SIGN_IN_TRIES_PER_ADDRESS])
+    limits.unshift([`sign-in:address:${networkOf(attempt.address)}`, SIGN_IN_TRIES_PER_ADDRESS])
   for (const [scope, tries] of limits) {
     const values = [scope, tries, SIGN_IN_WINDOW_S]
     const [taken] = await db.query<{ allowed: boolean; retry_after_s: number }>(sql.takeFromWindow, values)
