@@ -1,5 +1,6 @@
-// The list of everything an account made, newest first, with filters. A page walks an index from its cursor on and
-// looks at a bounded number of generations: what matches within them is the page, and the cursor says where to go on.
+// The list of everything an account made, newest first, with filters. A page walks an index from its cursor on, a
+// bounded number of generations at a time and for a bounded time: what matches within them is the page, and the cursor
+// says where to go on.
 import type { Db } from '../db/db.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Generation, GenerationState } from './generation.ts'
@@ -29,19 +30,36 @@ export type ListedPage = {
   nextCursor: string | null
 }
 
-/** Generations looked at for one page: their rows are read, some milliseconds each thousand. */
-export const walkLimit = 5_000
-/** A prompt may be as long as 128 KB: so many are searched well within a second. */
-export const searchLimit = 1_000
+/** Generations looked at in one statement: 10 ms in memory. */
+const walkLimit = 5_000
+/** Prompts searched in one statement: 5 ms, or 0.4 s where each has 31,000 characters. */
+const searchLimit = 1_000
+/** No further statement is begun after this time: a filter that few meet ends in a short page and not in a wait. */
+const lookMs = 200
 
 /** Below every id, so that a time alone is a place. */
 const lowestId = '00000000-0000-0000-0000-000000000000'
 
-export async function listGenerations(
+type Asked = { filter: ListFilter; limit: number; cursor: Place | null }
+
+export async function listGenerations(db: Db, accountId: string, asked: Asked): Promise<ListedPage> {
+  const until = performance.now() + lookMs
+  const generations: Generation[] = []
+  let cursor = asked.cursor
+  do {
+    const limit = asked.limit - generations.length
+    const walked = await walkOnce(db, accountId, { ...asked, limit, cursor })
+    generations.push(...walked.generations)
+    cursor = walked.next
+  } while (cursor && generations.length < asked.limit && performance.now() < until)
+  return { generations, nextCursor: cursor && writeCursor(cursor) }
+}
+
+async function walkOnce(
   db: Db,
   accountId: string,
-  page: { filter: ListFilter; limit: number; cursor: Place | null },
-): Promise<ListedPage> {
+  page: Asked,
+): Promise<{ generations: Generation[]; next: Place | null }> {
   const { filter, limit } = page
   const from = beginAt(filter, page.cursor)
   const walk = filter.text === undefined ? walkLimit : searchLimit
@@ -62,10 +80,9 @@ export async function listGenerations(
   const shown = rows.slice(0, limit)
   const last = placeOf(shown.at(-1))
   const generations = shown.map(toGeneration)
-  if (rows.length > limit) return { generations, nextCursor: last && writeCursor(last) }
+  if (rows.length > limit) return { generations, next: last }
   const end = await findRow<PlaceRow>(db, source.end, [...place, walk - 1, ...source.values(filter)])
-  const next = end && older(placeOf(end), last)
-  return { generations, nextCursor: next && writeCursor(next) }
+  return { generations, next: end && older(placeOf(end), last) }
 }
 
 type PlaceRow = { id: string; created_us: number }

@@ -6,6 +6,7 @@ import { listUsage } from '../../src/credits/ledger.ts'
 import { sql as creditsSql } from '../../src/credits/sql.ts'
 import { connectDatabase } from '../../src/db/connect.ts'
 import type { Db, Statement } from '../../src/db/db.ts'
+import { listGenerations, readCursor } from '../../src/generations/list.ts'
 import { markLists, markSpacing } from '../../src/generations/marks.ts'
 import { listSucceeded } from '../../src/generations/read.ts'
 import { sql } from '../../src/generations/sql.ts'
@@ -218,6 +219,31 @@ test('a page of the native list walks the index that its filter names, and never
     expectIndexed(nodes, 5_001, 'end')
     expect(blocks).toBeLessThan(500)
   }
+})
+
+test('a match behind any number of others is found once by going on, and the list has an end', async () => {
+  await ask(
+    admin,
+    `UPDATE generation SET prompt = 'a Needle' WHERE id = (SELECT id FROM generation WHERE account_id = $1
+      ORDER BY created_at LIMIT 1)`,
+    [accountId],
+  )
+  const found: string[] = []
+  let cursor: string | null = null
+  let pages = 0
+  do {
+    const at: ReturnType<typeof readCursor> = cursor === null ? null : readCursor(cursor)
+    const page = await listGenerations(database.db, accountId, {
+      filter: { text: 'needle' },
+      limit: 3,
+      cursor: at,
+    })
+    found.push(...page.generations.map(({ prompt }) => prompt))
+    cursor = page.nextCursor
+    pages += 1
+  } while (cursor !== null)
+  expect(found).toEqual(['a Needle'])
+  expect(pages).toBeLessThanOrEqual(rowsOfOne / 1_000 + 1)
 })
 
 /** Every table that grows is met through an index, no more rows than that are read from it, and none are sorted but the page. */

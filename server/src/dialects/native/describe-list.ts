@@ -10,7 +10,7 @@ export function describeList(registry: Registry): void {
     tags: ['Generations'],
     summary: 'List generations',
     description:
-      'Everything the account made, through whichever API, newest first. One page looks at 5,000 generations at most, at 1,000 with `q`: with a filter that few meet it may be short or empty, and `nextCursor` goes on.',
+      'Everything the account made, through whichever API, newest first. A page looks for a fifth of a second: with a filter that few of many generations meet it may be short or empty, and `nextCursor` goes on.',
     operationId: 'listGenerations',
     request: { query: listQuery },
     responses: {

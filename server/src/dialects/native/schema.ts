@@ -97,7 +97,12 @@ export const createGenerationRequest = z
       .optional()
       .openapi({ description: 'A generation of yours that this one goes on from.' }),
   })
-  .openapi('CreateGenerationRequest')
+  .openapi('CreateGenerationRequest', {
+    example: {
+      ...{ model: 'gpt-image-2', prompt: 'two foxes in snow', quality: 'low', n: 2 },
+      ...{ tags: ['animals'], metadata: { order: '17' } },
+    },
+  })
 export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
 
 /** What an image can be read as; `thumb` is a WebP of at most 512 pixels an edge. */
@@ -160,7 +165,26 @@ export const generationObject = z
     createdAt: z.iso.datetime(),
     completedAt: z.iso.datetime().nullable(),
   })
-  .openapi('Generation')
+  .openapi('Generation', {
+    example: {
+      ...{
+        id: '0190f2f0-0000-7000-8000-000000000000',
+        status: 'running',
+        type: 'text2img',
+        model: 'gpt-image-2',
+      },
+      ...{
+        prompt: 'two foxes in snow',
+        dialect: 'native',
+        outputs: [],
+        error: null,
+        reason: null,
+        costCredits: 2,
+      },
+      ...{ warnings: [], metadata: { order: '17' }, tags: ['animals'], parentId: null },
+      ...{ createdAt: '2026-11-21T10:00:00.000Z', completedAt: null },
+    },
+  })
 
 export const generationList = z
   .object({
@@ -213,4 +237,10 @@ export const nativeError = z
     code: z.string(),
     issues: z.array(z.object({ path: z.string(), message: z.string(), code: z.string() })).optional(),
   })
-  .openapi('NativeError')
+  .openapi('NativeError', {
+    example: {
+      error: 'The request is not valid.',
+      code: 'invalid_request',
+      issues: [{ path: 'n', message: 'Too big: expected number to be <=10', code: 'too_big' }],
+    },
+  })
