@@ -3,6 +3,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import ajvFormats from 'ajv-formats'
 import { expect } from 'vitest'
+import { createKey, type KeyInput } from '../../src/accounts/keys.ts'
 import type { Rig } from '../harness.ts'
 import { type RawRequest, sendRaw } from './raw-request.ts'
 
@@ -143,6 +144,13 @@ function matches(template: string, path: string): boolean {
 /** With a key that the contract's own limits hold for, while the rig's keys have none. */
 export function openAccount(rig: Rig, credits: number): Promise<{ accountId: string; apiKey: string }> {
   return rig.account({ credits, key: { rate: null, inFlight: null } })
+}
+
+/** Another key of the account. */
+export async function addKey(rig: Rig, input: KeyInput): Promise<string> {
+  const { db } = rig.database
+  const { apiKey } = await db.transaction(tx => createKey({ tx, now: () => new Date() }, input))
+  return apiKey
 }
 
 /** Headers of an authenticated JSON call. */

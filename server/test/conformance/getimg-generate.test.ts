@@ -8,7 +8,15 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
-import { type Contract, faultOf, fileOf, imageOf, openAccount, openContract } from './getimg-contract.ts'
+import {
+  addKey,
+  type Contract,
+  faultOf,
+  fileOf,
+  imageOf,
+  openAccount,
+  openContract,
+} from './getimg-contract.ts'
 
 let rig: Rig
 let node: Node
@@ -393,7 +401,8 @@ describe('an order without an image', () => {
     )
     for (const each of busy) each.catch(() => undefined)
     await eventually('three are under way', () => callsOf('busy') === 3)
-    const answer = await getimg.post(apiKey, { body: { ...good, prompt: 'one more' } })
+    const sibling = await addKey(rig, { accountId })
+    const answer = await getimg.post(sibling, { body: { ...good, prompt: 'one more' } })
     expect([answer.status, faultOf(answer).code, answer.headers['retry-after']]).toEqual([
       429,
       'rate_limit',
@@ -401,6 +410,8 @@ describe('an order without an image', () => {
     ])
     expect(answer.headers['x-should-retry']).toBeUndefined()
     expect(await countRows(accountId)).toBe(3)
+    const own = await addKey(rig, { accountId, inFlight: 1 })
+    expect((await getimg.post(own, { body: { ...good, prompt: 'by itself' } })).status).toBe(200)
   })
 })
 

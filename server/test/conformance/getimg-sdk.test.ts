@@ -6,7 +6,7 @@ import { type FaultProxy, startFaultProxy } from '../fault-proxy.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
 import { createGetimgClient, GetimgApiError, type GetimgClient } from './getimg-client.ts'
-import { type Contract, imageOf, openAccount, openContract } from './getimg-contract.ts'
+import { addKey, type Contract, imageOf, openAccount, openContract } from './getimg-contract.ts'
 
 let rig: Rig
 let node: Node
@@ -206,6 +206,16 @@ test('identical calls at once are an image each', async () => {
   const images = await Promise.all([1, 2, 3].map(() => client.images.generate(order('twins'))))
   expect(new Set(images.map(each => each.id)).size).toBe(3)
   expect(await rowsOf(accountId)).toHaveLength(3)
+})
+
+test('the window is that of the account, whichever key is used, save one with a rate of its own', async () => {
+  const { accountId, apiKey } = await openAccount(rig, 1_000)
+  const sibling = await addKey(rig, { accountId })
+  const own = await addKey(rig, { accountId, rate: { requests: 2, windowS: 60 } })
+  const statusOf = async (key: string) => (await getimg.post(key, { body: order('counted') })).status
+  expect(await statusOf(apiKey)).toBe(200)
+  expect(await statusOf(sibling)).toBe(429)
+  expect([await statusOf(own), await statusOf(own), await statusOf(own)]).toEqual([200, 200, 429])
 })
 
 test('models, balance and costs read well', async () => {
