@@ -165,6 +165,15 @@ export async function setPlan(
   if (row === undefined) throw new AppError('not_found', 'There is no such account.')
 }
 
+/**
+ * A closed account's keys and sessions are refused from now on and nothing is held from it; its orders that are under way
+ * end as ever, its wallet and files stay. Opened again, everything is as before.
+ */
+export async function setClosed(db: Queryable, accountId: string, isClosed: boolean): Promise<void> {
+  const [row] = isId(accountId) ? await db.query(sql.setClosed, [accountId, isClosed]) : []
+  if (row === undefined) throw new AppError('not_found', 'There is no such account.')
+}
+
 export function checkPlan(plan: string, plans: readonly string[]): void {
   if (!plans.includes(plan)) throw invalidField('plan', `must be one of ${plans.join(', ')}`)
 }

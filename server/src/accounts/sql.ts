@@ -139,6 +139,13 @@ export const removeOldSpending = statement(
   "DELETE FROM spending WHERE began_on < (app_now() AT TIME ZONE 'UTC')::date - $1::int",
 )
 
+/** A second closing leaves the time of the first. */
+export const setClosed = statement(
+  'accounts.set-closed',
+  `UPDATE account SET closed_at = CASE WHEN $2::boolean THEN coalesce(closed_at, app_now()) END
+    WHERE id = $1::uuid RETURNING id`,
+)
+
 export const setPlan = statement(
   'accounts.set-plan',
   'UPDATE account SET plan = $2::text WHERE id = $1::uuid RETURNING id',

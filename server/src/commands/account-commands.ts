@@ -1,6 +1,6 @@
-// `accounts create`, `accounts list` and `accounts set-plan`.
+// `accounts create`, `list`, `set-plan`, `close` and `reopen`.
 import type { Command } from 'commander'
-import { checkPlan, createAccount, listAccounts, setPlan } from '../accounts/accounts.ts'
+import { checkPlan, createAccount, listAccounts, setClosed, setPlan } from '../accounts/accounts.ts'
 import { createPasswords } from '../accounts/passwords.ts'
 import type { KeyStyle } from '../accounts/secret.ts'
 import type { Config } from '../config.ts'
@@ -80,6 +80,18 @@ async function runSetPlan(
   answer(io, json === true, { document: { accountId, plan }, lines })
 }
 
+async function runSetClosed(
+  io: CommandIo,
+  accountId: string,
+  { closed, json }: { closed: boolean; json?: true },
+): Promise<void> {
+  await withDatabase(io, ({ db }) => setClosed(db, accountId, closed))
+  const lines = [
+    closed ? 'The account is closed: its keys and sessions are refused.' : 'The account is open.',
+  ]
+  answer(io, json === true, { document: { accountId, closed }, lines })
+}
+
 /** Adds the group `accounts`. */
 export function addAccountCommands(program: Command, io: CommandIo): void {
   const accounts = program.command('accounts').description('accounts, each with one wallet')
@@ -108,4 +120,17 @@ export function addAccountCommands(program: Command, io: CommandIo): void {
     .requiredOption('--plan <name>', 'one of PLANS')
     .addOption(jsonOption())
     .action((accountId: string, options: { plan: string; json?: true }) => runSetPlan(io, accountId, options))
+  for (const [name, closed] of [
+    ['close', true],
+    ['reopen', false],
+  ] as const) {
+    accounts
+      .command(name)
+      .description(closed ? 'refuse its keys and sessions; wallet and files stay' : 'undo `accounts close`')
+      .argument('<account>', 'id of the account')
+      .addOption(jsonOption())
+      .action((accountId: string, { json }: { json?: true }) =>
+        runSetClosed(io, accountId, { closed, ...(json ? { json } : {}) }),
+      )
+  }
 }

@@ -200,6 +200,22 @@ test('accounts set-plan moves an account among the configured plans, and to no o
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('plan: must be one of') })
 })
 
+test('accounts close refuses the keys of an account at once, and reopen takes them again', async () => {
+  const { accountId, apiKey } = await makeAccount('--credits', '30')
+  const isKnown = async () => (await authenticateKey(database.db, apiKey, null)) !== null
+  for (const times of [1, 2]) {
+    expect(await runJson(['accounts', 'close', accountId]), `${times}`).toEqual({ accountId, closed: true })
+    expect(await isKnown()).toBe(false)
+  }
+  expect((await runLine(['accounts', 'list', '--limit', '1000'])).out).toMatch(
+    new RegExp(`${accountId}.*closed`),
+  )
+  expect(await runJson(['accounts', 'reopen', accountId])).toEqual({ accountId, closed: false })
+  expect([await isKnown(), await balanceOf(accountId)]).toEqual([true, 30])
+  const absent = '00000000-0000-7000-8000-000000000000'
+  expect((await runLine(['accounts', 'close', absent])).err).toContain('no such account')
+})
+
 test('a failure writes nothing to standard output, says why on standard error and ends with 1', async () => {
   const { accountId } = await makeAccount()
   const absent = '00000000-0000-7000-8000-000000000000'
