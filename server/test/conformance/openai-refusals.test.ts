@@ -195,6 +195,7 @@ describe('fields', () => {
       [{ stream: 'yes' }, 'stream', 'invalid_type'],
       [{ stream: true, response_format: 'url' }, 'response_format', 'invalid_value'],
       [{ frame_count: 4 }, 'frame_count', 'unknown_parameter'],
+      [{ count: 2 }, 'count', 'unknown_parameter'],
       [{ model: 'google:gemini-2.5-flash-image', n: 5, quality: 'auto' }, 'n', 'invalid_value'],
     ]
     for (const [change, param, code] of cases) {
@@ -202,7 +203,12 @@ describe('fields', () => {
       expect([status, Object.keys(error), error], JSON.stringify(change).slice(0, 80)).toEqual([
         400,
         ['message', 'type', 'param', 'code'],
-        { message: expect.stringContaining(param), type: 'invalid_request_error', param, code },
+        {
+          message: expect.stringMatching(new RegExp(`(?:^|[ '])${param}(?:[ ':;.,]|$)`)),
+          type: 'invalid_request_error',
+          param,
+          code,
+        },
       ])
     }
     expect(await spent()).toBe(0)

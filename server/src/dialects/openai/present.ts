@@ -4,6 +4,7 @@ import { AppError, type ErrorCode, type ErrorDetail } from '../../errors.ts'
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
+import { type FieldNames, renameFields } from '../../http/issues.ts'
 import type { WireUsage } from './schema.ts'
 
 type Wording = { status?: number; type: string; code: string | null }
@@ -41,31 +42,21 @@ export type ErrorBody = {
 export function toErrorBody(error: AppError): ErrorBody {
   const { type, code } = wordingOf(error)
   const { details, reason } = error.options
-  const [first] = details ?? []
-  const message = details && details.length > 0 ? details.map(messageOf).join(' ') : error.message
-  const named = reason === 'unknown_model' ? 'model' : first ? paramOf(first.path) : null
+  const shown = (details ?? []).slice(0, maxDetails).map(toOwnWords)
+  const [first] = shown
+  const message = first ? shown.map(textOf).join(' ') : error.message
+  const named = reason === 'unknown_model' ? 'model' : (first?.path ?? null)
   const param = named === 'body' ? null : named
-  return {
-    error: { message: inOwnWords(message), type, param, code: code ?? finerCode(error, first) },
-  }
+  return { error: { message, type, param, code: code ?? finerCode(error, first) } }
 }
 
-function messageOf({ path, message, code }: ErrorDetail): string {
-  if (code === 'unrecognized_keys') return `Unknown parameter: '${paramOf(path)}'.`
-  if (message.includes(path) || path === 'body') return message
-  return `${paramOf(path)}: ${message}`
-}
+/** As many as a person reads; a body can be wrong in thousands of places. */
+const maxDetails = 10
+/** Of a name that the caller chose. */
+const maxNameLength = 100
 
-function finerCode({ code, options: { reason } }: AppError, first: ErrorDetail | undefined): string | null {
-  if (code === 'generation_failed') return reason ?? null
-  if (code !== 'invalid_request' || !first) return null
-  if (first.code === 'unrecognized_keys') return 'unknown_parameter'
-  if (first.code === 'missing') return 'missing_required_parameter'
-  return first.code === 'invalid_type' ? 'invalid_type' : 'invalid_value'
-}
-
-/** The core's words for what is called otherwise here. */
-const ownWords: Readonly<Record<string, string>> = {
+/** The core's names for what is called otherwise here. */
+const ownNames: FieldNames = {
   count: 'n',
   referenceCount: 'images',
   hasMask: 'mask',
@@ -77,15 +68,27 @@ const ownWords: Readonly<Record<string, string>> = {
   resolution: 'size',
 }
 
-const coreWord = new RegExp(`\\b(?:${Object.keys(ownWords).join('|')})\\b`, 'g')
-
-function inOwnWords(message: string): string {
-  return message.replace(coreWord, word => ownWords[word] ?? word)
+/** `images.0.image_url` is `images[0].image_url` here. What nobody knows keeps the name that the caller gave it. */
+function toOwnWords(detail: ErrorDetail): ErrorDetail {
+  const isKnown = detail.code !== 'unrecognized_keys'
+  const [named = detail] = isKnown ? renameFields([detail], ownNames) : []
+  return { ...named, path: named.path.replace(/\.(\d+)(?=\.|$)/g, '[$1]').slice(0, maxNameLength) }
 }
 
-/** `images.0.image_url` is `images[0].image_url` here. */
-function paramOf(path: string): string {
-  return ownWords[path] ?? path.replace(/\.(\d+)(?=\.|$)/g, '[$1]')
+function textOf({ path, message, code }: ErrorDetail): string {
+  if (code === 'unrecognized_keys') return `Unknown parameter: '${path}'.`
+  if (code === 'missing') return `Missing required parameter: '${path}'.`
+  const isNamed = path === 'body' || message.split(/[\s:;,]+/).some(word => word.replace(/\.$/, '') === path)
+  const text = isNamed ? message : `${path}: ${message}`
+  return text.endsWith('.') ? text : `${text}.`
+}
+
+function finerCode({ code, options: { reason } }: AppError, first: ErrorDetail | undefined): string | null {
+  if (code === 'generation_failed') return reason ?? null
+  if (code !== 'invalid_request' || !first) return null
+  if (first.code === 'unrecognized_keys') return 'unknown_parameter'
+  if (first.code === 'missing') return 'missing_required_parameter'
+  return first.code === 'invalid_type' ? 'invalid_type' : 'invalid_value'
 }
 
 export function renderError(context: HttpContext, error: AppError): Response {
@@ -107,7 +110,7 @@ export function toBodyError(error: z.ZodError): AppError {
     }
     // Only what is missing has no input at all.
     if (issue.code === 'invalid_type' && issue.input === undefined && path !== '') {
-      return [{ path, message: `Missing required parameter: '${paramOf(path)}'.`, code: 'missing' }]
+      return [{ path, message: '', code: 'missing' }]
     }
     return [{ path: path === '' ? 'body' : path, message: issue.message, code: issue.code ?? 'custom' }]
   })

@@ -54,9 +54,7 @@ function toFormOrder({ fields, files }: Form): Order {
   const images = files.filter(({ name }) => isImage(name))
   const [mask, secondMask] = files.filter(({ name }) => name === 'mask')
   if (images.length === 0) {
-    const details: ErrorDetail[] = [
-      { path: 'image', message: "Missing required parameter: 'image'.", code: 'missing' },
-    ]
+    const details: ErrorDetail[] = [{ path: 'image', message: '', code: 'missing' }]
     throw new AppError('invalid_request', undefined, { details })
   }
   if (images.length > maxImages) throw invalidField('image', `image may be sent ${maxImages} times at most.`)
