@@ -79,7 +79,9 @@ describe('a quote', () => {
     expect([quoted.status, Number(quoted.body.costCredits) > 0]).toEqual([200, true])
     expect(rig.openai.requests).toHaveLength(calls)
     expect((await read(node, apiKey, '/api/v1/usage')).body).toMatchObject({ total: 0 })
-    expect((await client.call(apiKey, `POST ${generations}`, { body })).status).toBe(400)
+    // The order itself would have asked for the picture.
+    const funded = await rig.account({ credits: 100 })
+    expect((await client.call(funded.apiKey, `POST ${generations}`, { body })).status).toBe(400)
   })
 
   test('is refused as the order would be, and is no generation', async () => {
