@@ -39,7 +39,11 @@ export function describeEvents(registry: Registry): void {
         description: 'The events',
         headers: rateHeaders,
         content: {
-          'text/event-stream': { schema: z.union([statusEvent, partialEvent, generationObject]), example },
+          // The data of each event is one of the three; the body is text.
+          'text/event-stream': {
+            schema: z.union([statusEvent, partialEvent, generationObject, z.string()]),
+            example,
+          },
         },
       },
       204: { description: 'Nothing more will come.', headers: rateHeaders },
