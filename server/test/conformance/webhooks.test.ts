@@ -7,10 +7,13 @@ import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { testCertificate } from '../certificate.ts'
+import { type BuiltProgram, buildProgram } from '../crash/program.ts'
 import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
+import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
 import { call, deliveriesOf, makeWebhook, moveClock, orderNative } from '../webhooks.ts'
 
+let program: BuiltProgram
 let rig: Rig
 let node: Node
 let receiver: Receiver
@@ -21,7 +24,10 @@ let path: string
 let url: string
 
 beforeAll(async () => {
-  rig = await createRig({ latencyMs: 0 })
+  program = await buildProgram()
+  rig = await createRig({ latencyMs: 0, program: program.file })
+  const mutant = findMutant()
+  if (mutant) await mutateDatabase(rig.database.ownerDb, mutant)
   receiver = await startReceiver()
   node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
 })
@@ -29,6 +35,7 @@ afterAll(async () => {
   expect(await rig.violations()).toEqual([])
   await rig.close()
   await receiver.close()
+  program.remove()
 })
 beforeEach(async () => {
   ;({ apiKey } = await rig.account({ credits: 1_000 }))
@@ -224,7 +231,7 @@ test('a success among failures sets the count back', async () => {
     return (await deliveriesOf(node, apiKey, id)).every(each => each.status === 'delivered')
   })
   expect(await showWebhook(id)).toMatchObject({ enabled: true, consecutiveFailures: 0 })
-})
+}, 60_000)
 
 test.each([
   [200, true],

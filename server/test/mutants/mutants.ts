@@ -154,6 +154,30 @@ export const mutants: Mutant[] = [
     ],
   },
   {
+    name: 'each attempt at a webhook has an id of its own',
+    file: 'test/conformance/webhooks.test.ts',
+    test: 'an endpoint that fails is tried after 30 s, 2 min and 10 min, under one id, then never again',
+    source: [
+      {
+        file: 'src/webhooks/deliver.ts',
+        from: 'signedHeaders(secrets, { id: row.id,',
+        to: 'signedHeaders(secrets, { id: row.id.slice(0, -3) + (100 + row.tries),',
+      },
+    ],
+  },
+  {
+    name: 'a success leaves the failures of a webhook as they are',
+    file: 'test/conformance/webhooks.test.ts',
+    test: 'a success among failures sets the count back',
+    functions: [
+      {
+        function: 'finish_delivery',
+        from: 'UPDATE webhook_endpoint SET failures = 0, failing_since = NULL',
+        to: 'UPDATE webhook_endpoint SET failing_since = NULL',
+      },
+    ],
+  },
+  {
     name: 'connections in use have no error listener',
     file: guards,
     test: 'a process survives the loss of connections that are in use',
