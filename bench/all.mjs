@@ -14,6 +14,7 @@ const benches = [
   ['listing.mjs'],
   ['passing.mjs'],
   ['polling.mjs'],
+  ['webhooks.mjs'],
 ]
 
 const rows = []

@@ -158,6 +158,8 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE v_now timestamptz := app_now();
 BEGIN
+  -- Its commit need not wait for the disk: should a crash of the database lose the claim, it is made again.
+  PERFORM set_config('synchronous_commit', 'off', true);
   RETURN QUERY WITH RECURSIVE walk AS (
     (SELECT d.endpoint_id FROM webhook_delivery d WHERE d.state = 'pending' AND d.endpoint_id > p_after
       ORDER BY d.endpoint_id LIMIT 1)
@@ -196,6 +198,8 @@ RETURNS TABLE (state text, attempt int, disabled boolean) LANGUAGE plpgsql AS $$
 DECLARE v_now timestamptz := app_now(); v_endpoint webhook_endpoint; v_row webhook_delivery;
 BEGIN
   IF p_ok THEN
+    -- Should a crash of the database lose it, the delivery is sent again, under its id.
+    PERFORM set_config('synchronous_commit', 'off', true);
     UPDATE webhook_endpoint SET failures = 0, failing_since = NULL WHERE id = p_endpoint AND failures > 0;
   ELSE
     SELECT * INTO v_endpoint FROM webhook_endpoint WHERE id = p_endpoint FOR UPDATE;

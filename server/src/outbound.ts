@@ -306,7 +306,9 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
         // A consumer that stops reading ends the exchange; nothing else would free the connection.
         if (end(exchange)) void exchange.connection.destroy()
       }
-      exchange.body = openBody(controller, { lengthBytes, flow: exchange.flow, onDestroy })
+      // Nothing that is bound to be small is held back: the library dies of a connection that ends while it is.
+      const mostBytes = lengthBytes ?? request.maxBodyBytes
+      exchange.body = openBody(controller, { lengthBytes: mostBytes, flow: exchange.flow, onDestroy })
       exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body.stream }))
       const isTooLarge = (lengthBytes ?? 0) > request.maxBodyBytes
       if (request.method !== 'HEAD' && isTooLarge) fail(exchange, 'too_large')

@@ -251,7 +251,7 @@ const working: Setting[] = [
     name: 'WEBHOOK_CONCURRENCY',
     default: '64',
     values: '1 to 1000',
-    meaning: 'Webhooks one worker sends at once, at most 8 of them to the same endpoint.',
+    meaning: 'Webhooks one worker sends at once, at most 16 of them to the same endpoint.',
   },
   {
     name: 'WEBHOOK_LOG_DAYS',

@@ -31,7 +31,7 @@ export type Deliverer = {
 }
 
 /** Attempts at one endpoint at a time, in this process: enough for a fast receiver, few for one that hangs. */
-const placesPerEndpoint = 8
+const placesPerEndpoint = 16
 /** Kept of an answer, for the owner to read; the rest is never read. */
 const answerBytes = 1_024
 /** More than this in an answer's head already ends it. */
@@ -46,9 +46,9 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
   let stopped = false
   let cursor = firstEndpoint
 
-  function start(row: ClaimedRow): void {
+  function start(row: ClaimedRow, body: string | null): void {
     held.set(row.endpoint_id, (held.get(row.endpoint_id) ?? 0) + 1)
-    const work = attempt(needs, row)
+    const work = attempt(needs, row, body)
       .catch(error => needs.events.workFailed(row.id, error))
       .finally(() => {
         running.delete(work)
@@ -68,8 +68,9 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
       ...[needs.processName, needs.leaseMs, limit, placesPerEndpoint, cursor],
       ...[[...held.keys()], [...held.values()]],
     ])
+    const bodies = await renderAll(needs, rows)
     for (const row of rows) {
-      if (row.state === 'pending') start(row)
+      if (row.state === 'pending') start(row, bodies.get(row.id) ?? null)
       else needs.events.deliveryEnded(row.state)
     }
     const wasAtStart = cursor === firstEndpoint
@@ -115,9 +116,8 @@ async function atMost(graceMs: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer)
 }
 
-async function attempt(needs: DelivererNeeds, row: ClaimedRow): Promise<void> {
+async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | null): Promise<void> {
   const ids = { deliveryId: row.id, endpointId: row.endpoint_id }
-  const body = await render(needs, row)
   if (body === null) {
     await needs.db.query(sql.drop, [row.id, row.epoch])
     needs.events.deliveryEnded('dropped')
@@ -145,11 +145,18 @@ async function attempt(needs: DelivererNeeds, row: ClaimedRow): Promise<void> {
   if (finished.disabled) needs.events.endpointDisabled(ids)
 }
 
-/** The same bytes for every attempt, as long as the generation is as it was; null when it is no more. */
-async function render(needs: DelivererNeeds, row: ClaimedRow): Promise<string | null> {
-  if (row.generation_id === null) return renderTestEvent(row.endpoint_id, row.created_at)
-  const facts = await needs.findFacts(row.generation_id)
-  return facts && renderGenerationEvent(row.type, facts)
+/** By delivery; the same bytes for every attempt as long as the generation is as it was, none when it is no more. */
+async function renderAll(needs: DelivererNeeds, rows: ClaimedRow[]): Promise<Map<string, string>> {
+  const ids = rows.flatMap(row => row.generation_id ?? [])
+  const facts = ids.length > 0 ? await needs.findFacts(ids) : null
+  return new Map(
+    rows.flatMap(row => {
+      const id = row.generation_id
+      if (id === null) return [[row.id, renderTestEvent(row.endpoint_id, row.created_at)] as const]
+      const found = facts?.get(id)
+      return found ? [[row.id, renderGenerationEvent(row.type, found)] as const] : []
+    }),
+  )
 }
 
 type Sent = { status: number | null; retryAfter: string | null; error: string | null; answer: string | null }

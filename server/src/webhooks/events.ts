@@ -18,8 +18,8 @@ export type GenerationFacts = {
   completedAt: Date
 }
 
-/** Null: there is no such generation any more. */
-export type FindFacts = (generationId: string) => Promise<GenerationFacts | null>
+/** By the ids of generations; one that is not in the answer is there no more. */
+export type FindFacts = (generationIds: readonly string[]) => Promise<ReadonlyMap<string, GenerationFacts>>
 
 export function renderGenerationEvent(event: string, facts: GenerationFacts): string {
   const { createdAt, completedAt, error, ...data } = facts
