@@ -118,13 +118,21 @@ describe('a quote', () => {
 describe('a cancel', () => {
   test('of an order that waits ends it unpaid; of one at work says that it runs on', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 100 })
-    const body = { model, prompt: 'slow [[emulate: slow=2500]]' }
+    const body = { model, prompt: 'slow [[emulate: slow=4000]]' }
     const orders = await Promise.all(
       Array.from({ length: 8 }, () => client.call(apiKey, `POST ${generations}`, { body })),
     )
-    const waiting = orders.find(({ body: { status } }) => status === 'queued')
-    const running = orders.find(({ body: { status } }) => status === 'running')
-    if (!waiting || !running) throw new Error('four places must be taken and four orders wait')
+    const now = () =>
+      Promise.all(orders.map(({ body: { id } }) => client.call(apiKey, `GET ${generations}/${id}`)))
+    let seen = orders
+    // An order may wait for a moment though a place is free.
+    await eventually('four places are taken', async () => {
+      seen = await now()
+      return seen.filter(({ body: { status } }) => status === 'running').length === 4
+    })
+    const waiting = seen.find(({ body: { status } }) => status === 'queued')
+    const running = seen.findLast(({ body: { status } }) => status === 'running')
+    if (!waiting || !running) throw new Error('four orders must wait')
     const canceled = await client.call(apiKey, `POST ${generations}/${waiting.body.id}/cancel`)
     expect(canceled.body).toMatchObject({
       outcome: 'canceled',
