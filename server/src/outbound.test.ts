@@ -1,5 +1,5 @@
 // Guards what callers build promises on: `sent` is false only when no byte left, limits hold, nothing leaks.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
@@ -318,6 +318,37 @@ test('a slow reader holds the upstream back instead of filling memory', async ()
   expect(seen).toBeLessThan(20_000_000)
   expect(response.body.readableLength).toBeLessThan(400_000)
   expect(await response.text()).toHaveLength(40_000_000)
+})
+
+test('a connection that ends while its answer is held back harms neither the answer nor the process', async () => {
+  const framings: [string, (body: Buffer) => (string | Buffer)[]][] = [
+    ['stated length', body => [`${HEAD}content-length: ${body.length}\r\nconnection: close\r\n\r\n`, body]],
+    ['until the end', body => [`${HEAD}connection: close\r\n\r\n`, body]],
+    [
+      'one chunk',
+      body => [
+        `${HEAD}transfer-encoding: chunked\r\nconnection: close\r\n\r\n${body.length.toString(16)}\r\n`,
+        body,
+        '\r\n0\r\n\r\n',
+      ],
+    ],
+    ['kept alive', body => [`${HEAD}content-length: ${body.length}\r\n\r\n`, body]],
+  ]
+  for (const [name, frame] of framings) {
+    // Around what is read ahead, so that the last of it comes when nobody takes it.
+    for (const size of [200_000, 256 * 1024, 262_145, 275_000, 290_000, 320_000, 400_000]) {
+      const isWritten = new EventEmitter()
+      const upstream = await listenRaw(socket => {
+        for (const piece of frame(Buffer.alloc(size, 'x'))) socket.write(piece)
+        socket.end(() => isWritten.emit('all'))
+      })
+      const written = once(isWritten, 'all')
+      const response = await openClient(upstream).request()
+      await written
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+      expect(await response.text(), `${name}, ${size} bytes`).toHaveLength(size)
+    }
+  }
 })
 
 test('a compressed answer is neither asked for nor unpacked', async () => {

@@ -103,6 +103,8 @@ type Connection = IdleConnection & {
   destroy(): Promise<void>
   /** Ends the exchange that runs on it, when the whole client closes. */
   giveUp?: () => void
+  /** Takes what is left of the answer, when the connection ends. */
+  drain?: () => void
 }
 
 /**
@@ -181,7 +183,11 @@ function openConnection(
   const client = new Client(url.origin, {
     connect(_options, callback) {
       openSocket({ ...socketOptions, ...getResumption() }).then(
-        socket => callback(null, socket),
+        socket => {
+          // Before the client's own listener, which takes the end of the connection for the end of the answer.
+          socket.once('end', () => connection.drain?.())
+          callback(null, socket)
+        },
         (error: Error) => callback(error, null),
       )
     },
@@ -306,9 +312,10 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
         // A consumer that stops reading ends the exchange; nothing else would free the connection.
         if (end(exchange)) void exchange.connection.destroy()
       }
-      // Nothing that is bound to be small is held back: the library dies of a connection that ends while it is.
       const mostBytes = lengthBytes ?? request.maxBodyBytes
-      exchange.body = openBody(controller, { lengthBytes: mostBytes, flow: exchange.flow, onDestroy })
+      const body = openBody(controller, { lengthBytes: mostBytes, flow: exchange.flow, onDestroy })
+      exchange.body = body
+      exchange.connection.drain = () => body.drain()
       exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body.stream }))
       const isTooLarge = (lengthBytes ?? 0) > request.maxBodyBytes
       if (request.method !== 'HEAD' && isTooLarge) fail(exchange, 'too_large')

@@ -15,6 +15,11 @@ export type Body = {
   stream: Readable
   /** Takes a piece that has arrived. */
   push(chunk: Buffer): void
+  /**
+   * The connection has ended: what is left of the answer lies in memory, and the parser gives it out now. undici 7
+   * ends the whole process when a connection ends whose parser is held back (fixed in 8, which needs Node 22).
+   */
+  drain(): void
 }
 
 export type BodyOptions = {
@@ -28,6 +33,7 @@ export type BodyOptions = {
 export function openBody(source: BodySource, { lengthBytes, flow, onDestroy }: BodyOptions): Body {
   const isSmall = lengthBytes !== null && lengthBytes <= SMALL_BODY_BYTES
   const member = isSmall ? null : flow.join(() => source.resume())
+  let isDrained = false
   if (member && !member.isFlowing()) source.pause()
   const stream = new Readable({
     highWaterMark: READ_AHEAD_BYTES,
@@ -46,8 +52,12 @@ export function openBody(source: BodySource, { lengthBytes, flow, onDestroy }: B
   return {
     stream,
     push(chunk) {
-      if (!stream.push(chunk)) source.pause()
+      if (!stream.push(chunk) && !isDrained) source.pause()
       member?.note(stream.readableLength)
+    },
+    drain() {
+      isDrained = true
+      source.resume()
     },
   }
 }
