@@ -13,10 +13,11 @@ import {
 import { keysOfOutput, manifestKey, readInputKey } from '../storage/keys.ts'
 import { formatOfMediaType, type LinkFormat, type OutputFormat } from '../storage/links.ts'
 import type { Storage } from '../storage/storage.ts'
+import { eachRow } from './each-row.ts'
 import type { Generation, StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import { findImage } from './read.ts'
-import { eachRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 export type OutputNeeds = { storage: Storage; deriver: Deriver; now: () => Date }
 

@@ -141,18 +141,21 @@ export const sql = {
   ),
   /**
    * Locks while it chooses, so that a twin that waited sees what was taken and goes on to the next. The states are
-   * spelled out for the sake of the indexes of open and of ended work.
+   * spelled out for the sake of the indexes of open and of ended work. Whoever joins waits anew: nobody has left or
+   * heard the order any more.
    */
   join: statement(
     'generation_join',
-    `UPDATE generation SET joined_by = $5 WHERE id = (
+    `UPDATE generation SET joined_by = $5, left_at = NULL, answered_at = NULL WHERE id = (
         SELECT id FROM generation
         WHERE account_id = $1 AND api_key_id = $2 AND dialect = $3 AND fingerprint = $4 AND idem_key IS NULL
           AND coalesce(joined_by, 0) < $5 AND created_at > (SELECT app_now()) - $6 * interval '1 s'
           AND deleted_at IS NULL
           AND (state IN ('queued', 'dispatching', 'awaiting', 'storing', 'reconciling')
-            OR completed_at > (SELECT app_now()) - $7 * interval '1 s' AND answered_at IS NULL)
-        ORDER BY left_at IS NULL AND completed_at IS NULL, created_at, id LIMIT 1 FOR NO KEY UPDATE)
+            OR completed_at > (SELECT app_now()) - $7 * interval '1 s')
+          AND (answered_at IS NULL OR answered_at > (SELECT app_now()) - $8 * interval '1 s')
+        ORDER BY answered_at IS NOT NULL, left_at IS NULL, completed_at IS NULL, created_at, id
+        LIMIT 1 FOR NO KEY UPDATE)
       RETURNING ${columns}`,
   ),
   noteLeft: statement(
@@ -218,7 +221,7 @@ export const sql = {
   ),
   markAnswered: statement(
     'generation_answered',
-    'UPDATE generation SET answered_at = app_now() WHERE id = ANY ($1) AND answered_at IS NULL',
+    'UPDATE generation SET answered_at = app_now() WHERE id = ANY ($1)',
   ),
   queueSample: statement(
     'generation_queue_sample',
@@ -376,25 +379,4 @@ export async function findRow<Row>(
 ): Promise<Row | null> {
   const rows = await db.query<Row>(text, values)
   return rows[0] ?? null
-}
-
-/** Rows of one look of `eachRow`. */
-const pageSize = 100
-
-/**
- * Every row of a list that is read by time and id, page by page, passing each once whatever becomes of it: rows that
- * nothing can be done with must not keep those behind them waiting.
- */
-export async function* eachRow<Row extends { id: string; at: string }>(
-  db: Queryable,
-  text: Parameters<Queryable['query']>[0],
-): AsyncGenerator<Row> {
-  let [at, id] = ['-infinity', '00000000-0000-0000-0000-000000000000']
-  for (let isMore = true; isMore; ) {
-    const rows = await db.query<Row>(text, [at, id, pageSize])
-    yield* rows
-    const last = rows.at(-1)
-    isMore = rows.length === pageSize && last !== undefined
-    if (last) [at, id] = [last.at, last.id]
-  }
 }

@@ -1,10 +1,11 @@
 // What must happen even if every wake-up is lost: deadlines end work, due polls and dead workers' rows are picked
 // up, waiters are told. Every node sweeps; the rows' own state decides who wins.
 import type { Db } from '../db/db.ts'
+import { eachRow } from './each-row.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import type { GenerationState } from './generation.ts'
 import type { Runner } from './runner.ts'
-import { eachRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 export type SweepNeeds = FinishNeeds & { db: Db; runner: Runner }
 

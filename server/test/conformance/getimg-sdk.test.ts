@@ -58,6 +58,14 @@ async function rowsOf(accountId: string): Promise<{ state: string; captured: num
   return ask(rig.database.db, 'SELECT state, captured FROM generation WHERE account_id = $1', [accountId])
 }
 
+/** The answer to the account's only order has left, and so long ago that it counts as heard. */
+const heard = (accountId: string) =>
+  eventually('the answer counts as heard', async () => {
+    const text =
+      "SELECT answered_at < app_now() - interval '3 s' AS heard FROM generation WHERE account_id = $1"
+    return (await ask<{ heard: boolean }>(rig.database.db, text, [accountId]))[0]?.heard === true
+  })
+
 /** One generation, one charge, and the file is there. */
 async function expectBoughtOnce({ accountId }: Customer, image: { data: { url: string }[] }): Promise<void> {
   const [row, ...more] = await rowsOf(accountId)
@@ -179,10 +187,7 @@ test('an answer that was heard is not joined any more, nor is an order of anothe
   const { accountId, apiKey } = await openAccount(rig, 1_000)
   const repeat = ['x-stainless-retry-count', '1']
   const first = await contract.post(apiKey, { body: order('heard') })
-  await eventually('the answer counts as heard', async () => {
-    const text = 'SELECT answered_at IS NOT NULL AS heard FROM generation WHERE account_id = $1'
-    return (await ask<{ heard: boolean }>(rig.database.db, text, [accountId]))[0]?.heard === true
-  })
+  await heard(accountId)
   const second = await contract.post(apiKey, { body: order('heard'), headers: repeat })
   expect([second.status, second.headers['idempotent-inferred']]).toEqual([200, undefined])
   expect(imageOf(second).id).not.toBe(imageOf(first).id)
@@ -197,6 +202,20 @@ test('an answer that was heard is not joined any more, nor is an order of anothe
     expect([none.status, none.headers['idempotent-inferred']], count).toEqual([200, undefined])
   }
   expect(await rowsOf(accountId)).toHaveLength(7)
+})
+
+test('a 202 that was sent is an answer like any other: later the same call is an order of its own', async () => {
+  const roomy = await rig.startNode({ GETIMG_REQUESTS_PER_MINUTE: '100', GETIMG_IN_FLIGHT: '10' })
+  const contract = await openContract(roomy.url)
+  const { accountId, apiKey } = await openAccount(rig, 1_000)
+  const body = order('runs on [[emulate: slow=8000]]')
+  const prefer = ['prefer', 'respond-async']
+  expect((await contract.post(apiKey, { body, headers: prefer })).status).toBe(202)
+  await heard(accountId)
+  const headers = ['x-stainless-retry-count', '1', ...prefer]
+  const second = await contract.post(apiKey, { body, headers })
+  expect([second.status, second.headers['idempotent-inferred']]).toEqual([202, undefined])
+  expect(await rowsOf(accountId)).toHaveLength(2)
 })
 
 test('identical calls at once are an image each', async () => {

@@ -113,6 +113,45 @@ test('a process that is killed: the repeat finds the order at another one, which
   }
 })
 
+test.each([
+  ['a failure', 'html_500', {}, {}, 500],
+  ['a failure told by an event', 'html_500', { stream: true }, {}, 200],
+  ['a 202', 'slow=8000', {}, { prefer: 'respond-async' }, 202],
+])(
+  '%s that was sent is an answer like any other: later the same call is an order of its own',
+  async (name, directive, fields, headers, status) => {
+    const { apiKey, accountId, look } = await open()
+    const body = {
+      model: 'gpt-image-2',
+      prompt: `${name} [[emulate: ${directive}]]`,
+      quality: 'low',
+      ...fields,
+    }
+    const post = async (count: number) => {
+      const response = await fetch(`${node.url}/v1/images/generations`, {
+        method: 'POST',
+        headers: {
+          ...headers,
+          authorization: `Bearer ${apiKey}`,
+          'content-type': 'application/json',
+          'x-stainless-retry-count': String(count),
+        },
+        body: JSON.stringify(body),
+      })
+      await response.arrayBuffer()
+      return [response.status, response.headers.get('idempotent-inferred')]
+    }
+    expect(await post(0)).toEqual([status, null])
+    await eventually('the answer counts as heard', async () => {
+      const text =
+        "SELECT answered_at < app_now() - interval '3 s' AS heard FROM generation WHERE account_id = $1"
+      return (await ask<{ heard: boolean }>(rig.database.db, text, [accountId]))[0]?.heard === true
+    })
+    expect(await post(1)).toEqual([status, null])
+    expect((await look())?.orders).toBe(2)
+  },
+)
+
 test('a 500 after the work: said once, paid back, never sent again', async () => {
   for (let at = 0; at < calls; at += 1) {
     const { apiKey, look, spent } = await open()

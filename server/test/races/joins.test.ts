@@ -4,6 +4,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { connectDatabase } from '../../src/db/connect.ts'
 import type { Db } from '../../src/db/db.ts'
+import { createAnsweredMarks } from '../../src/generations/answered.ts'
 import { joinRepeat, noteCallerLeft, type Repeat } from '../../src/generations/join.ts'
 import { raceCounts } from '../counts.ts'
 import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
@@ -50,8 +51,16 @@ async function succeed(id: string): Promise<void> {
   expect(await capture(database.db, id)).toBe(true)
 }
 
+/** The last byte of an answer has just left. */
+async function send(id: string): Promise<void> {
+  const marks = createAnsweredMarks(database.db)
+  marks.mark(id)
+  await marks.flush()
+}
+
+/** Sent so long ago that it counts as heard. */
 const answer = (id: string) =>
-  ask(database.db, 'UPDATE generation SET answered_at = app_now() WHERE id = $1', [id])
+  ask(database.db, "UPDATE generation SET answered_at = app_now() - interval '3 s' WHERE id = $1", [id])
 
 const moveClock = (seconds: number) =>
   ask(database.ownerDb, 'UPDATE clock_offset SET value = value + make_interval(secs => $1)', [seconds])
@@ -115,6 +124,42 @@ test('one that has ended is joined for 60 seconds, unless its answer was heard',
   expect(await join(1)).toBe(null)
 })
 
+test('an answer that has left counts as heard three seconds later; an order that is joined again is unheard', async () => {
+  const id = await take()
+  await succeed(id)
+  await send(id)
+  expect(await join(1)).toBe(id)
+  await moveClock(4)
+  expect(await join(2)).toBe(id)
+  await send(id)
+  await moveClock(2)
+  expect(await join(3)).toBe(id)
+  await send(id)
+  await moveClock(4)
+  expect(await join(4)).toBe(null)
+})
+
+test('an order that runs on behind a 202 is joined no longer than one that has ended', async () => {
+  const id = await take()
+  await send(id)
+  expect(await join(1)).toBe(id)
+  await noteCallerLeft(database, id)
+  await moveClock(4)
+  expect(await join(2)).toBe(id)
+  await send(id)
+  await moveClock(4)
+  expect(await join(3)).toBe(null)
+})
+
+test('the repeat of a twin that was cut is not given the one whose answer has just been sent', async () => {
+  const [sent, cut] = [await take(), await take()]
+  await succeed(sent)
+  await send(sent)
+  await noteCallerLeft(database, cut)
+  await succeed(cut)
+  expect([await join(1), await join(2)]).toEqual([cut, cut])
+})
+
 test('one that is older than ten minutes is another call', async () => {
   const id = await take()
   await moveClock(590)
@@ -123,11 +168,16 @@ test('one that is older than ten minutes is another call', async () => {
   expect(await join(2)).toBe(null)
 })
 
-test('whose caller has hung up is taken first, then the oldest', async () => {
-  const [oldest, left, unheard] = [await take(), await take(), await take()]
-  await noteCallerLeft(database, left)
+test('whose caller has hung up is taken first, then the unsent, the open and the just sent, the oldest first', async () => {
+  const [doubtful, oldest, newer] = [await take(), await take(), await take()]
+  const [unheard, left] = [await take(), await take()]
+  await succeed(doubtful)
+  await send(doubtful)
   await succeed(unheard)
-  expect([await join(1), await join(1), await join(1), await join(1)]).toEqual([left, unheard, oldest, null])
+  await noteCallerLeft(database, left)
+  const joined: (string | null)[] = []
+  for (let nth = 0; nth < 6; nth += 1) joined.push(await join(1))
+  expect(joined).toEqual([left, unheard, oldest, newer, doubtful, null])
 })
 
 test('a retry that meets the settlement waits for it and joins what was settled', async () => {

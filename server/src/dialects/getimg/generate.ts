@@ -143,10 +143,11 @@ async function answer(
   showPreference(context, prefer, generation)
   // An order was taken: its SDK must not send it again whatever the status.
   setAnswerHeader(context, 'x-should-retry', 'false')
-  if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
-  const response = generation.state === 'succeeded' ? await toResponse(needs, generation) : null
+  const isOpen = result.kind === 'open'
+  const response = generation.state === 'succeeded' && !isOpen ? await toResponse(needs, generation) : null
   // Told in full, for better or worse: what comes later is no repeat of this.
   context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
+  if (isOpen) return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
   if (!response) throw toOutcomeError(generation)
   return context.json(response)
 }

@@ -81,8 +81,12 @@ async function runWaited(
     showOrder(context, result)
     const { generation } = result
     showPreference(context, prefer, generation)
-    if (result.kind === 'open') return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
-    if (generation.state !== 'succeeded') throw toOutcomeError(generation)
+    if (result.kind === 'open' || generation.state !== 'succeeded') {
+      // Told in full, for better or worse: what comes later is no repeat of this.
+      context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
+      if (result.kind === 'ended') throw toOutcomeError(generation)
+      return sendAccepted(context, { publicUrl: needs.publicUrl(), generation })
+    }
     return await sendImages(needs, context, { generation, asUrl: wantsUrl(order, input.modelId) })
   } finally {
     stopInterim()

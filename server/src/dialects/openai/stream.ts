@@ -40,9 +40,13 @@ export function openEventStream(
       events.whenRoom(toEvent(`${mode}.partial_image`, fields, bytes.toString('base64')))
     },
     async sendOutcome(ended) {
-      if (ended.state !== 'succeeded') throw toOutcomeError(ended)
+      const onSent = () => needs.answered.mark(generation.id)
+      if (ended.state !== 'succeeded') {
+        context.env.outgoing.once('finish', onSent)
+        throw toOutcomeError(ended)
+      }
       const pictures = await handOut(needs, ended, ended.options.outputFormat)
-      context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
+      context.env.outgoing.once('finish', onSent)
       for (const [at, picture] of pictures.entries()) {
         // The call's tokens once, so that whoever adds events up is right.
         const usage = at === pictures.length - 1 ? (toUsage(ended) ?? noTokens) : noTokens
