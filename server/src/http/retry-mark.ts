@@ -4,31 +4,41 @@ import type { AuthenticatedKey, RateRule } from '../accounts/authenticate.ts'
 import { type AdmissionNeeds, admit } from './admission.ts'
 import { type HttpContext, setAnswerHeader } from './context.ts'
 
-/** How often this call was tried before, by its SDK's word; 0 for a first try and for anything malformed. */
-export function readRetryCount(context: HttpContext): number {
+/** SDKs give up after five or so; a call that claims more is counted as any other. */
+const plausibleCount = /^(?:[1-9]|10)$/
+
+/** How often this call was tried before, by its SDK's word; 0 for a first try, anything malformed, and a named order. */
+function readRetryCount(context: HttpContext): number {
+  if (context.req.header('idempotency-key') !== undefined) return 0
   const given = context.req.header('x-stainless-retry-count') ?? ''
-  return /^\d{1,4}$/.test(given) ? Number(given) : 0
+  return plausibleCount.test(given) ? Number(given) : 0
 }
 
 /** What an order needs so that a repeat joins: spread it into the GenerationInput. */
 export type RepeatRule = { retryCount: number; beforeNew: () => Promise<void> }
 
 /**
- * `admit` for the endpoints whose retries join. A marked retry is only looked at here; `beforeNew` counts it, and
- * refuses it when the window is full, once it has turned out to be an order of its own.
+ * `admit` for the endpoints whose retries join, and what `read` makes of the request. A marked retry is only looked at
+ * here. It is counted, and refused when the window is full, as soon as it is known to join nothing: by a request that
+ * cannot be read, or by `beforeNew`.
  */
-export async function admitOrder(
+export async function admitOrder<Read>(
   needs: AdmissionNeeds,
   context: HttpContext,
-  rate: RateRule | null,
-): Promise<{ caller: AuthenticatedKey; repeat: RepeatRule }> {
+  { rate, read }: { rate: RateRule | null; read: (caller: AuthenticatedKey) => Promise<Read> },
+): Promise<{ caller: AuthenticatedKey; repeat: RepeatRule; read: Read }> {
   const retryCount = readRetryCount(context)
   const isRetry = retryCount > 0
   const caller = await admit(needs, context, { rate, scope: 'generate', isCounted: !isRetry })
   const beforeNew = async () => {
     if (isRetry) await admit(needs, context, { rate, scope: 'generate' })
   }
-  return { caller, repeat: { retryCount, beforeNew } }
+  try {
+    return { caller, repeat: { retryCount, beforeNew }, read: await read(caller) }
+  } catch (error) {
+    await beforeNew()
+    throw error
+  }
 }
 
 /** Says on the answer that the order is not a new one: named by its key, or recognised by the retry's mark. */

@@ -218,6 +218,23 @@ test('a 202 that was sent is an answer like any other: later the same call is an
   expect(await rowsOf(accountId)).toHaveLength(2)
 })
 
+test('a mark that joins nothing saves nobody from the rate: not with a wrong body, a key, or a count that no SDK has', async () => {
+  const { accountId } = await openAccount(rig, 1_000)
+  const good = order('marked')
+  for (const [body, headers, served] of [
+    [{ ...good, prompt: 7 }, ['x-stainless-retry-count', '1'], 400],
+    ['{', ['x-stainless-retry-count', '1'], 400],
+    [good, ['x-stainless-retry-count', '1', 'idempotency-key', 'marked'], 200],
+    [{ ...good, prompt: '' }, ['x-stainless-retry-count', '11'], 400],
+    [{ ...good, prompt: 'others' }, ['x-stainless-retry-count', '10'], 200],
+  ] as const) {
+    const apiKey = await addKey(rig, { accountId, rate: { requests: 3, windowS: 60 } })
+    const statuses: number[] = []
+    for (let at = 0; at < 5; at += 1) statuses.push((await getimg.post(apiKey, { body, headers })).status)
+    expect(statuses, JSON.stringify([body, headers])).toEqual([served, served, served, 429, 429])
+  }
+})
+
 test('identical calls at once are an image each', async () => {
   const roomy = await rig.startNode({ GETIMG_REQUESTS_PER_MINUTE: '100' })
   const { accountId, apiKey } = await openAccount(rig, 1_000)

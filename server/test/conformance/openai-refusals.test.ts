@@ -114,6 +114,15 @@ describe('classes of the official client', () => {
     expect(statuses).toEqual([200, 200, 200, 429])
   })
 
+  test('the rate of a key counts what is marked as a repeat and cannot be read', async () => {
+    const { apiKey } = await open(1_000, { rate: { requests: 2, windowS: 60 } })
+    const headers = { 'x-stainless-retry-count': '1' }
+    const statuses: number[] = []
+    for (const path of ['/v1/images/generations', '/v1/images/edits', '/v1/images/generations'])
+      statuses.push((await post(apiKey, { body: { n: 0 }, path, headers })).status)
+    expect(statuses).toEqual([400, 400, 429])
+  })
+
   for (const [name, behaviour] of [
     ['before anything was made', 'moderation_input'],
     ['after it was made', 'moderation_output'],

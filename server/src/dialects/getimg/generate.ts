@@ -55,25 +55,12 @@ export async function generate(
   context: HttpContext,
   rate: RateRule,
 ): Promise<Response> {
-  const { caller, repeat } = await admitOrder(needs, context, rate)
-  const idempotencyKey = readIdempotencyKey(context)
-  const body = await readJsonBody(context, maxBodyBytes)
-  const parsed = generationRequest.safeParse(body, { reportInput: true })
-  if (!parsed.success) throw toBodyError(parsed.error)
   const prefer = readPreference(context)
-  const fingerprint = fingerprintOf({
-    method: 'POST',
-    route: generatePath,
-    accountId: caller.accountId,
-    body,
+  const { repeat, read } = await admitOrder(needs, context, {
+    rate,
+    read: caller => readInput(needs, context, caller),
   })
-  const input = {
-    ...toInput(needs, caller, parsed.data),
-    ...repeat,
-    adapts: prefer.isLenient,
-    idempotencyKey,
-    fingerprint,
-  }
+  const input: GenerationInput = { ...read, ...repeat, adapts: prefer.isLenient }
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
     const wait = { waitMs: prefer.waitMs, signal: callerGone(context) }
@@ -85,7 +72,23 @@ export async function generate(
   }
 }
 
-type OrderPart = Omit<GenerationInput, 'idempotencyKey' | 'fingerprint' | 'adapts' | keyof RepeatRule>
+type ReadInput = Omit<GenerationInput, 'adapts' | keyof RepeatRule>
+type OrderPart = Omit<ReadInput, 'idempotencyKey' | 'fingerprint'>
+
+/** Apart from the wait: nothing of the body lives longer than it is needed. */
+async function readInput(
+  needs: GenerateNeeds,
+  context: HttpContext,
+  caller: AuthenticatedKey,
+): Promise<ReadInput> {
+  const idempotencyKey = readIdempotencyKey(context)
+  const body = await readJsonBody(context, maxBodyBytes)
+  const parsed = generationRequest.safeParse(body, { reportInput: true })
+  if (!parsed.success) throw toBodyError(parsed.error)
+  const { accountId } = caller
+  const fingerprint = fingerprintOf({ method: 'POST', route: generatePath, accountId, body })
+  return { ...toInput(needs, caller, parsed.data), idempotencyKey, fingerprint }
+}
 
 function toInput(needs: GenerateNeeds, caller: AuthenticatedKey, request: GenerationRequest): OrderPart {
   const format = request.output_format ?? defaultOutputFormat

@@ -14,7 +14,7 @@ import type { ModelList } from '../../models/catalog.ts'
 import type { AnswerNeeds } from './answer.ts'
 import { describeOpenAi } from './describe.ts'
 import { findWireModel, listWireModels } from './models.ts'
-import { toOrder } from './order.ts'
+import { type Order, toOrder } from './order.ts'
 import { renderError } from './present.ts'
 import { parseRequest, readEdit } from './read-edit.ts'
 import { runOrder } from './run-order.ts'
@@ -62,21 +62,21 @@ export function createOpenAiDialect(needs: OpenAiNeeds): OpenAPIHono<HttpEnv> {
 
   app.post(paths.generations, async context => {
     name(context, paths.generations)
-    const { caller, repeat } = await admitOrder(needs, context, rate)
-    const body = await readJsonBody(context, maxBodyBytes)
-    const order = toOrder(parseRequest(generateRequest, body), {
-      mode: 'image_generation',
-      inputs: null,
-      body,
+    const { read: order, ...admitted } = await admitOrder(needs, context, {
+      rate,
+      read: () => readGeneration(context),
     })
-    return runOrder(needs, context, { caller, repeat, order, route: paths.generations })
+    return runOrder(needs, context, { ...admitted, order, route: paths.generations })
   })
   app.post(paths.edits, async context => {
     name(context, paths.edits)
-    const { caller, repeat } = await admitOrder(needs, context, rate)
-    const { close, ...order } = await readEdit(context, needs.spool)
+    const { read, ...admitted } = await admitOrder(needs, context, {
+      rate,
+      read: () => readEdit(context, needs.spool),
+    })
+    const { close, ...order } = read
     try {
-      return await runOrder(needs, context, { caller, repeat, order, route: paths.edits, onTaken: close })
+      return await runOrder(needs, context, { ...admitted, order, route: paths.edits, onTaken: close })
     } finally {
       await close()
     }
@@ -101,4 +101,10 @@ export function createOpenAiDialect(needs: OpenAiNeeds): OpenAPIHono<HttpEnv> {
   app.all(paths.model, methodNotAllowed(['GET']))
   describeOpenAi(app)
   return app
+}
+
+async function readGeneration(context: HttpContext): Promise<Order> {
+  const body = await readJsonBody(context, maxBodyBytes)
+  const request = parseRequest(generateRequest, body)
+  return toOrder(request, { mode: 'image_generation', inputs: null, body })
 }
