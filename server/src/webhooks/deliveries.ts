@@ -114,9 +114,15 @@ const placePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
 
 function readCursor(cursor: string): [string, string] {
   const [place = '', id = ''] = Buffer.from(cursor, 'base64url').toString('latin1').split('/')
-  const isPlace = placePattern.test(place) && !Number.isNaN(Date.parse(place))
-  if (!isPlace || !isId(id)) throw invalidField('cursor', 'cursor is none of this list.')
+  if (!isPlace(place) || !isId(id)) throw invalidField('cursor', 'cursor is none of this list.')
   return [place, id]
+}
+
+/** A day that no month has is another day to Date, and none to the database. */
+function isPlace(text: string): boolean {
+  const at = placePattern.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at) || text.startsWith('0000')) return false
+  return new Date(at).toISOString().slice(0, 19) === text.slice(0, 19)
 }
 
 function toDelivery(row: DeliveryRow): Delivery {

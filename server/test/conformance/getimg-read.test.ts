@@ -266,6 +266,12 @@ describe('costs', () => {
     const { apiKey } = await openAccount(rig, 0)
     const costs = await costsOf(apiKey, '2026-01-01T00:00:00Z', '2026-06-30T00:00:00Z')
     expect([costs.data.length, costs.total_cost]).toEqual([181, 0])
+    // As far as the words reach, and further with a zone.
+    for (const [start, end] of [
+      ['0000-01-01T00:00:00+23:59', '0000-01-01T00:00:00Z'],
+      ['9999-12-31T00:00:00Z', '9999-12-31T23:59:59-23:59'],
+    ] as const)
+      expect((await costsOf(apiKey, start, end)).total_cost).toBe(0)
   })
 })
 

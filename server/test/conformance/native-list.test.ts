@@ -155,6 +155,9 @@ describe('the list', () => {
       ['q=', 'q'],
       [`q=${'x'.repeat(201)}`, 'q'],
       ['tag=', 'tag'],
+      ['q=%00', 'q'],
+      ['tag=a%00b', 'tag'],
+      ['model=%00', 'model'],
       ['parentId=1', 'parentId'],
     ]
     for (const [query, path] of cases) {
@@ -169,6 +172,15 @@ describe('the list', () => {
         query,
       ).toContain(path)
     }
+    for (const [from, to] of [
+      ['0000-01-01T00:00:00%2B23:59', '9999-12-31T23:59:59-23:59'],
+      ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999999999Z'],
+    ]) {
+      const widest = await client.call(apiKey, `GET ${generations}?createdFrom=${from}&createdTo=${to}`)
+      expect(widest.status).toBe(200)
+    }
+    // Halves of characters, which the framework leaves as they were written.
+    expect((await client.call(apiKey, `GET ${generations}?q=%ed%a0%80%ff`)).status).toBe(200)
     expect((await client.call('dr_none', `GET ${generations}`)).status).toBe(401)
     const maker = await rig.account({ credits: 0, key: { scopes: ['generate'] } })
     expect((await client.call(maker.apiKey, `GET ${generations}`)).status).toBe(403)

@@ -251,7 +251,11 @@ test('a test event and a resend are delivered and on record; the log has pages',
   } while (cursor !== null)
   expect(seen).toEqual((await deliveriesOf(node, apiKey, id)).map(each => each.id))
   expect(new Set(seen).size).toBe(5)
-  for (const query of ['limit=0', 'limit=101', 'limit=x', 'cursor=x', 'status=open', 'page=2']) {
+  // Times that look right: February's 31st, an hour too many, a year that the database does not have.
+  const cursors = ['2026-02-31T00:00:00', '2026-02-01T24:00:00', '0000-02-01T00:00:00'].map(
+    time => `cursor=${Buffer.from(`${time}.000000Z/${test.body.id}`).toString('base64url')}`,
+  )
+  for (const query of ['limit=0', 'limit=101', 'limit=x', 'cursor=x', 'status=open', 'page=2', ...cursors]) {
     const refused = await call(node, apiKey, { path: `${webhooks}/${id}/deliveries?${query}` })
     expect(refused.status, query).toBe(400)
   }

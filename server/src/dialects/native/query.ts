@@ -9,11 +9,18 @@ export function readQuery<Schema extends z.ZodType>(context: HttpContext, schema
   const given = Object.entries(context.req.queries())
   const repeated = given.find(([, values]) => values.length > 1)
   if (repeated) throw invalidField(repeated[0], 'Send this parameter once.')
+  const broken = given.find(([name, [value = '']]) => isBroken(name) || isBroken(value))
+  if (broken) throw invalidField(broken[0], 'This parameter holds a NUL or half of a surrogate pair.')
   const parsed = schema.safeParse(Object.fromEntries(given.map(([name, [value]]) => [name, value])))
   if (parsed.success) return parsed.data
   throw new AppError('invalid_request', undefined, {
     details: parsed.error.issues.flatMap(nameParameter).slice(0, 20),
   })
+}
+
+/** What no text of the database can hold. */
+function isBroken(text: string): boolean {
+  return text.includes('\0') || /\p{Cs}/u.test(text)
 }
 
 function nameParameter(issue: z.core.$ZodIssue): ErrorDetail[] {
