@@ -10,6 +10,7 @@ import { Hono } from 'hono'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { AppError } from '../errors.ts'
 import { type Listening, listen } from '../serve.ts'
+import { openBodyShare } from './body-budget.ts'
 import type { HttpContext, HttpEnv } from './context.ts'
 import { type Form, readForm } from './read-form.ts'
 import { createSpool } from './spool.ts'
@@ -144,6 +145,22 @@ test('what is too much is refused', async () => {
   }
   expect((await post('x', { 'content-type': 'text/plain' })).status).toBe(415)
   expect((await post('x', { 'content-type': 'multipart/form-data' })).status).toBe(400)
+})
+
+test('the texts of a form have an end together, and take from the memory for bodies until it is closed', async () => {
+  const text = (name: string, size: number) => part(name, 'x'.repeat(size))
+  const prompt = part('prompt', '🦊'.repeat(32_000))
+  expect((await post(prompt + text('n', 250_000) + end)).status).toBe(200)
+  expect(await post(prompt + text('n', 250_000) + text('m', 150_000) + end)).toEqual({
+    status: 413,
+    body: { code: 'payload_too_large' },
+  })
+  const others = openBodyShare('unknown')
+  others.take(96 * 1024 * 1024 - 200_000)
+  expect(await post(prompt + text('n', 80_000) + end)).toEqual({ status: 503, body: { code: 'overloaded' } })
+  for (let at = 0; at < 3; at += 1) expect((await post(prompt + end)).status).toBe(200)
+  others.release()
+  expect((await post(prompt + text('n', 80_000) + end)).status).toBe(200)
 })
 
 test('a form that ends anywhere is refused, and the next one is read', async () => {

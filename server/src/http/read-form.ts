@@ -4,8 +4,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
 import { AppError, invalidField } from '../errors.ts'
+import { type BodyShare, openBodyShare } from './body-budget.ts'
 import { type HttpContext, setAnswerHeader } from './context.ts'
-import type { Spool, SpooledFile } from './spool.ts'
+import type { FormSpool, Spool, SpooledFile } from './spool.ts'
 
 export type FormFile = SpooledFile & { name: string }
 
@@ -14,7 +15,7 @@ export type Form = {
   fields: Map<string, string>
   /** In the order in which they came. */
   files: FormFile[]
-  /** Gives the files back; call it whatever happens. */
+  /** Gives the files and the memory back; call it whatever happens. */
   close(): Promise<void>
 }
 
@@ -30,12 +31,15 @@ export type FormRules = {
 const maxFields = 40
 /** A prompt of 32,000 characters of four bytes each, twice. */
 const maxFieldBytes = 256 * 1024
+/** Of all fields together, which stay in memory until the form is closed. */
+const maxTextBytes = 512 * 1024
 /** Of a name that is repeated in a refusal. */
 const maxFieldNameLength = 100
 
 /** Throws AppError: unsupported_media_type, payload_too_large, invalid_request, overloaded. Leaves nothing behind then. */
 export async function readForm(context: HttpContext, rules: FormRules): Promise<Form> {
-  const form = createForm(rules)
+  const owner = context.get('caller')?.accountId ?? 'unknown'
+  const form = createForm(rules, { share: openBodyShare(owner), spool: rules.spool.open(owner) })
   const { incoming } = context.env
   const parser = openParser(context.req.header('content-type') ?? '', rules)
   try {
@@ -86,11 +90,12 @@ type Growing = Form & {
   arrived(): Promise<void>
 }
 
-function createForm(rules: FormRules): Growing {
+function createForm(rules: FormRules, { share, spool }: { share: BodyShare; spool: FormSpool }): Growing {
   const fields = new Map<string, string>()
   const files: FormFile[] = []
   const streams: Readable[] = []
   const taking: Promise<{ close(): Promise<void> } | null>[] = []
+  const texts = boundTexts(share, error => fail(error))
   let fail: (error: unknown) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -98,24 +103,9 @@ function createForm(rules: FormRules): Growing {
   // Whoever waits for it hears of it there.
   failed.catch(() => undefined)
 
-  /** Says so as soon as the file is too large: the parser, cut off, would find another fault first. */
-  async function* bound(name: string, stream: Readable): AsyncGenerator<Buffer> {
-    const maxBytes = rules.maxFileBytes(name)
-    let sizeBytes = 0
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      sizeBytes += chunk.length
-      if (sizeBytes > maxBytes) {
-        const message = `The file ${name} is larger than ${maxBytes} bytes.`
-        fail(invalidField(name, message, 'too_big'))
-        return
-      }
-      yield chunk
-    }
-  }
-
   async function keep(name: string, stream: Readable, at: number) {
     try {
-      const file = await rules.spool.take(bound(name, stream))
+      const file = await spool.take(bound(stream, { name, maxBytes: rules.maxFileBytes(name), fail }))
       files[at] = { ...file, name }
       return file
     } catch (error) {
@@ -132,7 +122,7 @@ function createForm(rules: FormRules): Growing {
       if (fields.has(name)) fail(invalidField(name, `The field ${name} stands twice in the form.`, 'custom'))
       else if (isCut) fail(invalidField(name, `The field ${name} is too long.`, 'too_big'))
       else if (value.includes('\0')) fail(invalidField(name, `${name} holds a NUL.`, 'custom'))
-      else fields.set(name, value)
+      else if (texts.take(name, value)) fields.set(name, value)
     },
     addFile(name, stream) {
       streams.push(stream)
@@ -149,10 +139,54 @@ function createForm(rules: FormRules): Growing {
       await Promise.race([Promise.all(taking), failed])
     },
     async close() {
+      texts.end()
       // One that is still waited for would never end.
       for (const stream of streams) stream.destroy()
       for (const file of await Promise.all(taking)) await file?.close()
       taking.length = 0
+    },
+  }
+}
+
+type Bound = { name: string; maxBytes: number; fail(error: unknown): void }
+
+/** Says so as soon as the file is too large: the parser, cut off, would find another fault first. */
+async function* bound(stream: Readable, { name, maxBytes, fail }: Bound): AsyncGenerator<Buffer> {
+  let sizeBytes = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length
+    if (sizeBytes > maxBytes) {
+      fail(invalidField(name, `The file ${name} is larger than ${maxBytes} bytes.`, 'too_big'))
+      return
+    }
+    yield chunk
+  }
+}
+
+/** `take`: whether there is memory for the text. None once it has ended: the parser may still go on then. */
+function boundTexts(share: BodyShare, fail: (error: unknown) => void) {
+  let hasEnded = false
+  let textBytes = 0
+  return {
+    take(name: string, value: string): boolean {
+      if (hasEnded) return false
+      const bytes = Buffer.byteLength(name) + Buffer.byteLength(value)
+      textBytes += bytes
+      try {
+        if (textBytes > maxTextBytes) {
+          const message = `The texts of the form may have at most ${maxTextBytes} bytes together.`
+          throw new AppError('payload_too_large', message)
+        }
+        share.take(bytes)
+        return true
+      } catch (error) {
+        fail(error)
+        return false
+      }
+    },
+    end() {
+      hasEnded = true
+      share.release()
     },
   }
 }
