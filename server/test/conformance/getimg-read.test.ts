@@ -250,6 +250,8 @@ describe('costs', () => {
     ['start=2026-11-01T00:00:00Z&end=2026-11-01T00:00:00Z', 'end', 'invalid_parameter'],
     ['start=2026-11-02T00:00:00Z&end=2026-11-01T00:00:00Z', 'end', 'invalid_parameter'],
     ['start=2026-01-01T00:00:00Z&end=2026-06-30T00:00:00.001Z', 'end', 'invalid_parameter'],
+    ['start=0000-01-01T00:00:00%2B01:00&end=0000-01-02T00:00:00Z', 'start', 'invalid_parameter'],
+    ['start=9999-12-31T00:00:00Z&end=9999-12-31T23:59:59-01:00', 'end', 'invalid_parameter'],
     ['start=1767225600&end=2026-11-01T00:00:00Z', 'start', 'invalid_parameter'],
     [
       'start=2026-11-01T00:00:00Z&start=2026-11-01T00:00:00Z&end=2026-11-02T00:00:00Z',
@@ -266,12 +268,8 @@ describe('costs', () => {
     const { apiKey } = await openAccount(rig, 0)
     const costs = await costsOf(apiKey, '2026-01-01T00:00:00Z', '2026-06-30T00:00:00Z')
     expect([costs.data.length, costs.total_cost]).toEqual([181, 0])
-    // As far as the words reach, and further with a zone.
-    for (const [start, end] of [
-      ['0000-01-01T00:00:00+23:59', '0000-01-01T00:00:00Z'],
-      ['9999-12-31T00:00:00Z', '9999-12-31T23:59:59-23:59'],
-    ] as const)
-      expect((await costsOf(apiKey, start, end)).total_cost).toBe(0)
+    for (const year of ['0000', '9999'])
+      expect((await costsOf(apiKey, `${year}-01-01T00:00:00Z`, `${year}-01-02T00:00:00Z`)).total_cost).toBe(0)
   })
 })
 

@@ -64,7 +64,8 @@ function readInstant(context: HttpContext, name: string): Date {
   const text = readOneQuery(context, name)
   if (text === null) throw refuse(name, `Missing required parameter: ${name}.`, 'parameter_missing')
   const at = new Date(instant.safeParse(text).success ? text : Number.NaN)
-  if (!Number.isNaN(at.getTime())) return at
+  // A zone may lead out of the years that can be written.
+  if (!Number.isNaN(at.getTime()) && /^\d/.test(at.toISOString())) return at
   throw refuse(
     name,
     `${name} must be an ISO 8601 time with a time zone, such as 2026-11-01T00:00:00Z; write + as %2B.`,
