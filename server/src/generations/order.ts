@@ -33,12 +33,14 @@ export type OrderWait = {
   onTaken?: (order: Pick<Accepted, 'generation' | 'replayed' | 'joined'>) => Promise<void>
 }
 
+/** `input.inputs` is let go once the order is taken: data URLs of tens of megabytes would wait with it for minutes. */
 export async function orderGeneration(
   needs: CreateNeeds,
   input: GenerationInput,
   wait: OrderWait,
 ): Promise<OrderResult> {
   const accepted: Accepted = await createGeneration(needs, input)
+  input.inputs = null
   const { generation, replayed, joined } = accepted
   if (wait.onTaken) await namingGeneration(generation.id, async () => wait.onTaken?.(accepted))
   if (wait.waitMs === 0 && !isTerminal(generation.state)) {

@@ -140,6 +140,7 @@ function createForm(rules: FormRules, { share, spool }: { share: BodyShare; spoo
     },
     async close() {
       texts.end()
+      fields.clear()
       // One that is still waited for would never end.
       for (const stream of streams) stream.destroy()
       for (const file of await Promise.all(taking)) await file?.close()

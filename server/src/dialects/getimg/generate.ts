@@ -60,7 +60,8 @@ export async function generate(
     rate,
     read: caller => readInput(needs, context, caller),
   })
-  const input: GenerationInput = { ...read, ...repeat, adapts: prefer.isLenient }
+  // No copy: what orderGeneration lets go, nothing may hold.
+  const input: GenerationInput = Object.assign(read, repeat, { adapts: prefer.isLenient })
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
     const wait = { waitMs: prefer.waitMs, signal: callerGone(context) }

@@ -43,29 +43,39 @@ async function create(
   context: HttpContext,
   caller: AuthenticatedKey,
 ): Promise<Response> {
+  const prefer = readPreferredWaitMs(context.req.header('prefer'))
+  const input = await readInput(needs, context, caller)
+  // Asynchronous unless the caller says how long it wants to wait.
+  const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
+  const result = await orderGeneration(needs, input, wait)
+  if (prefer && result.kind !== 'gone') setAnswerHeader(context, 'preference-applied', prefer.applied)
+  return answer(needs, context, result)
+}
+
+/** Apart from the wait, so that nothing of the body waits with it. */
+async function readInput(
+  needs: CreateRouteNeeds,
+  context: HttpContext,
+  caller: AuthenticatedKey,
+): Promise<GenerationInput> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readJsonBody(context, maxOrderBytes)
   const request = parseCreateRequest(body)
-  const prefer = readPreferredWaitMs(context.req.header('prefer'))
+  const { parentId } = request
   const { accountId, keyId } = caller
-  const input: GenerationInput = {
+  return {
     ...toOrder(request),
     accountId,
     apiKeyId: keyId,
     echo: toLabels(request),
     // A repeat is shown again also when the parent is gone.
-    beforeNew: () => checkParent(needs.db, accountId, request),
+    beforeNew: () => checkParent(needs.db, accountId, { parentId }),
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generations, accountId, body }),
     deadlineMs: needs.deadlineAsyncMs,
     slots: slotsOfKey(keyId, caller.inFlightCap ?? defaultInFlight),
     spendCaps: caller.spendCaps,
   }
-  // Asynchronous unless the caller says how long it wants to wait.
-  const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
-  const result = await orderGeneration(needs, input, wait)
-  if (prefer && result.kind !== 'gone') setAnswerHeader(context, 'preference-applied', prefer.applied)
-  return answer(needs, context, result)
 }
 
 function answer(needs: CreateRouteNeeds, context: HttpContext, result: OrderResult): Response {
@@ -127,7 +137,7 @@ function toLabels({ metadata, tags = [], parentId }: CreateGenerationRequest): L
 export async function checkParent(
   db: Db,
   accountId: string,
-  { parentId }: CreateGenerationRequest,
+  { parentId }: Pick<CreateGenerationRequest, 'parentId'>,
 ): Promise<void> {
   if (parentId === undefined || (await findGeneration(db, accountId, parentId))) return
   throw invalidField('parentId', 'parentId names no generation of this account.')

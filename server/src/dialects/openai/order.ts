@@ -15,7 +15,7 @@ export type Order = {
   model: string | null
   options: GenerationOptions
   inputs: InputRequests | null
-  /** Canonical, for the fingerprint. */
+  /** Canonical, for the fingerprint; null once that is made. */
   body: unknown
   streams: boolean
   /** Null = not said. */

@@ -70,11 +70,11 @@ export function createOpenAiDialect(needs: OpenAiNeeds): OpenAPIHono<HttpEnv> {
   })
   app.post(paths.edits, async context => {
     name(context, paths.edits)
-    const { read, ...admitted } = await admitOrder(needs, context, {
+    const { read: order, ...admitted } = await admitOrder(needs, context, {
       rate,
       read: () => readEdit(context, needs.spool),
     })
-    const { close, ...order } = read
+    const { close } = order
     try {
       return await runOrder(needs, context, { ...admitted, order, route: paths.edits, onTaken: close })
     } finally {

@@ -5,6 +5,7 @@ import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import type { Generation } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
+import type { PartialPicture } from '../../generations/partials.ts'
 import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
@@ -37,6 +38,9 @@ export type OrderCall = {
 
 export function runOrder(needs: RunNeeds, context: HttpContext, call: OrderCall): Promise<Response> {
   const input = toInput(needs, call, readIdempotencyKey(context))
+  // Callers of this hold the order while it waits: a body may be of 64 MiB, and has been said in the input.
+  call.order.body = null
+  call.order.inputs = null
   return call.order.streams
     ? runStreamed(needs, context, { ...call, input })
     : runWaited(needs, context, { ...call, input })
@@ -74,7 +78,7 @@ async function runWaited(
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
     const wait = { waitMs: prefer.waitMs, signal: callerGone(context), ...(onTaken ? { onTaken } : {}) }
-    const result = await orderGeneration(needs, { ...input, adapts: prefer.isLenient }, wait)
+    const result = await orderGeneration(needs, Object.assign(input, { adapts: prefer.isLenient }), wait)
     // Nobody reads this; a body is needed all the same.
     if (result.kind === 'gone') return context.body(null, 500)
     if (result.kind === 'overdue') throw overdue(result.generation)
@@ -118,7 +122,8 @@ async function runStreamed(
   try {
     const result = await orderGeneration(
       needs,
-      { ...input, onPartial: partial => live.stream?.sendPartial(partial) },
+      // The input itself, no copy: what orderGeneration lets go, nothing may hold.
+      Object.assign(input, { onPartial: (partial: PartialPicture) => live.stream?.sendPartial(partial) }),
       {
         waitMs: null,
         signal: callerGone(context),
