@@ -1,7 +1,7 @@
 // What a webhook tells of a generation that has ended: the public facts, as they are when it is sent.
 import type { Db } from '../db/db.ts'
 import type { FindFacts, GenerationFacts } from '../webhooks/events.ts'
-import { type Generation, isTerminal, reasonTexts } from './generation.ts'
+import { type Generation, isTerminal, reasonTexts, shownStatus } from './generation.ts'
 import { type ShowNeeds, showOutputs } from './shown-outputs.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -26,7 +26,7 @@ function toFacts(needs: ShowNeeds, generation: Generation): GenerationFacts | nu
   return {
     generationId: id,
     type: options.referenceCount > 0 ? 'edit' : 'text2img',
-    status: statusOf(generation),
+    status: shownStatus(generation),
     outputs: showOutputs(needs, generation).map(({ png, webp, width, height }) => ({
       ...{ png, webp, width, height },
     })),
@@ -34,9 +34,4 @@ function toFacts(needs: ShowNeeds, generation: Generation): GenerationFacts | nu
     createdAt,
     completedAt,
   }
-}
-
-/** gptimage2's list of statuses is closed and knows no `canceled`. */
-function statusOf({ state, dialect }: Generation): string {
-  return dialect === 'gptimage2' && state === 'canceled' ? 'failed' : state
 }

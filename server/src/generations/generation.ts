@@ -86,6 +86,11 @@ export function publicStatus(state: GenerationState): PublicStatus {
   return state
 }
 
+/** As it is told in every API and event: gptimage2's list of statuses is closed and knows no `canceled`. */
+export function shownStatus({ state, dialect }: Pick<Generation, 'state' | 'dialect'>): PublicStatus {
+  return dialect === 'gptimage2' && state === 'canceled' ? 'failed' : publicStatus(state)
+}
+
 /**
  * The credits that its caller is told: those held while it is open, then those charged. The gptimage2 contract keeps
  * the number of an order that was given back.

@@ -105,11 +105,13 @@ const taggedWith = (tag: string) => `FROM generation_tag WHERE account_id = $1 A
 const pageOf = (walked: string) => `SELECT ${columns}, ${createdUs} FROM generation WHERE id IN (
     SELECT id FROM (${walked}) walked
     WHERE ($7::text IS NULL OR echo ->> 'parentId' = $7) AND ($8::text IS NULL OR echo -> 'tags' ? $8)
-      AND ($9::text IS NULL OR model = $9) AND ($10::text[] IS NULL OR state = ANY ($10))
+      AND ($9::text IS NULL OR model = $9) AND ($10::text[] IS NULL OR ${shownState} = ANY ($10))
       AND ($11::text IS NULL OR dialect = $11) AND ($12::uuid IS NULL OR api_key_id = $12)
       AND ($13::text IS NULL OR prompt ILIKE $13)
     ORDER BY created_at DESC, id DESC LIMIT $6)
   ORDER BY created_at DESC, id DESC`
+/** Of an ended one, as `shownStatus` of generation.ts tells it. */
+const shownState = `CASE WHEN dialect = 'gptimage2' AND state = 'canceled' THEN 'failed' ELSE state END`
 const filtered = 'echo, model, state, dialect, api_key_id, prompt'
 
 export const sql = {

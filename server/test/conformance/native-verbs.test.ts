@@ -152,6 +152,33 @@ describe('a cancel', () => {
     expect((await client.settled(apiKey, waiting.body.id)).status).toBe('canceled')
   })
 
+  test('of an order of gptimage2, whose list of statuses is closed, shows it as failed at every path', async () => {
+    const { apiKey } = await rig.account({ credits: 100, plan: 'pro' })
+    const json = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
+    const body = JSON.stringify({ prompt: 'slow [[emulate: slow=2500]]', quality: 'low' })
+    const ids = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const init = { method: 'POST', headers: json, body }
+        const made = await fetch(`${node.url}/gptimage2/api/v1/generate`, init)
+        return String(((await made.json()) as { generationId: string }).generationId)
+      }),
+    )
+    const outcomes = await Promise.all(ids.map(id => client.call(apiKey, `POST ${generations}/${id}/cancel`)))
+    const canceled = outcomes.find(answer => answer.body.outcome === 'canceled')?.body.generation
+    const { id } = canceled as { id: string }
+    const shown = { id, status: 'failed', error: expect.stringMatching(/canceled/), costCredits: 1 }
+    expect(canceled).toMatchObject(shown)
+    expect((await client.call(apiKey, `GET ${generations}/${id}`)).body).toMatchObject(shown)
+    expect((await read(node, apiKey, `/gptimage2${generations}/${id}`)).body).toMatchObject(shown)
+    const listed = async (status: string) => {
+      const page = await client.call(apiKey, `GET ${generations}?status=${status}`)
+      return (page.body.generations as { id: string }[]).map(each => each.id)
+    }
+    expect(await listed('failed')).toContain(id)
+    expect(await listed('canceled')).toEqual([])
+    for (const each of ids) await client.settled(apiKey, each)
+  })
+
   test('of a foreign generation, and its deletion, are those of an unknown one', async () => {
     const { apiKey } = await rig.account({ credits: 100 })
     const stranger = await rig.account({ credits: 0 })

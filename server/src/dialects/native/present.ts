@@ -1,7 +1,7 @@
 // Core words onto the native wire: errors as `{error, code, issues?}`, a generation as one object.
 import type { z } from '@hono/zod-openapi'
 import type { AppError } from '../../errors.ts'
-import { type Generation, publicStatus, reasonTexts, shownCost } from '../../generations/generation.ts'
+import { type Generation, reasonTexts, shownCost, shownStatus } from '../../generations/generation.ts'
 import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -25,10 +25,9 @@ export function toGenerationObject(
   needs: ShowNeeds,
   generation: Generation,
 ): z.infer<typeof generationObject> {
-  const status = publicStatus(generation.state)
   return {
     id: generation.id,
-    status,
+    status: shownStatus(generation),
     type: generation.options.referenceCount > 0 ? 'edit' : 'text2img',
     model: generation.model,
     prompt: generation.prompt,

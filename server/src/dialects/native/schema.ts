@@ -147,7 +147,9 @@ const generationOutput = z
 export const generationObject = z
   .object({
     id: z.uuid(),
-    status: z.enum(['queued', 'running', 'succeeded', 'failed', 'blocked', 'canceled']),
+    status: z.enum(['queued', 'running', 'succeeded', 'failed', 'blocked', 'canceled']).openapi({
+      description: 'A canceled order of the gptimage2 API is `failed`: that contract has no `canceled`.',
+    }),
     type: z.string(),
     model: z.string(),
     prompt: z.string(),
