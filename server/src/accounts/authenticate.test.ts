@@ -9,6 +9,7 @@ import type { CountedRule, RateRule } from './authenticate.ts'
 import { authenticateKey } from './authenticate.ts'
 import type { KeyInput } from './keys.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
+import { createPlans } from './plans.ts'
 import { newSecret } from './secret.ts'
 
 let database: TestDatabase
@@ -262,4 +263,25 @@ test('a look at the window takes nothing from it and refuses nobody', async () =
   for (let nth = 0; nth < 3; nth += 1) expect(await look()).toMatchObject({ remaining: 0, allowed: true })
   await moveClock(61)
   expect(await look()).toMatchObject({ remaining: 2 })
+})
+
+test('an account of a plan that is not configured has the rate of the first, and one without a rate the dialect’s', async () => {
+  const plans = (rates: Partial<Record<'basic' | 'free', { requests: number; windowS: number }>>) =>
+    createPlans(
+      (['basic', 'free'] as const).map(name => ({
+        ...{ name, gptimage2: true, capMonth: null, inFlight: null },
+        rate: rates[name] ?? null,
+      })),
+    ).rates
+  const { accountId, apiKey } = await makeKey()
+  const rateOf = async (byPlan: CountedRule['byPlan']) =>
+    (await authenticateKey(firstNode(), apiKey, { ...perMinute, byPlan: byPlan ?? null }))?.rate
+  const five = { requests: 5, windowS: 60 }
+  expect(await rateOf(plans({ basic: five }))).toMatchObject({ limit: 60 })
+  await database.ownerDb.query(
+    { name: 'test_plan', text: "UPDATE account SET plan = 'gone' WHERE id = $1" },
+    [accountId],
+  )
+  expect(await rateOf(plans({ basic: five }))).toMatchObject({ limit: 5 })
+  expect(await rateOf(plans({ free: five }))).toMatchObject({ limit: 60 })
 })

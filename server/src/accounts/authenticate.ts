@@ -2,6 +2,7 @@
 // that nobody learns which keys exist.
 import type { Db } from '../db/db.ts'
 import type { KeyScope } from './keys.ts'
+import type { PlanRates } from './plans.ts'
 import type { KeyStyle } from './secret.ts'
 import { hashSecret, isWellFormedSecret } from './secret.ts'
 import type { SpendCap } from './spend-caps.ts'
@@ -23,7 +24,7 @@ export type CountedRule = RateRule & {
   /** False: the window is shown as it is and the request takes nothing from it. */
   isCounted?: boolean
   /** Limits by plan: for keys without one of their own, in place of the rule's. */
-  byPlan?: Record<string, { requests: number; windowS: number }> | null
+  byPlan?: PlanRates | null
 }
 
 export type RateState = {
@@ -43,8 +44,10 @@ export type AuthenticatedKey = {
   keyId: string
   style: KeyStyle
   scopes: KeyScope[]
-  /** Generations at once: null = the dialect's own cap, zero = no cap. */
+  /** Generations at once, of this key alone: null = it has no number of its own, zero = no cap. */
   inFlightCap: number | null
+  /** The same by its account's plan, for keys without a number of their own; null until the plan is known, too. */
+  planInFlightCap: number | null
   /** Caps on what the key, and its account by its plan, may spend: every order takes them along. */
   spendCaps: SpendCap[]
   /** Null when no rule was given or no limit applies. */
@@ -101,6 +104,7 @@ export async function authenticateKey(
     style: row.style,
     scopes: row.scopes,
     inFlightCap: row.in_flight_cap,
+    planInFlightCap: null,
     spendCaps: toSpendCaps(row),
     rate: row.rate_limit === null ? null : toRateState(row, row.rate_limit),
   }

@@ -1,6 +1,6 @@
 // Guards the plans: which opens the gptimage2 API, and what an account of an unknown plan gets.
 import { expect, test } from 'vitest'
-import { createPlans, monthlyCapOf, type Plan, requirePlan } from './plans.ts'
+import { createPlans, inFlightCapOf, monthlyCapOf, type Plan, requirePlan } from './plans.ts'
 
 const plan = (name: string, rest: Partial<Plan> = {}): Plan => ({
   ...{ name, gptimage2: true, capMonth: null, rate: null, inFlight: null },
@@ -29,7 +29,14 @@ test('rates are given to the statement that admits only when a plan has one', ()
   expect(createPlans([plan('free'), plan('max')]).rates).toBe(null)
   const rate = { requests: 5, windowS: 60 }
   expect(createPlans([plan('free'), plan('pro', { rate }), plan('max', { rate: 'off' })]).rates).toEqual({
+    '': {},
+    free: {},
     pro: rate,
     max: { requests: 0, windowS: 1 },
   })
+})
+
+test('a key may have its own number of orders at once, else that of its plan', () => {
+  expect(inFlightCapOf({ inFlightCap: 0, planInFlightCap: 5 })).toBe(0)
+  expect(inFlightCapOf({ inFlightCap: null, planInFlightCap: 5 })).toBe(5)
 })

@@ -18,19 +18,23 @@ export type Plans = {
   find(name: string): Plan
   names(): string[]
   /** Rates by plan, for the statement that admits requests; null when no plan has one. */
-  rates: Record<string, { requests: number; windowS: number }> | null
+  rates: PlanRates | null
 }
+
+/** Empty where the plan has no rate and the dialect's holds. Under no name: what holds for names that are not in it. */
+export type PlanRates = Record<string, { requests: number; windowS: number } | Record<string, never>>
 
 export function createPlans(list: readonly Plan[]): Plans {
   const [first] = list
   if (!first) throw new Error('there must be a plan')
-  const rated = list.flatMap(({ name, rate }) =>
-    rate === null ? [] : [[name, rate === 'off' ? { requests: 0, windowS: 1 } : rate] as const],
-  )
+  const rateOf = ({ rate }: Plan) => (rate === 'off' ? { requests: 0, windowS: 1 } : (rate ?? {}))
+  const isRated = list.some(plan => plan.rate !== null)
   return {
     find: name => list.find(plan => plan.name === name) ?? first,
     names: () => list.map(plan => plan.name),
-    rates: rated.length === 0 ? null : Object.fromEntries(rated),
+    rates: isRated
+      ? Object.fromEntries([['', rateOf(first)], ...list.map(plan => [plan.name, rateOf(plan)])])
+      : null,
   }
 }
 
@@ -38,6 +42,14 @@ export function createPlans(list: readonly Plan[]): Plans {
 export function monthlyCapOf(plan: Plan, accountId: string): SpendCap[] {
   if (plan.capMonth === null) return []
   return [{ scope: `account:${accountId}`, period: 'month', credits: plan.capMonth }]
+}
+
+/** Generations at once of a key, where the dialect counts by key: null = the dialect's own cap, zero = no cap. */
+export function inFlightCapOf(key: {
+  inFlightCap: number | null
+  planInFlightCap: number | null
+}): number | null {
+  return key.inFlightCap ?? key.planInFlightCap
 }
 
 /** Throws plan_required unless the caller's plan opens the gptimage2 API. For that dialect alone. */

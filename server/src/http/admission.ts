@@ -64,10 +64,9 @@ async function authenticate(
 
 function withPlan(key: AuthenticatedKey, plans: Plans): AuthenticatedKey {
   const plan = plans.find(key.plan)
-  const inFlight = plan.inFlight === 'off' ? 0 : plan.inFlight
   return {
     ...key,
-    inFlightCap: key.inFlightCap ?? inFlight,
+    planInFlightCap: plan.inFlight === 'off' ? 0 : plan.inFlight,
     spendCaps: [...key.spendCaps, ...monthlyCapOf(plan, key.accountId)],
   }
 }

@@ -9,6 +9,7 @@ import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
 import {
   type Contract,
+  faultOf,
   fileOf,
   type GetimgFile,
   imageOf,
@@ -215,13 +216,15 @@ describe('the end of a file', () => {
     await eventually('the sweep has taken the bytes', () => filesOf(id).length === 0)
     await expectGone(await get(file.url))
     await shift('-3 seconds')
-    // A repeat by key still shows the order as it ended, with the address that does not open any more.
+    // A repeat by key shows no address that does not open any more, and its SDK is not to try again.
+    const balance = await rig.balance(accountId)
     const again = await getimg.post(reader, { body, headers: ['idempotency-key', 'soon'] })
-    expect([again.status, again.headers['idempotent-replayed'], again.body]).toEqual([
-      200,
-      'true',
-      answer.body,
+    expect([again.status, faultOf(again).code, again.headers['x-should-retry']]).toEqual([
+      404,
+      'not_found',
+      'false',
     ])
+    expect(await rig.balance(accountId)).toBe(balance)
   })
 
   test('comes for every copy at once when its owner deletes it, and no repeat shows it', async () => {

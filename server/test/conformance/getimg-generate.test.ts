@@ -415,6 +415,31 @@ describe('an order without an image', () => {
   })
 })
 
+test("a plan's number of orders at once takes the place of ours and is shared by the keys of the account", async () => {
+  const planned = await rig.startNode({ PLANS: 'free in-flight=1', GETIMG_REQUESTS_PER_MINUTE: '100000' })
+  const { accountId, apiKey } = await openAccount(rig, 1_000)
+  const post = async (key: string, prompt: string) => {
+    const init = {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    }
+    const answer = await fetch(`${planned.url}/v2/images/generations`, {
+      ...init,
+      body: JSON.stringify({ ...good, prompt }),
+    })
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  const busy = post(apiKey, 'planned [[emulate: slow=60000]]').catch(() => null)
+  await eventually('one is under way', () => callsOf('planned') === 1)
+  const sibling = await addKey(rig, { accountId })
+  expect(await post(sibling, 'one more than the plan has')).toBe(429)
+  const own = await addKey(rig, { accountId, inFlight: 1 })
+  expect(await post(own, 'by its own number')).toBe(200)
+  await planned.kill()
+  expect(await busy).toBe(null)
+})
+
 describe('an idempotency key', () => {
   test('shows the same order again and charges once; with another body it is 422', async () => {
     const { accountId, apiKey } = await openAccount(rig, 1_000)

@@ -5,7 +5,7 @@ import { AppError } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
-import type { Generation } from '../../generations/generation.ts'
+import { type Generation, hasFiles } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import type { AdmissionNeeds } from '../../http/admission.ts'
 import { callerGone } from '../../http/caller-gone.ts'
@@ -125,11 +125,12 @@ function toInputs({ images = [] }: GenerationRequest): InputRequests | null {
   return { references, mask: null }
 }
 
-/** The account's keys share its places, save one with a number of its own. */
+/** The account's keys share its places, those of its plan if it says a number, save a key with one of its own. */
 function slotsOf({ inFlight }: GenerateNeeds, caller: AuthenticatedKey): { scope: string; cap: number }[] {
   const own = caller.inFlightCap
   if (own !== null) return own > 0 ? [{ scope: `getimg:key:${caller.keyId}`, cap: own }] : []
-  return inFlight > 0 ? [{ scope: `getimg:${caller.accountId}`, cap: inFlight }] : []
+  const shared = caller.planInFlightCap ?? inFlight
+  return shared > 0 ? [{ scope: `getimg:${caller.accountId}`, cap: shared }] : []
 }
 
 async function answer(
@@ -158,9 +159,9 @@ async function answer(
 
 async function toResponse(needs: GenerateNeeds, generation: Generation): Promise<GenerationResponse> {
   const { creditPriceUsdMicro } = needs
-  if (generation.deletedAt) {
+  if (!hasFiles(generation, needs.now())) {
     const { id: generationId } = generation
-    throw new AppError('not_found', 'The files of this generation were deleted.', { generationId })
+    throw new AppError('not_found', 'The files of this generation are there no more.', { generationId })
   }
   const data = await Promise.all(generation.images.map(image => toFile(needs, generation, image)))
   return {

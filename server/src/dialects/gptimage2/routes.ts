@@ -4,7 +4,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { AuthenticatedKey, RateRule } from '../../accounts/authenticate.ts'
 import type { KeyScope } from '../../accounts/keys.ts'
-import { type Plans, requirePlan } from '../../accounts/plans.ts'
+import { inFlightCapOf, type Plans, requirePlan } from '../../accounts/plans.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
 import { type CreateNeeds, createGeneration, type GenerationInput } from '../../generations/create.ts'
@@ -144,7 +144,7 @@ async function order(
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generate, accountId, body }),
     deadlineMs: needs.deadlineAsyncMs,
-    slots: slotsOfKey(keyId, caller.inFlightCap ?? defaultInFlight),
+    slots: slotsOfKey(keyId, inFlightCapOf(caller) ?? defaultInFlight),
     spendCaps: caller.spendCaps,
     // A repeat shows its order whatever became of the plan.
     beforeNew: () => requirePlan(needs.plans, caller),

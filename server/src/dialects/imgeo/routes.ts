@@ -2,6 +2,7 @@
 // the root, so that endpoint is handed out besides: dialects/shared-generate.ts decides whose request it is.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { AuthenticatedKey, RateRule } from '../../accounts/authenticate.ts'
+import { inFlightCapOf } from '../../accounts/plans.ts'
 import { findWallet } from '../../credits/ledger.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError, invalidField } from '../../errors.ts'
@@ -125,7 +126,8 @@ async function order(
   const body = await readBody()
   const parsed = generateRequest.safeParse(body)
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
-  const { accountId, keyId, inFlightCap } = caller
+  const { accountId, keyId } = caller
+  const inFlightCap = inFlightCapOf(caller)
   const prefer = readPreference(context)
   const input: GenerationInput = {
     ...toInput(parsed.data),

@@ -1,6 +1,7 @@
 // Creating a generation: the body in core words, and the answer at once or after the wait that the caller prefers.
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { AuthenticatedKey } from '../../accounts/authenticate.ts'
+import { inFlightCapOf } from '../../accounts/plans.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import type { AnsweredMarks } from '../../generations/answered.ts'
@@ -73,7 +74,7 @@ async function readInput(
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generations, accountId, body }),
     deadlineMs: needs.deadlineAsyncMs,
-    slots: slotsOfKey(keyId, caller.inFlightCap ?? defaultInFlight),
+    slots: slotsOfKey(keyId, inFlightCapOf(caller) ?? defaultInFlight),
     spendCaps: caller.spendCaps,
   }
 }

@@ -1,6 +1,7 @@
 // Takes an order and answers it: waited for, streamed, or accepted.
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { AuthenticatedKey } from '../../accounts/authenticate.ts'
+import { inFlightCapOf } from '../../accounts/plans.ts'
 import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import type { Generation } from '../../generations/generation.ts'
@@ -53,7 +54,8 @@ function toInput(
   { caller, repeat, order, route }: OrderCall,
   idempotencyKey: string | null,
 ): GenerationInput {
-  const { accountId, keyId: apiKeyId, inFlightCap, spendCaps } = caller
+  const { accountId, keyId: apiKeyId, spendCaps } = caller
+  const inFlightCap = inFlightCapOf(caller)
   return {
     ...{ accountId, apiKeyId, spendCaps, ...repeat, idempotencyKey },
     dialect: 'openai',
