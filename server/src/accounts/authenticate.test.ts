@@ -77,6 +77,7 @@ test('a key of any style is found with its account, scopes and caps', async () =
       style,
       scopes: ['admin', 'read'],
       inFlightCap: 7,
+      planInFlightCap: null,
       spendCaps: [],
       rate: null,
     })
