@@ -47,3 +47,50 @@ BEGIN
   END IF;
   RETURN NEXT;
 END $$;
+
+-- For a test event or a resend, which a customer can ask for without end: 0, or the seconds until it may be asked for
+-- again. The account comes first, so that what it is refused takes nothing from the host's window, which all share.
+CREATE FUNCTION take_from_webhook_windows(p_account uuid, p_host text, p_per_account int, p_per_host int) RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE w record;
+BEGIN
+  w := take_from_window('webhook-account:' || p_account, p_per_account, 60);
+  IF w.allowed THEN w := take_from_window('webhook-host:' || p_host, p_per_host, 60); END IF;
+  RETURN CASE WHEN w.allowed THEN 0 ELSE w.retry_after_s END;
+END $$;
+
+-- As in 0015, without the window. Answers NULL where the endpoint is disabled or unknown.
+DROP FUNCTION queue_test_delivery(uuid, uuid, uuid, text, int);
+CREATE FUNCTION queue_test_delivery(p_id uuid, p_endpoint uuid, p_account uuid) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := app_now();
+BEGIN
+  -- The lock keeps the endpoint enabled until this is committed.
+  PERFORM 1 FROM webhook_endpoint
+    WHERE id = p_endpoint AND account_id = p_account AND enabled AND deleted_at IS NULL FOR SHARE;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  INSERT INTO webhook_delivery (id, endpoint_id, account_id, type, due_at, created_at)
+    VALUES (p_id, p_endpoint, p_account, 'webhook.test', v_now, v_now);
+  PERFORM pg_notify('webhook_queued', '');
+  RETURN p_id;
+END $$;
+
+-- As in 0015, save those that were tried p_max_attempts times.
+DROP FUNCTION resend_deliveries(uuid, uuid, uuid, timestamptz, int);
+CREATE FUNCTION resend_deliveries(p_endpoint uuid, p_account uuid, p_id uuid, p_since timestamptz, p_limit int,
+  p_max_attempts int)
+RETURNS int LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := app_now(); v_count int;
+BEGIN
+  PERFORM 1 FROM webhook_endpoint
+    WHERE id = p_endpoint AND account_id = p_account AND enabled AND deleted_at IS NULL FOR SHARE;
+  IF NOT FOUND THEN RETURN 0; END IF;
+  UPDATE webhook_delivery SET state = 'pending', tries = 0, due_at = v_now, claimed_by = NULL, ended_at = NULL
+    WHERE id IN (SELECT d.id FROM webhook_delivery d
+      WHERE d.endpoint_id = p_endpoint AND d.attempts < p_max_attempts AND CASE WHEN p_id IS NULL
+        THEN d.created_at >= p_since AND d.state IN ('exhausted', 'dropped') ELSE d.id = p_id AND d.state <> 'pending' END
+      ORDER BY d.created_at LIMIT p_limit FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  IF v_count > 0 THEN PERFORM pg_notify('webhook_queued', ''); END IF;
+  RETURN v_count;
+END $$;

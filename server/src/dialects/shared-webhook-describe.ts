@@ -13,6 +13,7 @@ import {
   resendFailedRequest,
   resentCount,
   rotatedWebhook,
+  rotateSecretRequest,
   webhookList,
   webhookObject,
 } from './shared-webhook-schema.ts'
@@ -124,15 +125,21 @@ function describeSecretsAndTests(registry: Registry, door: WebhookDoor): void {
     path: `${base}/{id}/rotate-secret`,
     ...named('rotateWebhookSecret', 'Replace the secret of a webhook'),
     description:
-      'The old secret signs beside the new one for 24 hours. Replacing twice ends the first one at once.',
-    request: { params: one },
-    responses: { 200: answered('The webhook with its new secret', rotatedWebhook), ...unknown },
+      'The old secret signs beside the new one for `overlapSeconds`, a day unless you say otherwise. Meanwhile `X-Gptimg-Signature` is made with the old one. Send 0 when it has leaked.',
+    request: { params: one, body: { required: false, content: json(rotateSecretRequest) } },
+    responses: {
+      200: answered('The webhook with its new secret', rotatedWebhook),
+      400: invalid,
+      ...withBody,
+      ...unknown,
+    },
   })
   registry.registerPath({
     method: 'post',
     path: `${base}/{id}/test`,
     ...named('testWebhook', 'Send a test event'),
-    description: 'Sends `webhook.test`, signed and retried like any event.',
+    description:
+      'Sends `webhook.test`, signed and retried like any event. Test events and resends share a limit per minute, of the account and of the host.',
     request: { params: one },
     responses: {
       202: answered('The delivery, to be sent at once', deliveryObject),
@@ -144,7 +151,8 @@ function describeSecretsAndTests(registry: Registry, door: WebhookDoor): void {
     method: 'post',
     path: `${base}/{id}/resend-failed`,
     ...named('resendFailedWebhooks', 'Send again what has failed'),
-    description: 'At most 1,000 deliveries, oldest first, each under its old id.',
+    description:
+      'At most 1,000 deliveries, oldest first, each under its old id; none with 50 attempts or more.',
     request: { params: one, body: { required: true, content: json(resendFailedRequest) } },
     responses: {
       202: answered('How many are sent again', resentCount),
@@ -164,7 +172,7 @@ function describeDeliveries(registry: Registry, door: WebhookDoor): void {
     ...named('listWebhookDeliveries', 'List deliveries'),
     request: { params: one, query: deliveryQuery },
     responses: {
-      200: answered('Newest first, with every attempt', deliveryList),
+      200: answered('Newest first, with their newest attempts', deliveryList),
       400: invalid,
       ...unknown,
     },
@@ -174,13 +182,14 @@ function describeDeliveries(registry: Registry, door: WebhookDoor): void {
     path: `${base}/{id}/deliveries/{deliveryId}`,
     ...named('getWebhookDelivery', 'Read a delivery'),
     request: { params: delivery },
-    responses: { 200: answered('The delivery with every attempt', deliveryObject), ...unknown },
+    responses: { 200: answered('The delivery with its newest attempts', deliveryObject), ...unknown },
   })
   registry.registerPath({
     method: 'post',
     path: `${base}/{id}/deliveries/{deliveryId}/resend`,
     ...named('resendWebhookDelivery', 'Send a delivery again'),
-    description: 'Under its old id. One that is still being tried is left as it is.',
+    description:
+      'Under its old id. One that is still being tried is left as it is; one with 50 attempts or more is refused.',
     request: { params: delivery },
     responses: { 202: answered('The delivery as it is now', deliveryObject), 400: invalid, ...unknown },
   })

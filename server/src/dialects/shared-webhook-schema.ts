@@ -1,7 +1,7 @@
 // Webhooks on the wire: endpoints, deliveries, and what is sent to a receiver.
 import { z } from '@hono/zod-openapi'
-import { deliveryStates } from '../webhooks/deliveries.ts'
-import { maxLabelLength, maxUrlLength } from '../webhooks/endpoints.ts'
+import { deliveryStates, shownAttempts } from '../webhooks/deliveries.ts'
+import { maxLabelLength, maxOverlapS, maxUrlLength } from '../webhooks/endpoints.ts'
 import { eventTypes } from '../webhooks/events.ts'
 import { policyNames } from '../webhooks/policy.ts'
 
@@ -51,6 +51,16 @@ export const resendFailedRequest = z
   })
   .openapi('ResendFailedRequest')
 
+export const rotateSecretRequest = z
+  .strictObject({
+    overlapSeconds: z.int().min(0).max(maxOverlapS).optional().openapi({
+      description:
+        'How long the old secret signs too. Default 86400, a day. 0 ends it at once, which is what a leak needs.',
+      example: 3_600,
+    }),
+  })
+  .openapi('RotateWebhookSecretRequest')
+
 export const deliveryQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).optional().openapi({ description: 'Default 20.' }),
   cursor: z.string().max(200).optional().openapi({ description: '`nextCursor` of the page before.' }),
@@ -80,7 +90,10 @@ export const createdWebhook = webhookObject.extend({ secret }).openapi('CreatedW
 export const rotatedWebhook = webhookObject
   .extend({
     secret,
-    oldSecretUntil: z.iso.datetime().openapi({ description: 'Until then the old secret signs too.' }),
+    oldSecretUntil: z.iso.datetime().openapi({
+      description:
+        'Until then the old secret signs too, and `X-Gptimg-Signature`, which holds one signature only, is the old one’s.',
+    }),
   })
   .openapi('RotatedWebhook')
 
@@ -110,7 +123,8 @@ export const deliveryObject = z
         '`exhausted`: every attempt failed. `dropped`: the webhook was disabled, or its generation is gone.',
     }),
     nextAttemptAt: z.iso.datetime().nullable(),
-    attempts: z.array(deliveryAttempt),
+    attemptCount: z.int(),
+    attempts: z.array(deliveryAttempt).openapi({ description: `The newest ${shownAttempts}.` }),
     createdAt: z.iso.datetime(),
     endedAt: z.iso.datetime().nullable(),
   })

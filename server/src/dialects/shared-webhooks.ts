@@ -31,6 +31,7 @@ import {
   createWebhookRequest,
   deliveryQuery,
   resendFailedRequest,
+  rotateSecretRequest,
 } from './shared-webhook-schema.ts'
 
 export type WebhookRouteNeeds = { db: Db; webhooks: EndpointNeeds }
@@ -111,7 +112,9 @@ function addEndpoints(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pat
   })
   app.post(paths.rotate, async context => {
     const { accountId } = await enter(context, paths.rotate, 'generate')
-    const { endpoint, secret, oldSecretUntil } = await rotateSecret(webhooks, accountId, idOf(context))
+    const { overlapSeconds } = await readOptionalBody(context, rotateSecretRequest)
+    const rotated = await rotateSecret(webhooks, { accountId, id: idOf(context) }, overlapSeconds)
+    const { endpoint, secret, oldSecretUntil } = rotated
     setAnswerHeader(context, 'cache-control', 'no-store')
     return context.json({
       ...toWebhookObject(endpoint),
@@ -166,6 +169,15 @@ async function readBody<Schema extends z.ZodType>(
   const parsed = schema.safeParse(await readJsonBody(context, maxBodyBytes))
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   return parsed.data
+}
+
+/** As readBody; no body at all says nothing. */
+async function readOptionalBody<Schema extends z.ZodType>(
+  context: HttpContext,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = context.env.incoming.headers
+  return coding === undefined && Number(length) === 0 ? schema.parse({}) : readBody(context, schema)
 }
 
 /** What was left out must not look like what was set to nothing. */

@@ -3,13 +3,20 @@ import type { Db } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId, newId } from '../ids.ts'
 import { type Endpoint, getEndpoint } from './endpoints.ts'
-import { type DeliveryRow, sql } from './sql.ts'
+import { type DeliveryRow, shownAttempts, sql } from './sql.ts'
+
+export { shownAttempts }
 
 export const deliveryStates = ['pending', 'delivered', 'exhausted', 'dropped'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
-/** Test events that one host is sent in a minute, whoever asks: nobody hammers somebody else's server through us. */
-export const testsPerMinute = 30
+/**
+ * Test events and resends in a minute: of one account, and to one host, whoever asks. Nobody hammers somebody else's
+ * server through us, and nobody alone uses up what others may send to a host that they share.
+ */
+const perMinute = { account: 10, host: 60 }
+/** A delivery that was tried so often is not sent again. */
+export const maxAttempts = 50
 /** Of one call; a caller who has more to send again calls again. */
 export const resendAtMost = 1_000
 
@@ -30,6 +37,8 @@ export type Delivery = {
   state: DeliveryState
   /** Null once it has ended. */
   nextAttemptAt: Date | null
+  attemptCount: number
+  /** The newest, oldest first. */
   attempts: DeliveryAttempt[]
   createdAt: Date
   endedAt: Date | null
@@ -69,40 +78,53 @@ export async function sendTest(
   { accountId, endpointId }: Owner,
 ): Promise<Delivery> {
   const endpoint = await getEnabled(needs.db, accountId, endpointId)
+  await takeFromWindows(needs.db, accountId, endpoint)
   const id = newId(needs.now)
-  const values = [id, endpoint.id, accountId, new URL(endpoint.url).host, testsPerMinute]
-  const [row] = await needs.db.query<{ id: string | null }>(sql.queueTest, values)
-  if (!row?.id) {
-    throw new AppError('rate_limited', 'This host was sent enough test events; wait a minute.', {
-      retryAfterSeconds: 60,
-    })
-  }
+  const [row] = await needs.db.query<{ id: string | null }>(sql.queueTest, [id, endpoint.id, accountId])
+  if (!row?.id) throw disabled()
   return getDelivery(needs.db, { accountId, endpointId }, id)
 }
 
 /** Sends one delivery again, under its old id. One that is still being tried is left alone. */
 export async function resendDelivery(db: Db, owner: Owner, id: string): Promise<Delivery> {
   const { accountId, endpointId } = owner
-  await getDelivery(db, owner, id)
-  await getEnabled(db, accountId, endpointId)
-  await db.query(sql.resend, [endpointId, accountId, id, null, 1])
+  const { attemptCount } = await getDelivery(db, owner, id)
+  const endpoint = await getEnabled(db, accountId, endpointId)
+  if (attemptCount >= maxAttempts) {
+    throw invalidField('deliveryId', `A delivery of ${maxAttempts} attempts is not sent again.`, 'too_big')
+  }
+  await takeFromWindows(db, accountId, endpoint)
+  await db.query(sql.resend, [endpointId, accountId, id, null, 1, maxAttempts])
   return getDelivery(db, owner, id)
 }
 
 /** Sends again what has failed since then, oldest first; answers how many. */
 export async function resendFailed(db: Db, { accountId, endpointId }: Owner, since: Date): Promise<number> {
-  await getEnabled(db, accountId, endpointId)
-  const values = [endpointId, accountId, null, since, resendAtMost]
+  await takeFromWindows(db, accountId, await getEnabled(db, accountId, endpointId))
+  const values = [endpointId, accountId, null, since, resendAtMost, maxAttempts]
   const [row] = await db.query<{ count: number }>(sql.resend, values)
   return row?.count ?? 0
 }
 
 async function getEnabled(db: Db, accountId: string, id: string): Promise<Endpoint> {
   const endpoint = await getEndpoint(db, accountId, id)
-  if (!endpoint.enabled) {
-    throw invalidField('enabled', 'The webhook is disabled and is sent nothing; enable it first.')
-  }
+  if (!endpoint.enabled) throw disabled()
   return endpoint
+}
+
+function disabled(): AppError {
+  return invalidField('enabled', 'The webhook is disabled and is sent nothing; enable it first.')
+}
+
+/** Throws rate_limited. A call that sends many again counts once: what arrives of them is not sent a third time. */
+async function takeFromWindows(db: Db, accountId: string, { url }: Endpoint): Promise<void> {
+  const values = [accountId, new URL(url).host, perMinute.account, perMinute.host]
+  const [row] = await db.query<{ wait_s: number }>(sql.takeFromWindows, values)
+  const retryAfterSeconds = row?.wait_s ?? 0
+  if (retryAfterSeconds === 0) return
+  throw new AppError('rate_limited', 'Enough test events and resends for now; wait a minute.', {
+    retryAfterSeconds,
+  })
 }
 
 /** Where a page ended, opaque to callers; as exact as the database has it. */
@@ -132,6 +154,7 @@ function toDelivery(row: DeliveryRow): Delivery {
     generationId: row.generation_id,
     state: deliveryStates.find(state => state === row.state) ?? 'dropped',
     nextAttemptAt: row.ended_at ? null : row.due_at,
+    attemptCount: row.attempts,
     attempts: (row.log ?? []).map(attempt => ({
       n: attempt.n,
       startedAt: new Date(attempt.started_at),

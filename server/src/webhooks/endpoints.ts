@@ -13,8 +13,8 @@ import { type EndpointRow, sql } from './sql.ts'
 export const maxEndpoints = 20
 export const maxUrlLength = 2_048
 export const maxLabelLength = 100
-/** A day to give the new secret to every receiver. */
-export const rotationOverlapS = 24 * 3_600
+/** At most a day to give the new secret to every receiver. */
+export const maxOverlapS = 24 * 3_600
 
 export type Endpoint = {
   id: string
@@ -97,14 +97,17 @@ export async function deleteEndpoint(db: Db, accountId: string, id: string): Pro
   if (!row?.done) noEndpoint()
 }
 
-/** The secret before it signs too until `oldSecretUntil`; the one before that ends at once. */
+/**
+ * The secret before it signs too until `oldSecretUntil`, and alone makes the hex signature; with no overlap it ends at
+ * once, as the one before it always does.
+ */
 export async function rotateSecret(
   needs: Pick<EndpointNeeds, 'db' | 'seal'>,
-  accountId: string,
-  id: string,
+  { accountId, id }: { accountId: string; id: string },
+  overlapS: number = maxOverlapS,
 ): Promise<{ endpoint: Endpoint; secret: string; oldSecretUntil: Date }> {
   const secret = newWebhookSecret()
-  const values = [id, accountId, needs.seal.seal(secret), rotationOverlapS]
+  const values = [id, accountId, needs.seal.seal(secret), overlapS]
   const [row] = isId(id)
     ? await needs.db.query<EndpointRow & { old_secret_until: Date }>(sql.rotateSecret, values)
     : []

@@ -1,4 +1,4 @@
-// Every statement on endpoints and deliveries. The functions called here are in migrations/0015; they keep the order
+// Every statement on endpoints and deliveries. The functions called here are in migrations/0015 and 0018; they keep the order
 // in which rows are locked, and are one round trip each.
 import { statement } from '../db/db.ts'
 import type { PolicyName } from './policy.ts'
@@ -61,11 +61,14 @@ export type AttemptJson = {
 const endpointColumns =
   'id, url, label, events, policy, enabled, disabled_reason, disabled_at, failures, created_at, updated_at'
 
+/** Of a delivery that was sent again and again, the newest. */
+export const shownAttempts = 20
+
 const deliveryColumns = `d.id, d.type, d.generation_id, d.state, d.attempts, d.due_at, d.created_at, d.ended_at,
   to_char(d.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS place,
   (SELECT json_agg(json_build_object('n', a.n, 'started_at', a.started_at, 'duration_ms', a.duration_ms,
       'status', a.status, 'error', a.error, 'answer', a.answer) ORDER BY a.n)
-    FROM webhook_attempt a WHERE a.delivery_id = d.id) AS log`
+    FROM (SELECT * FROM webhook_attempt WHERE delivery_id = d.id ORDER BY n DESC LIMIT ${shownAttempts}) a) AS log`
 
 export const sql = {
   createEndpoint: statement(
@@ -88,12 +91,14 @@ export const sql = {
   deleteEndpoint: statement('webhook_endpoint_delete', 'SELECT delete_webhook_endpoint($1, $2) AS done'),
   rotateSecret: statement(
     'webhook_endpoint_rotate',
-    `UPDATE webhook_endpoint SET old_secret = secret, old_secret_until = app_now() + $4::int * interval '1 s',
+    `UPDATE webhook_endpoint SET old_secret = CASE WHEN $4::int > 0 THEN secret END,
+        old_secret_until = app_now() + $4::int * interval '1 s',
         secret = $3, updated_at = app_now()
       WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL RETURNING ${endpointColumns}, old_secret_until`,
   ),
-  queueTest: statement('webhook_test', 'SELECT queue_test_delivery($1, $2, $3, $4, $5) AS id'),
-  resend: statement('webhook_resend', 'SELECT resend_deliveries($1, $2, $3, $4, $5) AS count'),
+  queueTest: statement('webhook_test', 'SELECT queue_test_delivery($1, $2, $3) AS id'),
+  resend: statement('webhook_resend', 'SELECT resend_deliveries($1, $2, $3, $4, $5, $6) AS count'),
+  takeFromWindows: statement('webhook_windows', 'SELECT take_from_webhook_windows($1, $2, $3, $4) AS wait_s'),
   listDeliveries: statement(
     'webhook_delivery_list',
     `SELECT ${deliveryColumns} FROM webhook_delivery d

@@ -1,5 +1,6 @@
 // Managing webhooks, through both doors: an API key, and the session cookie as gptimage2 documents it. What is refused,
 // what is shown to whom, and what secrets do when they are replaced.
+import { createHmac } from 'node:crypto'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import ajvFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
@@ -8,6 +9,7 @@ import { createAccount } from '../../src/accounts/accounts.ts'
 import { createPasswords } from '../../src/accounts/passwords.ts'
 import { grantCredits } from '../../src/credits/ledger.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
+import { ask } from '../money.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
 import { type Called, deliveriesOf, makeWebhook, moveClock, orderNative, call as send } from '../webhooks.ts'
 import { type Documented, openDocumented } from './documented.ts'
@@ -204,6 +206,39 @@ test('a replaced secret signs beside the new one for a day, then no more', async
   expect([verifies(old, after), verifies(current, after)]).toEqual([false, true])
 })
 
+test('a rotation says how long the old secret lasts; without an overlap the new one alone signs at once', async () => {
+  const { apiKey } = await rig.account({ credits: 1_000 })
+  const path = '/leaked'
+  const { id, secret: old } = await makeWebhook(node, apiKey, { url: receiver.url + path })
+  const rotate = `${webhooks}/${id}/rotate-secret`
+  for (const body of [
+    { overlapSeconds: -1 },
+    { overlapSeconds: 86_401 },
+    { overlapSeconds: 1.5 },
+    { soon: true },
+  ])
+    expect((await call(node, apiKey, { path: rotate, body })).status, JSON.stringify(body)).toBe(400)
+  const hexOf = (secret: string, { body }: Received) =>
+    createHmac('sha256', secret).update(body).digest('hex')
+  let sent = 0
+  const next = async () => {
+    await orderNative(node, apiKey)
+    sent += 1
+    await eventually('it arrives', () => receiver.at(path).length === sent)
+    return receiver.at(path)[sent - 1] as Received
+  }
+  const overlap = await call(node, apiKey, { path: rotate, body: { overlapSeconds: 600 } })
+  const during = await next()
+  expect(during.headers['x-gptimg-signature']).toBe(hexOf(old, during))
+  await moveClock(rig, 601)
+  const later = await next()
+  expect(later.headers['x-gptimg-signature']).toBe(hexOf(String(overlap.body.secret), later))
+  const cut = await call(node, apiKey, { path: rotate, body: { overlapSeconds: 0 } })
+  const after = await next()
+  expect(after.headers['x-gptimg-signature']).toBe(hexOf(String(cut.body.secret), after))
+  expect(String(after.headers['webhook-signature']).split(' ')).toHaveLength(1)
+})
+
 test('a test event and a resend are delivered and on record; the log has pages', async () => {
   const { apiKey } = await rig.account({ credits: 1_000 })
   const path = '/logged'
@@ -288,19 +323,75 @@ test('everything that failed since a time is sent again, each under its old id',
   expect((await call(node, apiKey, resend)).body).toEqual({ resent: 0 })
 })
 
-test('one host is not sent more test events than it can bear', async () => {
-  const { apiKey } = await rig.account({ credits: 0 })
+/** Statuses of test events, all asked for at once. */
+const sendTests = async (apiKey: string, id: string, count: number) => {
+  const request = { method: 'POST', path: `${webhooks}/${id}/test` }
+  const sent = Array.from({ length: count }, () => call(node, apiKey, request))
+  return (await Promise.all(sent)).map(each => each.status)
+}
+
+test('an account sends ten test events and resends a minute, and takes nothing from others beyond that', async () => {
+  const [greedy, modest] = [await rig.account({ credits: 0 }), await rig.account({ credits: 0 })]
+  const urls = ['https://shared.example/a', 'https://elsewhere.example/b']
   const tries = await Promise.all(
-    ['/a', '/b'].map(async path => {
-      const { id } = await makeWebhook(node, apiKey, { url: `https://victim.example${path}` })
-      const sent = Array.from({ length: 20 }, () =>
-        call(node, apiKey, { method: 'POST', path: `${webhooks}/${id}/test` }),
-      )
-      return (await Promise.all(sent)).map(each => each.status)
+    urls.map(async url => sendTests(greedy.apiKey, (await makeWebhook(node, greedy.apiKey, { url })).id, 40)),
+  )
+  const accepted = tries.flat().filter(status => status === 202).length
+  expect(accepted).toBeGreaterThan(0)
+  expect(accepted).toBeLessThanOrEqual(10)
+  expect(tries.flat()).toContain(429)
+  const { id } = await makeWebhook(node, modest.apiKey, { url: urls[0] ?? '' })
+  expect(await sendTests(modest.apiKey, id, 1)).toEqual([202])
+})
+
+test('one host is not sent more than it can bear, by whomever', async () => {
+  const tries = await Promise.all(
+    Array.from({ length: 12 }, async (_, index) => {
+      const { apiKey } = await rig.account({ credits: 0 })
+      const { id } = await makeWebhook(node, apiKey, { url: `https://victim.example/${index}` })
+      return sendTests(apiKey, id, 9)
     }),
   )
-  expect(tries.flat().filter(status => status === 202).length).toBeLessThanOrEqual(30)
+  expect(tries.flat().filter(status => status === 202).length).toBeLessThanOrEqual(60)
   expect(tries.flat()).toContain(429)
+})
+
+test('a delivery is sent again ten times a minute, never after fifty attempts, and shows the newest twenty', async () => {
+  const { apiKey } = await rig.account({ credits: 0 })
+  const path = '/again'
+  receiver.answer(withStatus(204))
+  const { id } = await makeWebhook(node, apiKey, { url: receiver.url + path })
+  const test = await call(node, apiKey, { method: 'POST', path: `${webhooks}/${id}/test` })
+  const one = `${webhooks}/${id}/deliveries/${test.body.id}`
+  const isDelivered = async () => (await call(node, apiKey, { path: one })).body.status === 'delivered'
+  await eventually('it is delivered', isDelivered)
+  const resend = () => call(node, apiKey, { method: 'POST', path: `${one}/resend` })
+  for (let nth = 0; nth < 9; nth += 1) expect((await resend()).status).toBe(202)
+  const refused = await resend()
+  expect([refused.status, refused.body.code]).toEqual([429, 'rate_limited'])
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  const since = { path: `${webhooks}/${id}/resend-failed`, body: { since: '2020-01-01T00:00:00Z' } }
+  expect((await call(node, apiKey, since)).status).toBe(429)
+
+  await moveClock(rig, 61)
+  await eventually('the last is delivered', isDelivered)
+  const { db } = rig.database
+  await ask(db, 'DELETE FROM webhook_attempt WHERE delivery_id = $1', [test.body.id])
+  await ask(
+    db,
+    `INSERT INTO webhook_attempt (delivery_id, n, started_at, duration_ms, status)
+      SELECT $1::uuid, n, app_now(), 1, 500 FROM generate_series(1, 50) n`,
+    [test.body.id],
+  )
+  const text = "UPDATE webhook_delivery SET attempts = 50, state = 'exhausted' WHERE id = $1"
+  await ask(db, text, [test.body.id])
+  const shown = await call(node, apiKey, { path: one })
+  expect(shown.body.attemptCount).toBe(50)
+  const numbers = (shown.body.attempts as { number: number }[]).map(each => each.number)
+  expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => 31 + index))
+  const worn = await resend()
+  expect([worn.status, (worn.body.issues as { path: string }[])[0]?.path]).toEqual([400, 'deliveryId'])
+  expect((await call(node, apiKey, since)).body).toEqual({ resent: 0 })
 })
 
 test('the documented call with the session cookie registers, and the same cookie manages', async () => {

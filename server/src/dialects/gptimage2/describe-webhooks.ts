@@ -21,7 +21,7 @@ export function describeAccountWebhooks(registry: OpenAPIHono<HttpEnv>['openAPIR
     common: {
       401: refused('Nobody is signed in.'),
       403: refused('A page of another site may not do that.'),
-      429: refused('The host was sent too many test events; see `Retry-After`.'),
+      429: refused('Too many test events and resends; see `Retry-After`.'),
       500: refused('Something went wrong on our side.'),
       503: refused('Not available right now; see `Retry-After`.'),
     },
