@@ -11,3 +11,9 @@ export type SpendCap = {
   /** Credits spent or held in one period, refunds given back. Zero = nothing may be spent. */
   credits: number
 }
+
+/** As the statement that takes an order wants them; null for whoever has no cap: then it does nothing about it. */
+export function toCapValues(caps: SpendCap[]): (string[] | number[] | null)[] {
+  if (caps.length === 0) return [null, null, null]
+  return [caps.map(cap => cap.scope), caps.map(cap => cap.period), caps.map(cap => cap.credits)]
+}

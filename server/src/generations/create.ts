@@ -1,7 +1,7 @@
 // Takes an order: one database call claims the idempotency key, raises the slots, holds the price and, when this
 // process has room, claims the work at once. Refused = nothing remains and the key is free.
 
-import type { SpendCap } from '../accounts/spend-caps.ts'
+import { type SpendCap, toCapValues } from '../accounts/spend-caps.ts'
 import { isAmbiguous, sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
@@ -14,6 +14,7 @@ import type { Provider } from '../providers/provider.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.ts'
 import { findUnaffordable } from './afford.ts'
+import { announced } from './announce.ts'
 import type { Breaker } from './breaker.ts'
 import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
 import type { Generation } from './generation.ts'
@@ -77,6 +78,8 @@ export type GenerationInput = {
    * idempotency key. Above zero the order joins its original, if there is one: same key, same fingerprint.
    */
   retryCount?: number
+  /** Who repeats an order that is still on its way waits for it no longer than this. */
+  callerGone?: AbortSignal
   /** Called once the order has turned out to be a new one: throws to refuse it before anything is done. */
   beforeNew?: () => Promise<void> | void
   /**
@@ -130,19 +133,21 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   }
   const id = newId(needs.now)
   const settlement = subscribe(needs, input, id)
-  let inputs: StoredInputs | null = null
+  const taking: Taking = { id, offer, inputs: null }
   try {
-    inputs = await takeInputs(needs, input, id)
-    const accepted = await insert(needs, input, { id, offer, inputs })
+    const accepted = await announced(needs, { ...input, id }, async () => {
+      taking.inputs = await takeInputs(needs, input, id)
+      return insert(needs, input, taking)
+    })
     if (accepted) return { ...accepted, replayed: false, joined: false, settlement }
   } catch (error) {
     settlement.cancel()
     // Any other failure may hide an order that was taken, and works from these pictures.
-    if (inputs && isRefusal(error)) await needs.inputs.discard(inputs)
+    if (taking.inputs && isRefusal(error)) await needs.inputs.discard(taking.inputs)
     throw refusalOf(error, { price: offer.price, spendCaps: input.spendCaps })
   }
   settlement.cancel()
-  if (inputs) await needs.inputs.discard(inputs)
+  if (taking.inputs) await needs.inputs.discard(taking.inputs)
   const winner = await findReplay(needs, input)
   if (!winner) throw new AppError('unavailable', undefined, { retryAfterSeconds: 1 })
   return winner
@@ -381,17 +386,11 @@ async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<A
 async function findJoined(needs: CreateNeeds, input: GenerationInput): Promise<Accepted | null> {
   const { retryCount = 0, idempotencyKey } = input
   if (retryCount === 0 || idempotencyKey !== null) return null
-  const joined = await joinRepeat(needs, { ...input, retryCount })
+  const joined = await joinRepeat(needs, { ...input, retryCount }, input.callerGone)
   if (!joined) return null
   const settlement = subscribe(needs, input, joined.id)
   // As for replays: read again after subscribing.
   const row = await findRow<GenerationRow>(needs.db, sql.findById, [joined.id, input.accountId])
   const generation = row ? toGeneration(row) : joined
   return { generation, replayed: false, joined: true, available: null, settlement }
-}
-
-/** Null for whoever has no cap: then T1 does nothing about it. */
-function toCapValues(caps: SpendCap[]): (string[] | number[] | null)[] {
-  if (caps.length === 0) return [null, null, null]
-  return [caps.map(cap => cap.scope), caps.map(cap => cap.period), caps.map(cap => cap.credits)]
 }

@@ -39,7 +39,7 @@ export async function orderGeneration(
   input: GenerationInput,
   wait: OrderWait,
 ): Promise<OrderResult> {
-  const accepted: Accepted = await createGeneration(needs, input)
+  const accepted: Accepted = await createGeneration(needs, { ...input, callerGone: wait.signal })
   input.inputs = null
   const { generation, replayed, joined } = accepted
   if (wait.onTaken) await namingGeneration(generation.id, async () => wait.onTaken?.(accepted))

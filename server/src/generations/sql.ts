@@ -160,6 +160,21 @@ export const sql = {
         LIMIT 1 FOR NO KEY UPDATE)
       RETURNING ${columns}`,
   ),
+  announce: statement(
+    'generation_announce',
+    `WITH expired AS (DELETE FROM announced_order WHERE id IN (
+        SELECT id FROM announced_order WHERE expires_at < (SELECT app_now())
+        ORDER BY expires_at LIMIT 10 FOR UPDATE SKIP LOCKED))
+      INSERT INTO announced_order (id, account_id, api_key_id, dialect, fingerprint, retry_count, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, app_now() + $7 * interval '1 s')`,
+  ),
+  withdraw: statement('generation_withdraw', 'DELETE FROM announced_order WHERE id = $1'),
+  isAnnounced: statement(
+    'generation_is_announced',
+    `SELECT id FROM announced_order
+      WHERE account_id = $1 AND api_key_id = $2 AND dialect = $3 AND fingerprint = $4 AND retry_count < $5
+        AND expires_at > (SELECT app_now()) LIMIT 1`,
+  ),
   noteLeft: statement(
     'generation_left',
     'UPDATE generation SET left_at = coalesce(left_at, app_now()) WHERE id = $1 AND answered_at IS NULL',
