@@ -294,7 +294,7 @@ export const rows: Record<string, string[]> = {
   ],
   'W-13 no use as an attack instrument': [
     'webhook routes: an account can have twenty endpoints and no more',
-    'webhook routes: one host is not sent more test events than it can bear',
+    'webhook routes: one host is not sent more than it can bear, by whomever',
     'open: an ownership challenge is not offered',
   ],
   // The way out.
