@@ -45,6 +45,8 @@ describe('the cap on orders in flight', () => {
     test(
       `round ${round + 1}: takes exactly ${cap} of 200 parallel orders${isKilling ? ', and a process dies' : ''}`,
       async () => {
+        // What a process that died had begun goes on at the upstream, and is no part of this round.
+        await eventually('the upstream is idle', async () => cluster.openai.total.inFlight === 0)
         const { accountId, apiKey } = await cluster.account({ credits: 10_000, key: { inFlight: cap } })
         const prompt = cluster.prompt(`slow=${workMs}`)
         const answers = await times(200, index =>
