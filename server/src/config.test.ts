@@ -49,7 +49,10 @@ test('an empty value is an unset one, as compose files write it', () => {
 
 test('every default in the table is what the parser uses', () => {
   const defaults = settingGroups.flatMap(group => group.settings).filter(one => one.default !== '')
-  const keys = { OPENAI_API_KEY: 'k', GEMINI_API_KEY: 'k' }
+  const secrets = settingGroups
+    .flatMap(group => group.settings)
+    .filter(one => /_API_(KEY|TOKEN)$/.test(one.name))
+  const keys = Object.fromEntries(secrets.map(one => [one.name, 'k']))
   const explicit = Object.fromEntries(defaults.map(one => [one.name, one.default]))
   expect(readConfig({ ...explicit, ...keys })).toEqual(readConfig(keys))
 })

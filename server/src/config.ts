@@ -5,13 +5,11 @@ import type { LogLevel } from './log.ts'
 import { logLevels } from './log.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { PlanSetting } from './plans-setting.ts'
+import { type ProviderConfig, type ProviderSettings, readProviders } from './read-providers.ts'
 import type { SandboxState } from './sandbox.ts'
 import { decideSandbox } from './sandbox.ts'
 import type { Environment, SettingReader } from './setting-values.ts'
 import { createSettingReader } from './setting-values.ts'
-
-export type ProviderConfig = { apiKey: string; baseUrl: string }
-export type OpenAiConfig = ProviderConfig & { organization: string | null; project: string | null }
 
 export type DatabaseConfig = {
   /** Runtime role; may be pooled. */
@@ -54,7 +52,7 @@ export type Config = {
   /** Of the bucket's access key. The SDK reads them itself; we know them to keep them out of logs. */
   storageSecrets: string[]
   /** Each is null without a key. */
-  providers: { openai: OpenAiConfig | null; google: ProviderConfig | null }
+  providers: ProviderSettings
   outboundAllow: string[]
   moderation: ModerationConfig
   signupCredits: number
@@ -126,27 +124,6 @@ function readDatabase(read: SettingReader): DatabaseConfig | null {
     )
   }
   return { url, directUrl: directUrl ?? url, ownerUrl: ownerUrl ?? directUrl ?? url }
-}
-
-function readProvider(read: SettingReader, prefix: 'OPENAI' | 'GEMINI'): ProviderConfig | null {
-  const apiKey = read.text(`${prefix}_API_KEY`)
-  const baseUrl = read.url(`${prefix}_BASE_URL`, ['http', 'https'])
-  if (apiKey === null && read.isSet(`${prefix}_BASE_URL`)) {
-    read.problems.push(
-      `${prefix}_BASE_URL is set without ${prefix}_API_KEY: set both (any key, if the engine wants none)`,
-    )
-  }
-  return apiKey === null || baseUrl === null ? null : { apiKey, baseUrl }
-}
-
-function readProviders(read: SettingReader): Config['providers'] {
-  const openai = readProvider(read, 'OPENAI')
-  const organization = read.text('OPENAI_ORGANIZATION')
-  const project = read.text('OPENAI_PROJECT')
-  return {
-    openai: openai === null ? null : { ...openai, organization, project },
-    google: readProvider(read, 'GEMINI'),
-  }
 }
 
 /** Without a key of its own, moderation asks where the pictures come from. */
@@ -314,8 +291,7 @@ export function secretsOf(config: Config): string[] {
   const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
   const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
   const keys = [
-    providers.openai?.apiKey,
-    providers.google?.apiKey,
+    ...Object.values(providers).map(provider => provider?.apiKey),
     config.moderation.provider?.apiKey,
     authSecret,
     metricsToken,

@@ -118,11 +118,10 @@ export type Outside = {
 
 /** Everything that is not the database: models, providers, storage, the way out. */
 export function openOutside(config: Config, log: Log): Outside {
-  const { openai, google } = config.providers
   const http = createOutbound({
     allow: config.outboundAllow,
-    configuredOrigins: [openai?.baseUrl, google?.baseUrl, config.moderation.provider?.baseUrl].filter(
-      url => url !== undefined,
+    configuredOrigins: [...Object.values(config.providers), config.moderation.provider].flatMap(
+      provider => provider?.baseUrl ?? [],
     ),
     ...(config.publicUrl ? { ownHosts: [new URL(config.publicUrl).hostname] } : {}),
     log,

@@ -4,6 +4,7 @@
 import { limiting } from './settings/limits.ts'
 import { moderating } from './settings/moderation.ts'
 import type { Setting } from './settings/setting.ts'
+import { upstreams } from './settings/upstreams.ts'
 
 const listening: Setting[] = [
   {
@@ -105,42 +106,6 @@ const keeping: Setting[] = [
     values: '3600 to 315360000',
     meaning:
       'Seconds after which images made through the getimg API are deleted and their links end, counted from the order. Other images stay until they are deleted.',
-  },
-]
-
-const upstreams: Setting[] = [
-  {
-    name: 'OPENAI_API_KEY',
-    default: '',
-    values: 'secret',
-    meaning: 'Key of the OpenAI API or one that speaks its images contract. Turns the provider on.',
-  },
-  {
-    name: 'OPENAI_BASE_URL',
-    default: 'https://api.openai.com/v1',
-    values: 'URL',
-    meaning: 'Its address; the origin is trusted, also when it is private.',
-  },
-  { name: 'OPENAI_ORGANIZATION', default: '', values: 'text', meaning: 'Sent as the organisation header.' },
-  { name: 'OPENAI_PROJECT', default: '', values: 'text', meaning: 'Sent as the project header.' },
-  {
-    name: 'GEMINI_API_KEY',
-    default: '',
-    values: 'secret',
-    meaning: 'Key of the Gemini API. Turns the provider on.',
-  },
-  {
-    name: 'GEMINI_BASE_URL',
-    default: 'https://generativelanguage.googleapis.com/v1beta',
-    values: 'URL',
-    meaning: 'Its address; the origin is trusted, also when it is private.',
-  },
-  {
-    name: 'OUTBOUND_ALLOW',
-    default: '',
-    values: 'host:port, …',
-    meaning:
-      'Exact targets for which the checks of scheme, port and address are lifted. For test receivers and engines in a private network.',
   },
 ]
 

@@ -1,0 +1,66 @@
+// Settings of the upstreams: keys, addresses, and what else each needs to be told.
+import type { Setting } from './setting.ts'
+
+const first: Setting[] = [
+  {
+    name: 'OPENAI_API_KEY',
+    default: '',
+    values: 'secret',
+    meaning: 'Key of the OpenAI API or one that speaks its images contract. Turns the provider on.',
+  },
+  {
+    name: 'OPENAI_BASE_URL',
+    default: 'https://api.openai.com/v1',
+    values: 'URL',
+    meaning: 'Its address; the origin is trusted, also when it is private.',
+  },
+  { name: 'OPENAI_ORGANIZATION', default: '', values: 'text', meaning: 'Sent as the organisation header.' },
+  { name: 'OPENAI_PROJECT', default: '', values: 'text', meaning: 'Sent as the project header.' },
+  {
+    name: 'GEMINI_API_KEY',
+    default: '',
+    values: 'secret',
+    meaning: 'Key of the Gemini API. Turns the provider on.',
+  },
+  {
+    name: 'GEMINI_BASE_URL',
+    default: 'https://generativelanguage.googleapis.com/v1beta',
+    values: 'URL',
+    meaning: 'Its address; the origin is trusted, also when it is private.',
+  },
+]
+
+/** Alike for all hosted upstreams that need a key and nothing else. */
+const hosted: Setting[] = [
+  ['REPLICATE_API_TOKEN', 'REPLICATE_BASE_URL', 'Replicate', 'https://api.replicate.com/v1'],
+  ['GETIMG_API_KEY', 'GETIMG_BASE_URL', 'getimg.ai', 'https://api.getimg.ai'],
+  ['FAL_API_KEY', 'FAL_BASE_URL', "fal's queue", 'https://queue.fal.run'],
+  ['BFL_API_KEY', 'BFL_BASE_URL', 'Black Forest Labs', 'https://api.bfl.ai/v1'],
+  ['STABILITY_API_KEY', 'STABILITY_BASE_URL', 'Stability AI', 'https://api.stability.ai/v2beta'],
+  [
+    'MODELARK_API_KEY',
+    'MODELARK_BASE_URL',
+    'ByteDance ModelArk',
+    'https://ark.ap-southeast.bytepluses.com/api/v3',
+  ],
+].flatMap(([key = '', address = '', name = '', url = '']) => [
+  { name: key, default: '', values: 'secret', meaning: `Key of ${name}. Turns the provider on.` },
+  {
+    name: address,
+    default: url,
+    values: 'URL',
+    meaning: 'Its address; the origin is trusted, also when it is private.',
+  },
+])
+
+const reaching: Setting[] = [
+  {
+    name: 'OUTBOUND_ALLOW',
+    default: '',
+    values: 'host:port, …',
+    meaning:
+      'Exact targets for which the checks of scheme, port and address are lifted. For test receivers and engines in a private network.',
+  },
+]
+
+export const upstreams: Setting[] = [...first, ...hosted, ...reaching]
