@@ -1,6 +1,6 @@
 // The contract between the core and an upstream. A provider is functions that return outcomes: no retries,
 // no money, no database, no clock. Nothing outside an adapter ever reads a message to learn what happened.
-import type { OutboundClient } from '../outbound.ts'
+import type { OutboundClient, OutboundResponse } from '../outbound.ts'
 
 /** What became of a create. Only 'rate_limited', 'quota_exhausted' and 'unavailable' prove that nothing ran. */
 export const failureKinds = [
@@ -127,11 +127,35 @@ export type ProviderFailure = {
   overloaded?: boolean
 }
 
-export type ProviderOutcome =
-  | { kind: 'succeeded'; images: UpstreamImage[]; usage: Usage; warnings: string[] }
-  | { kind: 'pending'; task: UpstreamTask; pollAfterMs: number; progress?: number; partial?: ReceivedImage }
-  | ProviderFailure
+/** The work is done. `images` are all that the upstream gives: fewer than asked is a partial success. */
+export type ProviderSuccess = {
+  kind: 'succeeded'
+  images: UpstreamImage[]
+  usage: Usage
+  warnings: string[]
+  /**
+   * For a submit that was answered at once with addresses: the handle by which `poll` tells this result again, so
+   * that an address that is gone can be had anew. The core knows it already when the success comes from a poll.
+   */
+  task?: UpstreamTask
+}
 
+/** The upstream has taken the work on and tells the outcome later. */
+export type ProviderPending = {
+  kind: 'pending'
+  task: UpstreamTask
+  /** When a read is worth it, as if there were no webhooks; where one is promised the core asks less often. */
+  pollAfterMs: number
+  /** Share of the work that is done, 0 to 1, where the upstream says it. */
+  progress?: number
+  /** How many orders stand before this one in the upstream's queue, where it says so; 0 = it is next. */
+  queuePosition?: number
+  partial?: ReceivedImage
+}
+
+export type ProviderOutcome = ProviderSuccess | ProviderPending | ProviderFailure
+
+/** `canceled` only on the upstream's word that the work will not go on; a doubt is `not_canceled`. */
 export type CancelOutcome = { kind: 'canceled' } | { kind: 'not_canceled'; message: string }
 
 /**
@@ -163,15 +187,57 @@ export type CallContext = {
   createKey: string
   /** Extra headers for every request to the upstream: empty in production, a counter's label in tests. */
   headers: Record<string, string>
+  /**
+   * For submit: where the upstream can say that the task has moved, an https address that is this part's own. A
+   * provider with `readWebhook` puts it, unchanged, into every create that has it, for the core then polls slowly.
+   * Absent where the upstream could not reach us, and for providers without `readWebhook`.
+   */
+  webhookUrl?: string
 }
+
+/** A call that says it comes from the upstream; nothing of it is proved. */
+export type WebhookRequest = {
+  /** Lower-case names. */
+  headers: Record<string, string>
+  /** As received: signatures are over these bytes. At most 1 MB. */
+  rawBody: Buffer
+  receivedAt: Date
+}
+
+/** What the core lends for reading one: the way out, for an upstream whose keys must be fetched, and little time. */
+export type WebhookContext = Pick<CallContext, 'http' | 'signal' | 'timeoutMs' | 'headers'>
+
+/**
+ * Which task has moved. Only that: the outcome is always read by `poll`. `task` is the whole handle where the call
+ * holds all of it; the core takes it up when the answer to the create was lost.
+ */
+export type WebhookNotice = { taskId: string; task?: UpstreamTask }
 
 export type Provider = {
   name: string
   /** True when a create may be repeated under the same createKey without a second bill. */
   idempotentCreates: boolean
   submit(request: ProviderRequest, context: CallContext): Promise<ProviderOutcome>
+  /**
+   * One small read of a task. Any process may make it, also the one that made none of the calls before; two may meet.
+   * 'unavailable', 'rate_limited' and 'misconfigured' mean here that the read failed and is to be made again; every
+   * other failure is the task's end. A task that has succeeded is read again when an address of its output is
+   * gone: the answer is then the same result with addresses as fresh as the upstream gives them.
+   */
   poll?(task: UpstreamTask, context: CallContext): Promise<ProviderOutcome>
   cancel?(task: UpstreamTask, context: CallContext): Promise<CancelOutcome>
+  /**
+   * One GET for an output `{ kind: 'url' }`, where it is more than a plain one: a key in a header, a second try with
+   * the key after a 401. The core reads the body, checks the bytes and decides about every other status, 403, 404 and
+   * 410 among them. Without it the core sends a plain GET with trust 'upstream'.
+   */
+  fetchOutput?(url: string, context: CallContext): Promise<OutboundResponse>
+  /**
+   * Reads a webhook of this upstream: null unless signature (in constant time) and timestamp (against `receivedAt`)
+   * prove that it is from there. The same call may come twice, late, or be played back by somebody else: it only
+   * wakes the poll of that task. Throws OutboundError when keys cannot be fetched: the caller is asked to come again.
+   */
+  readWebhook?(request: WebhookRequest, context: WebhookContext): Promise<WebhookNotice | null>
   /** A free, cheap call that proves key and address; for `doctor`. */
   check?(context: CallContext): Promise<{ ok: true } | { ok: false; message: string }>
 }
