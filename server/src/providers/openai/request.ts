@@ -1,7 +1,7 @@
 // Turns a request in core words into OpenAI's: JSON for generations, multipart for edits. Only fields that the
 // vendor documents for the endpoint and the model leave this file; an unknown one is a 400 there.
-import { randomUUID } from 'node:crypto'
-import type { ProviderRequest, ReferenceImage } from '../provider.ts'
+import { buildMultipartForm, type MultipartForm } from '../multipart-form.ts'
+import type { ProviderRequest } from '../provider.ts'
 
 export type OpenAiCall = {
   /** Behind the base URL. */
@@ -39,7 +39,6 @@ const ROUTE_PARAMETERS = [
 ]
 // Edits take at most this many pictures; the vendor refuses more.
 const MAX_REFERENCES = 16
-const FILE_ENDINGS: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp' }
 
 /** Reads the reference pictures and builds the call. Throws UnusableRequest before anything is sent. */
 export async function buildCall(request: ProviderRequest): Promise<OpenAiCall> {
@@ -100,50 +99,9 @@ function findInputFidelity({ upstreamModel, inputFidelity }: ProviderRequest): s
   return /^(gpt-image-1(\.5)?(-\d|$)|chatgpt-image)/.test(upstreamModel) ? inputFidelity : null
 }
 
-/**
- * The pictures are read before the first byte is sent: a failing read in the middle of a body would leave a
- * create of unknown outcome behind. They are then written one after the other, never joined.
- */
-async function buildForm(
-  request: ProviderRequest,
-  fields: Fields,
-): Promise<{ headers: Record<string, string>; body: AsyncIterable<Uint8Array> }> {
-  const boundary = `darkroom-${randomUUID()}`
-  const parts: Buffer[] = []
-  for (const [name, value] of Object.entries(fields)) {
-    parts.push(Buffer.from(`${partHead(boundary, name)}\r\n${String(value)}\r\n`))
-  }
-  const imageField = request.references.length === 1 ? 'image' : 'image[]'
-  for (const [index, picture] of request.references.entries()) {
-    await pushFile(parts, { boundary, field: imageField, name: `image-${index + 1}`, picture })
-  }
-  if (request.mask !== null) {
-    await pushFile(parts, { boundary, field: 'mask', name: 'mask', picture: request.mask })
-  }
-  parts.push(Buffer.from(`--${boundary}--\r\n`))
-  const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0)
-  return {
-    headers: {
-      'content-type': `multipart/form-data; boundary=${boundary}`,
-      'content-length': String(sizeBytes),
-    },
-    body: iterateParts(parts),
-  }
-}
-
-type FormFile = { boundary: string; field: string; name: string; picture: ReferenceImage }
-
-async function pushFile(parts: Buffer[], { boundary, field, name, picture }: FormFile): Promise<void> {
-  const ending = FILE_ENDINGS[picture.mediaType] ?? 'bin'
-  const head = partHead(boundary, field, `; filename="${name}.${ending}"`)
-  parts.push(Buffer.from(`${head}Content-Type: ${picture.mediaType}\r\n\r\n`))
-  parts.push(await picture.read(), Buffer.from('\r\n'))
-}
-
-function partHead(boundary: string, name: string, more = ''): string {
-  return `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n`
-}
-
-async function* iterateParts(parts: Buffer[]): AsyncGenerator<Uint8Array> {
-  yield* parts
+function buildForm(request: ProviderRequest, fields: Fields): Promise<MultipartForm> {
+  const field = request.references.length === 1 ? 'image' : 'image[]'
+  const files = request.references.map((picture, index) => ({ field, name: `image-${index + 1}`, picture }))
+  const { mask } = request
+  return buildMultipartForm(fields, mask ? [...files, { field: 'mask', name: 'mask', picture: mask }] : files)
 }
