@@ -1,7 +1,7 @@
 // What OpenAI's refusals mean. A status that could hide finished, billed work is never called 'unavailable':
 // only the answers listed in NOT_RUN prove that nothing ran.
 import type { FailureKind, ProviderFailure } from '../provider.ts'
-import { findRetryDelayMs } from './retry-delay.ts'
+import { findRetryDelayMs } from '../retry-delay.ts'
 
 /** An answer outside 2xx, or an error object inside one. */
 export type ErrorAnswer = {

@@ -1,4 +1,4 @@
-// How long OpenAI asks us to wait. The delay stands in one of five places, or nowhere.
+// How long an upstream asks us to wait. The delay stands in one of five places, or nowhere.
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
