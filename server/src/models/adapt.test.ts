@@ -77,6 +77,13 @@ describe('what is not offered becomes what comes nearest', () => {
     expect(offer.warnings).toHaveLength(1)
   })
 
+  test('a size that the dialect has no price for becomes a ratio and a resolution', () => {
+    const asked = ask({ size: '640x480' })
+    const offer = catalog.adapt('getimg', 'gpt-image-2', asked)
+    expect(offer.options).toMatchObject({ size: null, aspectRatio: '1:1', resolution: '1K' })
+    expect(offer.warnings.join(' ')).toContain('1:1 at 1K was used')
+  })
+
   test('a ratio for a model that knows only pixels becomes a size of about its proportions', () => {
     const offer = catalog.adapt('native', 'dall-e-3', ask({ aspectRatio: '16:9' }))
     const [width = 0, height = 0] = (offer.options.size ?? '').split('x').map(Number)

@@ -1,7 +1,7 @@
 // The catalogue at work: resolves a request to an offer, an offer to routes, a route to the provider's request.
 // The price is fixed here, at the hold; nothing after it may ask for a price again.
 import { AppError } from '../errors.ts'
-import { adaptOptions } from './adapt.ts'
+import { adaptOptions, type Fault } from './adapt.ts'
 import type { Catalog, ListedModel, ModelList, Offer, QuotePrice, Route } from './catalog.ts'
 import { dayOf, isListed, type ModelEntry, type Upstream } from './entry.ts'
 import { describeModel, isOffered } from './list-models.ts'
@@ -117,9 +117,28 @@ function adaptOffer(shelf: Shelf, order: Order): Offer {
   const entry = shelf.entries.get(order.modelId)
   if (!entry || !isListed(entry, order.dialect)) throw unknownModel(order.modelId)
   const findFault = (options: GenerationOptions) =>
-    canServe(shelf, entry, options) ? null : findBlamed(shelf, entry, options)
+    canServe(shelf, entry, options)
+      ? findUnpriced(shelf, entry, { dialect: order.dialect, options })
+      : findBlamed(shelf, entry, options)
   const { options, warnings } = adaptOptions(entry, order, findFault)
   return { ...resolveOffer(shelf, { ...order, options }), warnings }
+}
+
+/** The option that the dialect has no price for, as a size where it sells by resolution; null = all has one. */
+function findUnpriced(
+  shelf: Shelf,
+  entry: ModelEntry,
+  { dialect, options }: Pick<Order, 'dialect' | 'options'>,
+): Fault | null {
+  const costs = (change: Partial<GenerationOptions>) =>
+    quote(shelf, entry, { dialect, options: { ...options, ...change } }) !== null
+  if (costs({})) return null
+  const qualities = entry.qualities.filter(quality => costs({ quality }))
+  if (qualities.length > 0) return { path: 'quality', allowed: qualities }
+  const sizes = (entry.sizes?.listed ?? []).filter(size => costs({ size }))
+  if (options.size !== null) return { path: 'size', allowed: sizes }
+  const resolutions = entry.resolutions.filter(resolution => costs({ resolution }))
+  return resolutions.length > 0 ? { path: 'resolution', allowed: resolutions } : null
 }
 
 function unknownModel(modelId: string): AppError {

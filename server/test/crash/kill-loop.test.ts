@@ -122,6 +122,7 @@ for (let seed = 1; seed <= crashCounts.killSeeds; seed += 1) {
         ...faults,
       })
       expect(violations).toEqual([])
+      expect([...record.unanswered]).toEqual([])
       expect(faults).toEqual(Object.fromEntries(Object.keys(faults).map(name => [name, 0])))
       // A loop in which nothing was sold, or nothing died at work, proves nothing.
       expect(succeeded).toBeGreaterThan((generations ?? 0) / 4)

@@ -10,8 +10,8 @@ export type LoadRecord = {
   /** Keys whose order ended with a picture, or without one. */
   succeeded: Set<string>
   refused: Set<string>
-  /** Keys given up on: no final answer in all that time. */
-  unanswered: Set<string>
+  /** Keys given up on: no final answer in all that time; and the last that was heard of each. */
+  unanswered: Map<string, string>
   /** Answers that name an order and yet let a client's library send it again. */
   retryable: string[]
 }
@@ -21,7 +21,7 @@ export function createLoadRecord(): LoadRecord {
     idsByKey: new Map(),
     succeeded: new Set(),
     refused: new Set(),
-    unanswered: new Set(),
+    unanswered: new Map(),
     retryable: [],
   }
 }
@@ -59,15 +59,17 @@ export async function placeOrder(
   const call = { apiKey, key, model, prompt: `${key} [[emulate: ${directives}]]`, native }
   const waits = random() < 0.7
   const endsAt = performance.now() + patienceMs
+  let heard = 'nothing'
   for (let tries = 0; performance.now() < endsAt; tries += 1) {
     const answer = await order(
       { url: target() },
       { ...call, ...(waits || tries > 0 ? { prefer: 'wait=5' } : {}) },
     )
     if (note(record, key, answer)) return
+    heard = `${model} ${directives}: try ${tries}: ${answer ? `${answer.status} ${JSON.stringify(answer.body)}` : 'no answer'}`
     await delay(answer ? 100 : 30)
   }
-  record.unanswered.add(key)
+  record.unanswered.set(key, heard)
 }
 
 /** True when the answer is final. */
