@@ -27,7 +27,7 @@ test('an empty environment starts a sandbox on this machine only', () => {
     database: null,
     dataDir: resolve('data'),
     storageUrl: `file:${resolve('data/images')}`,
-    providers: { openai: null, google: null },
+    providers: { openai: { apiKey: null, baseUrl: 'https://api.openai.com/v1' }, google: { apiKey: null } },
     signupCredits: 10,
     creditPriceUsdMicro: 10_000,
     deadlineSyncMs: 270_000,
@@ -37,7 +37,7 @@ test('an empty environment starts a sandbox on this machine only', () => {
     logPrompts: false,
     allowInsecureCookies: false,
     outboundAllow: [],
-    sandbox: { on: true, warning: null },
+    sandbox: { setting: 'auto', hasPaymentKey: false, isLocal: true },
   })
   expect(publicOrigin(config, 4321)).toBe('http://127.0.0.1:4321')
 })
@@ -103,8 +103,6 @@ test('contradictions are refused', () => {
     { DATABASE_OWNER_URL: url },
     { DATABASE_DIRECT_URL: url },
     { DATABASE_URL: url, DB_PREPARE: 'off' },
-    { OPENAI_BASE_URL: 'https://example.com/v1' },
-    { GEMINI_BASE_URL: 'https://example.com/v1' },
     { FILES_URL: 'https://files.example.com' },
     { GENERATION_DEADLINE_SYNC_S: '300', GENERATION_DEADLINE_ASYNC_S: '200' },
   ]
@@ -181,6 +179,9 @@ test('outbound targets are exact hosts with a port', () => {
   }
 })
 
+const sandboxOf = (env: Record<string, string>, providers: string[] = []) =>
+  decideSandbox({ ...readConfig(env).sandbox, providers })
+
 test('the automatic sandbox is on only without any sign of a real installation', () => {
   const quiet = { setting: 'auto', providers: [], hasPaymentKey: false, isLocal: true } as const
   expect(decideSandbox(quiet)).toMatchObject({ on: true, warning: null })
@@ -190,18 +191,18 @@ test('the automatic sandbox is on only without any sign of a real installation',
     expect(state.on).toBe(false)
     expect(state.warning).toMatch(/sandbox stays off/)
   }
-  expect(readConfig({ PUBLIC_URL: 'http://localhost:8787' }).sandbox.on).toBe(true)
-  expect(readConfig({ PUBLIC_URL: 'http://[::1]:8787' }).sandbox.on).toBe(true)
-  expect(readConfig({ PUBLIC_URL: 'https://images.example.com' }).sandbox.on).toBe(false)
-  expect(readConfig({ PUBLIC_URL: 'https://localhost.example.com' }).sandbox.on).toBe(false)
-  expect(readConfig({ STRIPE_SECRET_KEY: 'x' }).sandbox.on).toBe(false)
-  expect(readConfig({ GEMINI_API_KEY: 'x' }).sandbox.on).toBe(false)
+  expect(sandboxOf({ PUBLIC_URL: 'http://localhost:8787' }).on).toBe(true)
+  expect(sandboxOf({ PUBLIC_URL: 'http://[::1]:8787' }).on).toBe(true)
+  expect(sandboxOf({ PUBLIC_URL: 'https://images.example.com' }).on).toBe(false)
+  expect(sandboxOf({ PUBLIC_URL: 'https://localhost.example.com' }).on).toBe(false)
+  expect(sandboxOf({ STRIPE_SECRET_KEY: 'x' }).on).toBe(false)
+  expect(sandboxOf({}, ['google']).on).toBe(false)
 })
 
 test('on and off are obeyed, and a forced sandbox beside real keys is warned of', () => {
-  expect(readConfig({ DARKROOM_SANDBOX: 'off' }).sandbox).toMatchObject({ on: false })
-  expect(readConfig({ DARKROOM_SANDBOX: 'ON' }).sandbox).toMatchObject({ on: true, warning: null })
-  const forced = readConfig({ DARKROOM_SANDBOX: 'on', OPENAI_API_KEY: 'x' }).sandbox
+  expect(sandboxOf({ DARKROOM_SANDBOX: 'off' })).toMatchObject({ on: false })
+  expect(sandboxOf({ DARKROOM_SANDBOX: 'ON' })).toMatchObject({ on: true, warning: null })
+  const forced = sandboxOf({ DARKROOM_SANDBOX: 'on' }, ['openai'])
   expect(forced.on).toBe(true)
   expect(forced.warning).toMatch(/forced on/)
 })

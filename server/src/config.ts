@@ -5,11 +5,12 @@ import type { LogLevel } from './log.ts'
 import { logLevels } from './log.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { PlanSetting } from './plans-setting.ts'
-import { type ProviderConfig, type ProviderSettings, readProviders } from './read-providers.ts'
-import type { SandboxState } from './sandbox.ts'
-import { decideSandbox } from './sandbox.ts'
+import { type HostedConfig, type ProviderSettings, readProviders } from './read-providers.ts'
+import type { SandboxSigns } from './sandbox.ts'
 import type { Environment, SettingReader } from './setting-values.ts'
 import { createSettingReader } from './setting-values.ts'
+
+export type { HostedConfig, ProviderSettings } from './read-providers.ts'
 
 export type DatabaseConfig = {
   /** Runtime role; may be pooled. */
@@ -25,7 +26,7 @@ export type ModerationConfig = {
   /** A file of words; null = the list that ships, or none beside a provider. */
   wordsFile: string | null
   /** Null unless the kind is openai. */
-  provider: (ProviderConfig & { model: string }) | null
+  provider: { apiKey: string; baseUrl: string; model: string } | null
   onFailure: 'refuse' | 'pass'
   checksOutput: boolean
   /** 0 = no limit. */
@@ -51,7 +52,6 @@ export type Config = {
   storageUrl: string
   /** Of the bucket's access key. The SDK reads them itself; we know them to keep them out of logs. */
   storageSecrets: string[]
-  /** Each is null without a key. */
   providers: ProviderSettings
   outboundAllow: string[]
   moderation: ModerationConfig
@@ -63,7 +63,8 @@ export type Config = {
   /** The model behind every order of the gptimage2 API. */
   gptimage2Model: string
   openaiDialect: { defaultModel: string; rate: { requests: number; windowS: number } | null }
-  sandbox: SandboxState
+  /** What decides it, but for the providers' keys, which come and go. */
+  sandbox: SandboxSigns
   catalogFile: string | null
   paymentSecretKey: string | null
   smtpUrl: string | null
@@ -127,12 +128,12 @@ function readDatabase(read: SettingReader): DatabaseConfig | null {
 }
 
 /** Without a key of its own, moderation asks where the pictures come from. */
-function readModeration(read: SettingReader, openai: ProviderConfig | null): ModerationConfig {
+function readModeration(read: SettingReader, openai: HostedConfig): ModerationConfig {
   const kind = read.choice('MODERATION', ['off', 'words', 'openai'])
   const ownUrl = read.url('MODERATION_BASE_URL', ['http', 'https'])
   const ownKey = read.text('MODERATION_API_KEY')
-  const apiKey = ownKey ?? openai?.apiKey ?? null
-  const baseUrl = ownUrl ?? (ownKey ? OPENAI_API : openai?.baseUrl) ?? OPENAI_API
+  const apiKey = ownKey ?? openai.apiKey
+  const baseUrl = ownUrl ?? (ownKey ? OPENAI_API : openai.baseUrl)
   const wordsFile = read.text('MODERATION_WORDS')
   const model = read.text('MODERATION_MODEL') ?? ''
   if (kind === 'openai' && apiKey === null) {
@@ -240,9 +241,6 @@ export function readConfig(env: Environment): Config {
   const dataDir = resolve(read.text('DARKROOM_DATA') ?? 'data')
   const providers = readProviders(read)
   const paymentSecretKey = read.text('STRIPE_SECRET_KEY')
-  const configured = Object.entries(providers).flatMap(([name, provider]) =>
-    provider === null ? [] : [name],
-  )
   const config: Config = {
     ...listening,
     dataDir,
@@ -262,12 +260,11 @@ export function readConfig(env: Environment): Config {
       defaultModel: read.text('OPENAI_DIALECT_MODEL') ?? '',
       rate: read.rate('OPENAI_DIALECT_RATE'),
     },
-    sandbox: decideSandbox({
+    sandbox: {
       setting: read.choice('DARKROOM_SANDBOX', ['auto', 'on', 'off']),
-      providers: configured,
       hasPaymentKey: paymentSecretKey !== null,
       isLocal: listening.publicUrl === null || isLoopbackHost(new URL(listening.publicUrl).hostname),
-    }),
+    },
     catalogFile: read.text('DARKROOM_CATALOG'),
     paymentSecretKey,
     smtpUrl: read.url('SMTP_URL', ['smtp', 'smtps']),
@@ -291,7 +288,7 @@ export function secretsOf(config: Config): string[] {
   const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
   const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
   const keys = [
-    ...Object.values(providers).map(provider => provider?.apiKey),
+    ...Object.values(providers).map(provider => provider.apiKey),
     config.moderation.provider?.apiKey,
     authSecret,
     metricsToken,

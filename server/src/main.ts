@@ -36,11 +36,12 @@ async function runRole(role: Role): Promise<void> {
   const log = createLog({ level: config.logLevel, logPrompts: config.logPrompts })
   const test = __FAILPOINTS__ ? loadTestSettings() : null
   if (test) armFailpoints(test.failpoints)
-  if (config.sandbox.warning) log.warn({ event: 'sandbox.warning' }, config.sandbox.warning)
   const runsGenerations = role !== 'serve'
   const leaseMs = test?.leaseMs ?? defaultLeaseMs
   const stopSignal = nextStopSignal()
   const services = await openServices(config, log, { leaseMs, runsGenerations, breaks: test?.breaks ?? true })
+  const { warning } = services.sandbox()
+  if (warning) log.warn({ event: 'sandbox.warning' }, warning)
   // Whatever fails, also a port that is taken: the database that was started for us is not left running.
   try {
     const work = await startWork(services, {
@@ -97,8 +98,9 @@ function nextStopSignal(): Promise<void> {
 async function welcome(services: Services, listening: Listening): Promise<void> {
   const { config, db, now } = services
   console.log(`Darkroom is ready at ${publicOrigin(config, listening.port)}`)
-  if (config.sandbox.on) {
-    console.log(`Sandbox: the built-in illustrator serves every model. ${config.sandbox.reason}`)
+  const sandbox = services.sandbox()
+  if (sandbox.on) {
+    console.log(`Sandbox: the built-in illustrator serves every model. ${sandbox.reason}`)
   }
   const hashPassword = createPasswords().hash
   const apiKey = await createFirstAdminKey({ db, now, grantCredits, hashPassword }, config.signupCredits)
@@ -141,9 +143,10 @@ function openIo(): CommandIo {
 }
 
 function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
-  const { catalog, providers, http, storage, close } = outside
+  const { catalog, providers, sandbox, standing, http, storage, close } = outside
   return {
-    providers: [...providers.values()],
+    providers: providers.names().flatMap(name => providers.get(name) ?? []),
+    sandbox,
     http,
     storage,
     close,
@@ -153,8 +156,7 @@ function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
         const report = checkCatalog(
           loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
           {
-            configuredProviders: [...providers.keys()],
-            sandbox: config.sandbox.on,
+            standing,
             creditPriceUsd: config.creditPriceUsdMicro / 1_000_000,
             quotePrice,
             now: systemClock,

@@ -1,14 +1,16 @@
 // Whether the sandbox is on. It draws pictures that look paid for, so it must never be on where somebody could
 // take it for the real service: any sign of production switches the automatic one off.
 
-export type SandboxFacts = {
+/** What the configuration says about it. */
+export type SandboxSigns = {
   setting: 'auto' | 'on' | 'off'
-  /** Names of the providers that have a key. */
-  providers: readonly string[]
   hasPaymentKey: boolean
   /** PUBLIC_URL is unset or names this machine. */
   isLocal: boolean
 }
+
+/** With the names of the providers that have a key, the built-in one not among them. */
+export type SandboxFacts = SandboxSigns & { providers: readonly string[] }
 
 export type SandboxState = {
   on: boolean
@@ -18,7 +20,7 @@ export type SandboxState = {
   warning: string | null
 }
 
-/** Decides once, at start. */
+/** As it stands now: the first key switches the automatic one off, whenever it comes. */
 export function decideSandbox(facts: SandboxFacts): SandboxState {
   const { providers, hasPaymentKey, isLocal } = facts
   if (facts.setting === 'off') {

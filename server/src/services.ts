@@ -27,14 +27,14 @@ import { createRetryBudget } from './generations/retry-budget.ts'
 import { createRunner, type Runner } from './generations/runner.ts'
 import { createSettledBus, type SettledBus } from './generations/settled.ts'
 import type { Log } from './log.ts'
-import type { Catalog, ModelList } from './models/catalog.ts'
+import type { Catalog, ModelList, Standing } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import type { Moderation } from './moderation/moderation.ts'
 import { openModeration } from './moderation/open.ts'
 import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
-import type { Provider } from './providers/provider.ts'
-import { createProviders } from './providers/registry.ts'
+import { createProviderSource, type KeyedProviders } from './providers/source.ts'
+import { decideSandbox, type SandboxState } from './sandbox.ts'
 import { createDeriver, type Deriver } from './storage/derive.ts'
 import { createLinks, createSigner, type Links } from './storage/links.ts'
 import { openStorage } from './storage/open.ts'
@@ -109,7 +109,9 @@ function urlsOf(config: Config, embedded: EmbeddedPostgres | null): DatabaseUrls
 
 export type Outside = {
   catalog: Catalog & ModelList
-  providers: ReadonlyMap<string, Provider>
+  providers: KeyedProviders
+  sandbox(): SandboxState
+  standing(): Standing
   http: OutboundClient & OutboundJudge
   storage: Storage
   redact: Redact
@@ -120,6 +122,7 @@ export type Outside = {
 export function openOutside(config: Config, log: Log): Outside {
   const http = createOutbound({
     allow: config.outboundAllow,
+    // A key may come to any of them while the service runs.
     configuredOrigins: [...Object.values(config.providers), config.moderation.provider].flatMap(
       provider => provider?.baseUrl ?? [],
     ),
@@ -127,19 +130,37 @@ export function openOutside(config: Config, log: Log): Outside {
     log,
     assertNoTransaction,
   })
-  const providers = createProviders(config)
+  const providers = createProviderSource(config)
+  const sandbox = () => decideSandbox({ ...config.sandbox, providers: providers.names().filter(isEarnest) })
+  const standing = rememberStanding(providers, () => sandbox().on)
   const catalog = createCatalog({
     entries: loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
-    configuredProviders: [...providers.keys()],
-    sandbox: config.sandbox.on,
+    standing,
     creditPriceUsd: config.creditPriceUsdMicro / 1_000_000,
     quotePrice,
     now: systemClock,
   })
   checkGptimage2Model(catalog, config.gptimage2Model)
   const storage = openStorage(config.storageUrl, { assertNoTransaction, now: systemClock })
-  const redact = createRedact(secretsOf(config))
-  return { catalog, providers, http, storage, redact, close: () => http.close() }
+  const redact = createRedact(secretsOf(config), providers.keys)
+  return { catalog, providers, sandbox, standing, http, storage, redact, close: () => http.close() }
+}
+
+/** The illustrator is no sign of a real installation. */
+function isEarnest(provider: string): boolean {
+  return provider !== 'sketch'
+}
+
+/** Decided anew only when providers have come or gone. */
+function rememberStanding(providers: KeyedProviders, isSandbox: () => boolean): () => Standing {
+  let names: readonly string[] | null = null
+  let standing: Standing = { configuredProviders: new Set(), sandbox: false }
+  return () => {
+    if (names === providers.names()) return standing
+    names = providers.names()
+    standing = { configuredProviders: new Set(names), sandbox: isSandbox() }
+    return standing
+  }
 }
 
 /** A catalogue may leave out the model that nobody asked for by name; a name that it does not have is a mistake. */
@@ -163,7 +184,7 @@ export type Services = Omit<Outside, 'storage'> & {
   now: () => Date
   processName: string
   leaseMs: number
-  sandbox: boolean
+  isSandbox(): boolean
   settled: SettledBus
   partials: PartialBus
   attemptHeaders(attemptId: string): Record<string, string>
@@ -340,7 +361,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     ...openWebhooks(shared, { secret, places }),
     deriver: createDeriver({ storage, log }),
     now: systemClock,
-    sandbox: config.sandbox.on,
+    isSandbox: () => opened.standing().sandbox,
     plans: createPlans(config.plans),
     queue,
     runner,

@@ -19,10 +19,13 @@ export type CatalogSetting = {
 
 export function openCatalog(setting: CatalogSetting = {}): Catalog & ModelList {
   const at = new Date(setting.at ?? '2026-11-21T12:00:00.000Z')
+  const standing = {
+    configuredProviders: new Set(setting.providers ?? ['openai', 'google']),
+    sandbox: setting.sandbox ?? false,
+  }
   return createCatalog({
     entries: setting.entries ?? shippedEntries,
-    configuredProviders: setting.providers ?? ['openai', 'google'],
-    sandbox: setting.sandbox ?? false,
+    standing: () => standing,
     creditPriceUsd: setting.creditPriceUsd ?? 0.01,
     quotePrice,
     now: () => at,

@@ -10,6 +10,7 @@ import { readConfig } from '../config.ts'
 import { adjustCredits, findAllViolations, findViolations, grantCredits } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
 import type { Provider } from '../providers/provider.ts'
+import { decideSandbox } from '../sandbox.ts'
 import type { Environment } from '../setting-values.ts'
 import { settingGroups } from '../settings.ts'
 import { openStorage } from '../storage/open.ts'
@@ -71,6 +72,7 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
     openOutside: async config => ({
       models: surroundings.models ?? noModels,
       providers: surroundings.providers ?? [],
+      sandbox: () => decideSandbox({ ...config.sandbox, providers: [] }),
       http: { request: () => Promise.reject(new Error('nothing goes out here')) },
       storage: openStorage(config.storageUrl),
       close,
@@ -339,11 +341,11 @@ test('doctor finds nothing wrong with a sound installation and says that the san
   const names = [
     'settings',
     'origin',
-    'sandbox',
     'sessions',
     'database',
     'clock',
     'ledger',
+    'sandbox',
     'storage',
     'models',
   ]

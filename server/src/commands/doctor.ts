@@ -102,8 +102,8 @@ function checkSecrets(config: Config): CheckResult {
   return report('sessions', { status: 'ok', message: 'Session cookies are signed.' })
 }
 
-function checkSandbox(config: Config): CheckResult {
-  const { on, reason, warning } = config.sandbox
+function checkSandbox(needs: OutsideNeeds): CheckResult {
+  const { on, reason, warning } = needs.sandbox()
   const message = `${on ? 'On: the built-in illustrator serves every model.' : 'Off.'} ${reason}`
   if (warning === null && !on) return report('sandbox', { status: 'ok', message })
   return report('sandbox', {
@@ -220,6 +220,7 @@ async function examineOutside(io: CommandIo, config: Config): Promise<CheckResul
     const needs = await io.openOutside(config)
     try {
       const checks = [
+        [checkSandbox(needs)],
         attempt('storage', 'Check STORAGE_URL.', () => checkStorage(needs)),
         attempt('models', 'Run `models check`.', () => checkModels(needs)),
         ...needs.providers.map(provider =>
@@ -245,5 +246,5 @@ export async function examineInstallation(io: CommandIo): Promise<CheckResult[]>
   }
   const settings = report('settings', { status: 'ok', message: `Data folder: ${config.dataDir}` })
   const [database, outside] = await Promise.all([examineDatabase(io, config), examineOutside(io, config)])
-  return [settings, checkOrigin(config), checkSandbox(config), checkSecrets(config), ...database, ...outside]
+  return [settings, checkOrigin(config), checkSecrets(config), ...database, ...outside]
 }

@@ -40,6 +40,8 @@ export type OutsideNeeds = {
   }
   /** Those with a key. */
   providers: readonly Provider[]
+  /** Why the sandbox is on or off. */
+  sandbox(): { on: boolean; reason: string; warning: string | null }
   http: OutboundClient
   storage: Storage
   close(): Promise<void>

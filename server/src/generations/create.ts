@@ -10,7 +10,7 @@ import { newId } from '../ids.ts'
 import type { Catalog, Offer, Route } from '../models/catalog.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Moderation } from '../moderation/moderation.ts'
-import type { Provider } from '../providers/provider.ts'
+import type { ProviderSource } from '../providers/source.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.ts'
 import { findUnaffordable } from './afford.ts'
@@ -33,7 +33,7 @@ import { startCountdown } from './time-left.ts'
 export type CreateNeeds = {
   db: Db
   catalog: Catalog
-  providers: ReadonlyMap<string, Provider>
+  providers: Pick<ProviderSource, 'get' | 'has'>
   settled: SettledBus
   partials: Pick<PartialBus, 'subscribe'>
   events: GenerationEvents
@@ -46,7 +46,7 @@ export type CreateNeeds = {
   now: () => Date
   processName: string
   leaseMs: number
-  sandbox: boolean
+  isSandbox(): boolean
 }
 
 export type GenerationInput = {
@@ -235,7 +235,7 @@ async function hold(
     claim ? partsOf(generation, route).length : 1,
     claim ? expectedPartCostUsdMicro(needs.catalog, generation, route) : 0,
     claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
-    needs.sandbox ? 'Generated image (sandbox)' : 'Generated image',
+    needs.isSandbox() ? 'Generated image (sandbox)' : 'Generated image',
     input.filesLiveS ?? null,
     ...toCapValues(input.spendCaps),
     offer.warnings.length > 0 ? JSON.stringify(offer.warnings) : null,

@@ -7,13 +7,13 @@ import type { OutboundClient } from '../outbound.ts'
 import type {
   CallContext,
   FailureKind,
-  Provider,
   ProviderFailure,
   ProviderOutcome,
   ReferenceImage,
   UpstreamImage,
   Usage,
 } from '../providers/provider.ts'
+import type { ProviderSource } from '../providers/source.ts'
 import { generationObjectKey } from '../storage/keys.ts'
 import { readObject } from '../storage/read-object.ts'
 import { receiveImage } from '../storage/receive-image.ts'
@@ -27,7 +27,7 @@ import { timeLeftMs } from './time-left.ts'
 
 export type DispatchNeeds = {
   catalog: Catalog
-  providers: ReadonlyMap<string, Provider>
+  providers: Pick<ProviderSource, 'get' | 'has'>
   storage: Storage
   http: OutboundClient
   /** Headers for every upstream call of an attempt: empty but in tests. */

@@ -22,8 +22,13 @@ const maxSearchedLength = 32 * 1024
 const secretMark = 1
 const promptMark = 2
 
-export function createRedact(secrets: readonly string[]): Redact {
-  const folded = secrets.map(each => foldText(each).bytes).filter(each => each.length >= minSecretBytes)
+/** `listMore` tells secrets that come and go: the same array until they do. */
+export function createRedact(
+  secrets: readonly string[],
+  listMore: () => readonly string[] = () => noSecrets,
+): Redact {
+  let more = listMore()
+  let folded = foldSecrets([...secrets, ...more])
   return (given, { prompt, options }) => {
     const text = given.slice(0, maxSearchedLength)
     const found = foldText(text)
@@ -32,9 +37,19 @@ export function createRedact(secrets: readonly string[]): Redact {
       const { bytes } = foldText(said ?? '')
       if (bytes.length >= minPromptBytes) markCopies(marks, found, { bytes, mark: promptMark })
     }
+    if (listMore() !== more) {
+      more = listMore()
+      folded = foldSecrets([...secrets, ...more])
+    }
     for (const bytes of folded) markCopies(marks, found, { bytes, mark: secretMark })
     return replaceMarked(text, widenSecrets(text, marks)).slice(0, maxTextLength)
   }
+}
+
+const noSecrets: readonly string[] = []
+
+function foldSecrets(secrets: readonly string[]): string[] {
+  return secrets.map(each => foldText(each).bytes).filter(each => each.length >= minSecretBytes)
 }
 
 /** Calls an adapter. What it answers or throws is cleaned; trouble of storage is ours and passes as it is. */

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../telemetry.ts'
 import { type HttpEnv, setAnswerHeader } from './context.ts'
 
-export type FrameNeeds = { log: Log; metrics: Metrics; sandbox: boolean }
+export type FrameNeeds = { log: Log; metrics: Metrics; isSandbox(): boolean }
 
 /** A caller's own id is taken over when it is short and harmless. */
 const requestIdPattern = /^[\w.:-]{1,128}$/
@@ -19,7 +19,7 @@ export function frameRequests(needs: FrameNeeds): MiddlewareHandler<HttpEnv> {
     context.set('answerHeaders', {})
     setAnswerHeader(context, 'x-request-id', requestId)
     setAnswerHeader(context, 'x-content-type-options', 'nosniff')
-    if (needs.sandbox) setAnswerHeader(context, 'x-darkroom-sandbox', '1')
+    if (needs.isSandbox()) setAnswerHeader(context, 'x-darkroom-sandbox', '1')
     const { outgoing } = context.env
     outgoing.once('close', () => {
       const seconds = (performance.now() - beganAt) / 1000

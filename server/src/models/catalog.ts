@@ -28,6 +28,14 @@ export type Offer = {
   warnings: string[]
 }
 
+/** What the catalogue offers from. */
+export type Standing = {
+  /** Names of providers that can be used; the built-in one counts always. */
+  configuredProviders: ReadonlySet<string>
+  /** True: the built-in model serves every entry at its normal price. */
+  sandbox: boolean
+}
+
 export type Catalog = {
   /**
    * Checks model and options for one dialect and prices them. Throws AppError `invalid_request`: reason

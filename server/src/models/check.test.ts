@@ -11,9 +11,12 @@ function check(
   setting: { at?: string; providers?: string[]; usd?: number } = {},
 ) {
   const at = new Date(setting.at ?? '2026-11-21T12:00:00Z')
-  return checkCatalog(entries, {
-    configuredProviders: setting.providers ?? ['openai', 'google'],
+  const standing = {
+    configuredProviders: new Set(setting.providers ?? ['openai', 'google']),
     sandbox: false,
+  }
+  return checkCatalog(entries, {
+    standing: () => standing,
     creditPriceUsd: setting.usd ?? 0.01,
     quotePrice,
     now: () => at,

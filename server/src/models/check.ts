@@ -1,6 +1,6 @@
 // What an operator should know of the catalogue before customers do: walks every combination every dialect can
 // express. Problems stop a release; warnings ask for a decision.
-import type { QuotePrice } from './catalog.ts'
+import type { QuotePrice, Standing } from './catalog.ts'
 import { listCombinations } from './combinations.ts'
 import { stockShelf } from './create-catalog.ts'
 import { isRetired, type ModelEntry } from './entry.ts'
@@ -22,8 +22,7 @@ export type CatalogReport = {
 }
 
 export type CheckNeeds = {
-  configuredProviders: readonly string[]
-  sandbox: boolean
+  standing: () => Standing
   creditPriceUsd: number
   quotePrice: QuotePrice
   now: () => Date

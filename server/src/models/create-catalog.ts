@@ -2,7 +2,7 @@
 // The price is fixed here, at the hold; nothing after it may ask for a price again.
 import { AppError } from '../errors.ts'
 import { adaptOptions, type Fault } from './adapt.ts'
-import type { Catalog, ListedModel, ModelList, Offer, QuotePrice, Route } from './catalog.ts'
+import type { Catalog, ListedModel, ModelList, Offer, QuotePrice, Route, Standing } from './catalog.ts'
 import { dayOf, isListed, type ModelEntry, type Upstream } from './entry.ts'
 import { describeModel, isOffered } from './list-models.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
@@ -22,10 +22,8 @@ import { dearestCostUsdMicro, describeRequest, findRefusedField, findUnitCostUsd
 
 export type CatalogNeeds = {
   entries: readonly ModelEntry[]
-  /** Names of providers that have a key; the built-in one counts always. */
-  configuredProviders: readonly string[]
-  /** True: the built-in model serves every entry at its normal price. */
-  sandbox: boolean
+  /** What changes while the service runs: the same object for as long as it does not. */
+  standing: () => Standing
   /** What one credit is worth; at least a millionth of a dollar. */
   creditPriceUsd: number
   /** `quotePrice` of credits/pricing.ts. */
@@ -74,13 +72,18 @@ export function stockShelf(needs: CatalogNeeds): Shelf {
     for (const route of entry.routes) upstreams.set(upstreamKey(route.provider, route.model), route)
   }
   const sketch = [...upstreams.values()].find(({ provider }) => provider === SKETCH_PROVIDER)
-  if (needs.sandbox && !sketch)
+  if (needs.standing().sandbox && !sketch)
     throw new Error('the sandbox needs an entry with a route to the built-in model')
   return {
     entries,
     upstreams,
-    configuredProviders: new Set(needs.configuredProviders),
-    sandbox: needs.sandbox,
+    get configuredProviders() {
+      return needs.standing().configuredProviders
+    },
+    get sandbox() {
+      return needs.standing().sandbox
+    },
+    standing: needs.standing,
     creditPriceUsdMicro: toCreditPriceUsdMicro(needs.creditPriceUsd),
     quotePrice: needs.quotePrice,
     now: needs.now,
@@ -194,16 +197,17 @@ function getUpstream(shelf: Shelf, route: Route, options: GenerationOptions): Up
   return upstream
 }
 
-/** A list walks every combination of every model, and nothing but the day changes what it says. */
+/** A list walks every combination of every model; only the day and the providers change what it says. */
 function rememberLists(shelf: Shelf): (dialect: Dialect) => ListedModel[] {
-  const lists = new Map<Dialect, { day: string; models: ListedModel[] }>()
+  const lists = new Map<Dialect, { day: string; standing: Standing; models: ListedModel[] }>()
   return dialect => {
     const day = dayOf(shelf.now())
     const known = lists.get(dialect)
-    if (known?.day === day) return known.models
+    const standing = shelf.standing()
+    if (known?.day === day && known.standing === standing) return known.models
     const entries = [...shelf.entries.values()].filter(entry => isListed(entry, dialect))
     const models = entries.map(entry => describeModel(shelf, entry, dialect))
-    lists.set(dialect, { day, models })
+    lists.set(dialect, { day, standing, models })
     return models
   }
 }

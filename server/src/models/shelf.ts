@@ -1,6 +1,6 @@
 // What is on offer at this moment: the entries, the providers that are configured, and the day. Routing and
 // listing both ask here, so that a model is never listed that cannot be resolved.
-import type { Quote, QuotePrice } from './catalog.ts'
+import type { Quote, QuotePrice, Standing } from './catalog.ts'
 import { isRetired, type ModelEntry, type Upstream } from './entry.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
 import { computeSize, formatSize, type SizeTable } from './sizes.ts'
@@ -10,8 +10,9 @@ export type Shelf = {
   entries: ReadonlyMap<string, ModelEntry>
   /** By provider and upstream id; also those of retired routes, whose work may still be under way. */
   upstreams: ReadonlyMap<string, Upstream>
-  configuredProviders: ReadonlySet<string>
-  sandbox: boolean
+  readonly configuredProviders: ReadonlySet<string>
+  readonly sandbox: boolean
+  standing: () => Standing
   creditPriceUsdMicro: number
   quotePrice: QuotePrice
   now: () => Date

@@ -1,34 +1,42 @@
-// Which providers are configured. One without a key is not here, and its models are not offered. The built-in
-// illustrator needs none.
+// Which adapters there are. One that calls a hosted upstream is a line of `hosted`: it is made anew for every key that
+// comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
+import type { HostedConfig, ProviderSettings } from '../config.ts'
 import { createGoogleProvider } from './google.ts'
 import { createOpenAiProvider } from './openai.ts'
 import type { Provider } from './provider.ts'
 import { createSketchProvider } from './sketch.ts'
 
-export type ProviderSettings = {
-  openai: { apiKey: string; baseUrl: string; organization: string | null; project: string | null } | null
-  google: { apiKey: string; baseUrl: string } | null
+export type HostedName = keyof ProviderSettings
+
+/** Creation is cheap and pure: no connection, file or timer. */
+type Create = (config: HostedConfig & { apiKey: string }) => Provider
+
+/** Named here, an adapter can be given a key: by the environment, by an admin, by an account. */
+const hosted: Partial<Record<HostedName, Create>> = {
+  openai: createOpenAiProvider,
+  google: createGoogleProvider,
 }
 
-export function createProviders({
-  providers,
-}: {
-  providers: ProviderSettings
-}): ReadonlyMap<string, Provider> {
-  const { openai, google } = providers
-  const all = [
-    createSketchProvider(),
-    openai ? createOpenAiProvider(toOpenAiOptions(openai)) : null,
-    google ? createGoogleProvider(google) : null,
-  ]
-  return new Map(all.filter(provider => provider !== null).map(provider => [provider.name, provider]))
+export type EngineSettings = { providers: ProviderSettings }
+
+/** Upstreams that the settings alone describe; the built-in illustrator among them. */
+export function createEngines(_settings: EngineSettings): Provider[] {
+  return [createSketchProvider()]
 }
 
-function toOpenAiOptions({
-  apiKey,
-  baseUrl,
-  organization,
-  project,
-}: NonNullable<ProviderSettings['openai']>) {
-  return { apiKey, baseUrl, ...(organization ? { organization } : {}), ...(project ? { project } : {}) }
+/** Names that a key can be kept for. */
+export const hostedNames = Object.keys(hosted).sort() as HostedName[]
+
+export function isHostedName(name: string): name is HostedName {
+  return Object.hasOwn(hosted, name)
+}
+
+/** Null where no adapter of that name takes a key. */
+export function createHosted(
+  settings: { providers: ProviderSettings },
+  name: string,
+  apiKey: string,
+): Provider | null {
+  if (!isHostedName(name)) return null
+  return hosted[name]?.({ ...settings.providers[name], apiKey }) ?? null
 }

@@ -104,7 +104,7 @@ function needsOf(db: Db, processName: string) {
     random: Math.random,
     processName,
     leaseMs: 60_000,
-    sandbox: false,
+    isSandbox: () => false,
   }
 }
 
