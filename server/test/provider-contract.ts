@@ -13,26 +13,35 @@ import type {
   Provider,
   ProviderOutcome,
   ProviderRequest,
+  UpstreamTask,
 } from '../src/providers/provider.ts'
 import { createDiskStorage } from '../src/storage/disk.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import { recordScenario } from './contract-matrix.ts'
+import { openNoticeBoard } from './contract-notices.ts'
+import {
+  type ContractMode,
+  type ContractScenario,
+  listReadScenarios,
+  stuckScenarios,
+  tooSlow,
+  transportScenarios,
+} from './contract-scenarios.ts'
 import { openTestContext } from './provider-context.ts'
-import { type Counters, startUpstream, type Upstream } from './upstreams/upstream.ts'
+import { type Driven, driveProvider } from './provider-drive.ts'
+import type { FileHost } from './upstreams/files.ts'
+import { type Counters, type LoggedRequest, startUpstream, type Upstream } from './upstreams/upstream.ts'
 
-export type ContractEmulator = { upstream: Upstream; baseUrl: string; apiKey: string }
+export type { ContractScenario } from './contract-scenarios.ts'
 
-export type ContractScenario = {
-  /** Directives as in a prompt, without the brackets; '' = plain success. */
-  behaviour: string
-  outcome: 'succeeded' | FailureKind
-  /** Works the emulator must have billed; default: 1 for a success, not checked otherwise. */
-  billable?: number
-  /** Requests the emulator must have seen; default 1. */
-  requests?: number
-  request?: Partial<ProviderRequest>
-  /** What else the outcome must match. */
-  match?: Record<string, unknown>
-  deadlineMs?: number
+export type ContractEmulator = {
+  upstream: Upstream
+  baseUrl: string
+  apiKey: string
+  /** Where its pictures lie, when that is an origin of its own. */
+  files?: FileHost
+  /** Further `host:port` that it answers with and that may be asked. */
+  allow?: string[]
 }
 
 export type ContractOptions = {
@@ -42,6 +51,12 @@ export type ContractOptions = {
   request: ProviderRequest
   /** The vendor's own; the transport's are part of the suite. */
   scenarios: ContractScenario[]
+  /** `sync`: the create brings the outcome. `poll`: it hands out a task, which is read until it ends. Default sync. */
+  mode?: 'sync' | 'poll'
+  /** `bytes` come in an answer of the API; `urls` are downloaded from the emulator's file host. Default bytes. */
+  outputs?: 'bytes' | 'urls'
+  /** Which requests are creates; default: every POST. */
+  isCreate?(request: LoggedRequest): boolean
 }
 
 /** Kinds that promise the core that nothing was billed, so that it may send again. */
@@ -49,38 +64,10 @@ const notRunKinds: FailureKind[] = ['unavailable', 'rate_limited', 'quota_exhaus
 /** What one bad answer may add to the process, emulator included: it writes the flood in the same process. */
 const maxGrowthBytes = 150 * 1024 * 1024
 
-/** Faults of the transport, the same for every upstream. */
-const transportScenarios: ContractScenario[] = [
-  { behaviour: '', outcome: 'succeeded' },
-  { behaviour: 'slow=300', outcome: 'succeeded' },
-  { behaviour: 'reset_during_request', outcome: 'unknown_outcome', billable: 0 },
-  { behaviour: 'reset_before_headers, when=before', outcome: 'unknown_outcome', billable: 0 },
-  { behaviour: 'reset_before_headers', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'reset_mid_body', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'long_content_length', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'html_500', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'html_502', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'html_502, when=before', outcome: 'unknown_outcome', billable: 0 },
-  { behaviour: 'html_503', outcome: 'unknown_outcome' },
-  { behaviour: 'html_504', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'empty_200', outcome: 'malformed_response', billable: 1 },
-  { behaviour: 'not_json', outcome: 'malformed_response', billable: 1 },
-  { behaviour: 'deep_json', outcome: 'malformed_response', billable: 1 },
-  { behaviour: 'gzip_bomb', outcome: 'malformed_response', billable: 1 },
-]
-
-/** Faults that only the deadline ends. */
-const stuckScenarios: ContractScenario[] = [
-  { behaviour: 'hang', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
-  { behaviour: 'slow=3000', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
-  { behaviour: 'stall_mid_body', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
-  { behaviour: 'drip=20', outcome: 'unknown_outcome', billable: 1, deadlineMs: 400 },
-]
-
 /** Runs an adapter through every failure. */
 export function describeProviderContract(name: string, options: ContractOptions): void {
   describe(`the provider contract, kept by ${name}`, () => {
-    const rig = createRig(options)
+    const rig = createRig(name, options)
     beforeAll(rig.start)
     afterAll(rig.stop)
 
@@ -91,16 +78,54 @@ export function describeProviderContract(name: string, options: ContractOptions)
       },
     )
 
-    it.each(stuckScenarios)('ends at the deadline and leaves no socket: $behaviour', async scenario => {
+    // An upstream that hands out a task at once has its outcome behind the deadline, and no socket is waiting for it.
+    const stuck = options.mode === 'poll' ? stuckScenarios : [...stuckScenarios, tooSlow]
+    it.each(stuck)('ends at the deadline and leaves no socket: $behaviour', async scenario => {
       const startedMs = performance.now()
-      await rig.play(scenario, { leavesNoSocket: true })
+      await rig.play(scenario, { socketsLeft: 0 })
       expect(performance.now() - startedMs).toBeLessThan(2_500)
     })
 
+    if (options.mode === 'poll') registerPolls(rig)
+    if (options.outputs === 'urls') registerDownloads(rig)
     registerConnections(rig)
     registerFloods(rig)
-    registerOwnTrouble(rig)
+    registerOwnTrouble(rig, options)
   })
+}
+
+/** Upstreams that are asked again and again for the outcome. */
+function registerPolls(rig: Rig): void {
+  it('is still pending at the deadline when the work takes longer', async () => {
+    await rig.play({ ...tooSlow, outcome: 'pending' })
+  })
+
+  it.each(listReadScenarios('poll'))('survives a failed read of the task: $behaviour', async scenario => {
+    await rig.play(scenario, { socketsLeft: 1 })
+  })
+
+  it('keeps memory bounded when a poll is answered with a flood', async () => {
+    const watch = watchMemory()
+    await rig.play({ behaviour: 'huge_body=400000000, on=poll', outcome: 'succeeded' })
+    expect(watch.stop()).toBeLessThan(maxGrowthBytes)
+  })
+
+  it('follows no redirect of a poll with the key', () => rig.playRedirect('on=poll', 'succeeded'))
+}
+
+/** Outputs that lie at a URL. */
+function registerDownloads(rig: Rig): void {
+  it.each(listReadScenarios('download'))('survives a failed download: $behaviour', async scenario => {
+    await rig.play(scenario, { socketsLeft: 1 })
+  })
+
+  it('keeps memory bounded under a download without end, and has the picture afterwards', async () => {
+    const watch = watchMemory()
+    await rig.play({ behaviour: 'endless_body, on=download', outcome: 'succeeded', readMs: 1_500 })
+    expect(watch.stop()).toBeLessThan(maxGrowthBytes)
+  })
+
+  it('follows no redirect of a download', () => rig.playRedirect('on=download', 'succeeded'))
 }
 
 type Rig = ReturnType<typeof createRig>
@@ -122,16 +147,7 @@ function registerConnections(rig: Rig): void {
     expect(counters.requests).toBe(0)
   })
 
-  it('never follows a redirect with the key', async () => {
-    const target = await startUpstream({
-      name: 'elsewhere',
-      handle: async exchange => void exchange.response.end(),
-    })
-    const { outcome } = await rig.run({ behaviour: `redirect=${target.url}/stolen` })
-    expect(outcome).toMatchObject({ kind: 'failed', failure: 'malformed_response' })
-    expect(target.total.requests).toBe(0)
-    await target.close()
-  })
+  it('never follows a redirect with the key', () => rig.playRedirect('on=create', 'malformed_response'))
 }
 
 /** Answers larger than any machine. */
@@ -139,10 +155,9 @@ function registerFloods(rig: Rig): void {
   it.each([
     ['huge_body=400000000', 'malformed_response'],
     ['huge_error=400000000', 'unknown_outcome'],
-  ])('keeps memory bounded under %s', async (behaviour, failure) => {
+  ] as const)('keeps memory bounded under %s', async (behaviour, failure) => {
     const watch = watchMemory()
-    const { outcome } = await rig.run({ behaviour })
-    expect(outcome).toMatchObject({ kind: 'failed', failure })
+    await rig.play({ behaviour, outcome: failure })
     expect(watch.stop()).toBeLessThan(maxGrowthBytes)
   })
 
@@ -156,7 +171,9 @@ function registerFloods(rig: Rig): void {
 }
 
 /** Faults on our own side, and the free call. */
-function registerOwnTrouble(rig: Rig): void {
+function registerOwnTrouble(rig: Rig, { mode, outputs }: ContractOptions): void {
+  const stalled = outputs === 'urls' ? 'stall_mid_body, on=download' : 'stall_mid_body, on=poll'
+
   it('lets trouble of our own storage pass as what it is, no fault of the upstream', async () => {
     const full = new Error('disk full')
     const run = rig.run({ behaviour: '', receiveImage: () => Promise.reject(full) })
@@ -171,7 +188,9 @@ function registerOwnTrouble(rig: Rig): void {
         .catch(() => undefined)
       throw full
     }
-    const run = rig.run({ behaviour: 'stall_mid_body', receiveImage, leavesNoSocket: true })
+    const isRead = mode === 'poll' || outputs === 'urls'
+    const behaviour = isRead ? stalled : 'stall_mid_body'
+    const run = rig.run({ behaviour, receiveImage, readMs: 400, socketsLeft: isRead ? 1 : 0 })
     await expect(run).rejects.toBe(full)
   })
 
@@ -191,16 +210,20 @@ function registerOwnTrouble(rig: Rig): void {
 
 type RunOptions = {
   behaviour: string
+  mode?: ContractMode
   request?: Partial<ProviderRequest>
   deadlineMs?: number
+  readMs?: number
   signal?: AbortSignal
   receiveImage?: CallContext['receiveImage']
-  /** Waits, with the client still open, until the emulator has no connection left. */
-  leavesNoSocket?: boolean
+  /** Waits, with the client still open, until the emulator has no more connections left than this. */
+  socketsLeft?: number
 }
 
+type Played = Driven & { counters: Counters; creates: number; notices: number }
+
 /** The adapter, its emulator, real sockets and a real storage folder. */
-function createRig(options: ContractOptions) {
+function createRig(name: string, options: ContractOptions) {
   let emulator: ContractEmulator | null = null
   let folder = ''
   let storage: Storage | null = null
@@ -211,47 +234,49 @@ function createRig(options: ContractOptions) {
     return emulator
   }
 
-  async function run(wanted: RunOptions) {
-    const { upstream, baseUrl, apiKey } = getEmulator()
+  async function run(wanted: RunOptions): Promise<Played> {
     runs += 1
-    const attempt = `contract-${runs}`
-    upstream.script({ attempt, behaviour: wanted.behaviour })
-    return callOver(options, { baseUrl, apiKey }, async (provider, http) => {
-      const context = openTestContext({ http, storage, attempt, ...wanted })
-      const submitted = provider.submit({ ...options.request, ...wanted.request }, context)
-      const outcome = await submitted.finally(async () => {
-        if (wanted.leavesNoSocket) await upstream.waitUntil(() => upstream.openSockets() === 0, 2_000)
-      })
-      return { outcome, counters: upstream.counters(attempt) }
-    })
+    return runAttempt(options, { emulator: getEmulator(), storage, attempt: `contract-${runs}` }, wanted)
+  }
+
+  async function play(scenario: ContractScenario, more: Partial<RunOptions> = {}): Promise<void> {
+    const played = await run({ ...scenario, ...more })
+    expectPlayed(scenario, played)
+    expectClean(played, { ...options.request, ...scenario.request }, getEmulator().apiKey)
+    const mode = scenario.mode ?? findMode(options, scenario.behaviour)
+    recordScenario({ provider: name, mode, behaviour: nameBehaviour(scenario), outcome: scenario.outcome })
   }
 
   return {
     emulator: getEmulator,
     run,
+    play,
     async start() {
       emulator = await options.startEmulator()
       folder = await mkdtemp(join(tmpdir(), 'provider-contract-'))
       storage = createDiskStorage({ root: folder })
     },
     async stop() {
-      const errors = emulator?.upstream.errors ?? []
+      const errors = [...(emulator?.upstream.errors ?? []), ...(emulator?.files?.upstream.errors ?? [])]
       await emulator?.upstream.close()
+      await emulator?.files?.close()
       await rm(folder, { recursive: true, force: true })
       expect(errors).toEqual([])
     },
-    async play(scenario: ContractScenario, more: Partial<RunOptions> = {}) {
-      const played = await run({ ...scenario, ...more })
-      expectPlayed(scenario, played)
-      expectNoKey(played.outcome, getEmulator().apiKey)
+    async playRedirect(on: string, outcome: ContractScenario['outcome']) {
+      const target = await startUpstream({
+        name: 'elsewhere',
+        handle: async exchange => void exchange.response.end(),
+      })
+      await play({ behaviour: `redirect=${target.url}/stolen, ${on}`, outcome })
+      expect(target.total.requests).toBe(0)
+      await target.close()
     },
     submitTo: (address: { baseUrl: string }) =>
       callOver(options, { ...address, apiKey: getEmulator().apiKey }, async (provider, http) => {
-        const outcome = await provider.submit(
-          options.request,
-          openTestContext({ http, storage, attempt: 'elsewhere' }),
-        )
-        expectNoKey(outcome, getEmulator().apiKey)
+        const context = openTestContext({ http, storage, attempt: 'elsewhere' })
+        const outcome = await provider.submit(options.request, context)
+        expectClean({ outcome, task: null }, options.request, getEmulator().apiKey)
         return outcome
       }),
     check: (address: { baseUrl: string; apiKey: string }) =>
@@ -261,13 +286,59 @@ function createRig(options: ContractOptions) {
   }
 }
 
+type Running = { emulator: ContractEmulator; storage: Storage | null; attempt: string }
+
+async function runAttempt(
+  options: ContractOptions,
+  { emulator, storage, attempt }: Running,
+  wanted: RunOptions,
+): Promise<Played> {
+  const { upstream, files, baseUrl, apiKey, allow = [] } = emulator
+  const isCreate = options.isCreate ?? (request => request.method === 'POST')
+  const reachable = files === undefined ? allow : [...allow, new URL(files.url).host]
+  upstream.script({ attempt, behaviour: wanted.behaviour })
+  return callOver(options, { baseUrl, apiKey, allow: reachable }, async (provider, http) => {
+    const context = openTestContext({ http, storage, attempt, ...wanted })
+    const board = wanted.mode === 'webhook' ? await openNoticeBoard(provider, context) : null
+    const driving = driveProvider({
+      provider,
+      request: { ...options.request, ...wanted.request },
+      context: board === null ? context : { ...context, webhookUrl: board.url },
+      readMs: wanted.readMs ?? 5_000,
+      ...(board === null ? {} : { untilNotice: board.untilNotice }),
+    })
+    const driven = await driving.finally(async () => {
+      await board?.close()
+      const left = wanted.socketsLeft
+      if (left === undefined) return
+      await upstream.waitUntil(() => upstream.openSockets() <= left, 2_000)
+      // Connections to a host that nobody configured are never kept.
+      await files?.upstream.waitUntil(() => files.upstream.openSockets() === 0, 2_000)
+    })
+    const creates = upstream.requests.filter(each => each.attempt === attempt && isCreate(each)).length
+    return { ...driven, counters: upstream.counters(attempt), creates, notices: board?.notices() ?? 0 }
+  })
+}
+
+/** For the matrix: without addresses that change with every run, and with what the request itself does wrong. */
+function nameBehaviour({ behaviour, request }: ContractScenario): string {
+  const named = behaviour.replaceAll(/=https?:[^,\s]+/g, '')
+  return named === '' && request !== undefined ? `request: ${Object.keys(request).join(', ')}` : named
+}
+
+/** The place of the fault says what the scenario is about. */
+function findMode(options: ContractOptions, behaviour: string): ContractMode {
+  if (/\bon=download\b/.test(behaviour)) return 'download'
+  return options.mode ?? 'sync'
+}
+
 /** One call over a client of its own, to an address that need not be the emulator's. */
 async function callOver<Result>(
   options: ContractOptions,
-  address: { baseUrl: string; apiKey: string },
+  { allow = [], ...address }: { baseUrl: string; apiKey: string; allow?: string[] },
   call: (provider: Provider, http: CallContext['http']) => Promise<Result>,
 ): Promise<Result> {
-  const outbound = createOutbound({ allow: [], configuredOrigins: [new URL(address.baseUrl).origin] })
+  const outbound = createOutbound({ allow, configuredOrigins: [new URL(address.baseUrl).origin] })
   try {
     return await call(options.createProvider(address), outbound)
   } finally {
@@ -276,24 +347,32 @@ async function callOver<Result>(
 }
 
 /** The kind is the right one, and what it promises about the bill is true. */
-function expectPlayed(
-  scenario: ContractScenario,
-  { outcome, counters }: { outcome: ProviderOutcome; counters: Counters },
-): void {
+function expectPlayed(scenario: ContractScenario, { outcome, counters, creates, notices }: Played): void {
   const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
   expect(kind, JSON.stringify(outcome)).toBe(scenario.outcome)
   if (scenario.match !== undefined) expect(outcome).toMatchObject(scenario.match)
-  expect(counters.requests).toBe(scenario.requests ?? 1)
+  if (outcome.kind === 'succeeded') {
+    expect(outcome.images.length).toBeGreaterThan(0)
+    expect(outcome.images.length).toBe(scenario.pictures ?? outcome.images.length)
+  }
+  expect(creates).toBe(scenario.requests ?? 1)
+  if (scenario.notices !== undefined) expect(notices).toBe(scenario.notices)
   const billable = scenario.billable ?? (kind === 'succeeded' ? 1 : null)
   if (billable !== null) expect(counters.billable).toBe(billable)
   if (notRunKinds.some(notRun => notRun === kind)) expect(counters.billable).toBe(0)
 }
 
-/** A key may appear neither whole nor in recognisable part. */
-function expectNoKey(outcome: ProviderOutcome, apiKey: string): void {
-  const text = JSON.stringify(outcome)
+/** A key may appear neither whole nor in recognisable part, and a task outlives the deletion of its prompt. */
+function expectClean(
+  { outcome, task }: { outcome: ProviderOutcome; task: UpstreamTask | null },
+  request: ProviderRequest,
+  apiKey: string,
+): void {
+  const text = JSON.stringify([outcome, task])
   expect(text).not.toContain(apiKey)
   expect(text).not.toContain(apiKey.slice(0, 12))
+  const kept = JSON.stringify(outcome.kind === 'failed' ? [task] : [task, outcome.task ?? null])
+  expect(kept).not.toContain(JSON.stringify(request.prompt).slice(1, -1))
 }
 
 /** A port of loopback on which nobody listens. */

@@ -2,13 +2,16 @@
 // billing, time, answer. A fault strikes after the work unless `when=before` is asked for, because only a fault
 // after the work costs money.
 import { constants, gzipSync } from 'node:zlib'
-import { type Exchange, readNumber } from './upstream.ts'
+import { type Directives, type Exchange, readNumber } from './upstream.ts'
 
 /** The directives understood by every emulator; printed by `npm run upstreams`. */
 export const transportDirectives: Record<string, string> = {
   'slow=MS': 'the work takes MS milliseconds',
   'first=N': 'the other directives hold for the first N requests with this prompt only',
   'when=before|after': 'the fault strikes before or after the billed work (default after)',
+  'on=create|poll|download':
+    'which request the fault strikes, where the work is read later or its pictures lie at a URL (default create)',
+  'reads=N': 'a fault on=poll or on=download strikes the first N reads of one piece of work (default 1)',
   reset_during_request: 'reset while the request is still being read (scripts of a test only)',
   reset_before_headers: 'reset instead of an answer',
   reset_mid_body: 'reset in the middle of the answer',
@@ -54,12 +57,42 @@ export type Work = {
   answer(): Answer | Promise<Answer>
   /** Sends a success that is no single answer, such as an event stream; used instead of `answer` when given. */
   stream?(): Promise<void>
+  /** The create only hands out a task: the answer comes at once, and the work takes its time behind it. */
+  isTask?: boolean
+}
+
+export type Place = 'create' | 'poll' | 'download'
+
+/** One read of work that was ordered before: a poll of its task, or the download of a picture. */
+export type Read = {
+  place: Exclude<Place, 'create'>
+  /** Those of the work; the request that reads it carries no prompt. */
+  directives: Directives
+  /** Which read of this piece of work it is, from 1. */
+  nth: number
+  answer(): Answer | Promise<Answer>
+}
+
+/** Acts out one read; it costs nothing, and its faults pass after `reads=N`. */
+export async function answerRead(exchange: Exchange, read: Read): Promise<void> {
+  const isStruck = strikes(read.directives, read.place) && read.nth <= readNumber(read.directives, 'reads', 1)
+  const seen = { ...exchange, directives: isStruck ? read.directives : new Map<string, string>() }
+  const blunt = findBluntFault(seen)
+  if (blunt !== null) return blunt()
+  await sendAnswer(seen, await read.answer())
+}
+
+/** Whether the faults among the directives are meant for this kind of request. */
+function strikes(directives: Directives, place: Place): boolean {
+  return (directives.get('on') ?? 'create') === place
 }
 
 /** Acts out one create. */
-export async function runWork(exchange: Exchange, work: Work): Promise<void> {
-  const { directives } = exchange
-  const durationMs = readNumber(directives, 'slow', work.latencyMs)
+export async function runWork(given: Exchange, work: Work): Promise<void> {
+  const { directives } = given
+  const isStruck = strikes(directives, 'create')
+  const exchange = isStruck ? given : { ...given, directives: new Map<string, string>() }
+  const durationMs = work.isTask ? 0 : readNumber(directives, 'slow', work.latencyMs)
   const when = directives.get('when')
   const early = when === 'before' ? findBluntFault(exchange) : null
   if (early !== null) return early()

@@ -216,7 +216,8 @@ async function serve(
   const closed = watchEnd(state, response, log)
   state.events.emit('change')
   try {
-    if (log.directives.has('reset_during_request')) return void incoming.socket.destroy()
+    const isCreateStruck = (log.directives.get('on') ?? 'create') === 'create'
+    if (isCreateStruck && log.directives.has('reset_during_request')) return void incoming.socket.destroy()
     const body = await readBody(incoming)
     if (body === null) return
     if (body.length <= maxLoggedBodyBytes) log.body = body
