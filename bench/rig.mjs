@@ -26,7 +26,15 @@ export function textOption(name, fallback) {
 export async function startUpstream({ latencyMs, pictureBytes }) {
   const values = {}
   const size = pictureBytes ? ['--picture-bytes', String(pictureBytes)] : []
-  const flags = ['--latency', String(latencyMs), ...size, '--quiet', '--ports', '0,0']
+  const flags = [
+    '--latency',
+    String(latencyMs),
+    ...size,
+    '--quiet',
+    '--free-ports',
+    '--only',
+    'openai,google',
+  ]
   const started = await start([join(dist, 'upstreams.js'), ...flags], {}, line => {
     const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? []
     if (name) values[name] = value

@@ -1,6 +1,6 @@
 // Builds dist/ (production: failpoints compiled out) or, with --test, dist-test/ (failpoints kept).
 // Each entry point becomes one file; packages stay external, so native ones load as installed.
-import { existsSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -35,3 +35,5 @@ await build({
   define: { __FAILPOINTS__: forTests ? 'true' : 'false' },
   logLevel: 'warning',
 })
+// The control page of the emulators is served as it is written.
+cpSync(join(here, 'test/upstreams/control/page'), join(outdir, 'upstreams-page'), { recursive: true })

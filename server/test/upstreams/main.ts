@@ -1,76 +1,171 @@
-// `npm run upstreams`: every emulator on its fixed port, for rehearsals by hand. Prints the environment lines to
-// paste and the behaviours that a prompt can ask for.
+// `npm run upstreams`: every emulator on its fixed port, and the control page that steers them. Prints the
+// environment lines to paste and the behaviours that can be asked for.
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Control, type Rehearsed, startControl } from './control.ts'
 import { transportDirectives } from './faults.ts'
 import { defaultGoogleKey, googleDirectives, startGoogleUpstream } from './google.ts'
 import { defaultOpenAiKey, openAiDirectives, startOpenAiUpstream } from './openai.ts'
 import type { Upstream } from './upstream.ts'
 
-/** Fixed, so that printed lines and documents stay true. */
-const openAiPort = 4801
-const googlePort = 4802
+type StartOptions = {
+  port: number
+  latencyMs: number
+  /** Where an emulator whose pictures lie on an origin of their own may serve them: 100 above its port, or 0. */
+  filesPort: number
+  pictureSizeBytes?: number
+}
+
+type Row = {
+  /** As the emulator itself says it, so that --only and the control API agree. */
+  name: string
+  /** Fixed, so that printed lines and documents stay true. */
+  port: number
+  start(options: StartOptions): Promise<Upstream>
+  directives: Record<string, string>
+  /** What to tell the service, by the emulator's origin. A variable that several rows set is joined by commas. */
+  environment(url: string, options: { filesPort: number }): Record<string, string>
+}
+
+/** One row per emulator. */
+const table: readonly Row[] = [
+  {
+    name: 'openai',
+    port: 4801,
+    start: startOpenAiUpstream,
+    directives: openAiDirectives,
+    environment: url => ({ OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: defaultOpenAiKey }),
+  },
+  {
+    name: 'google',
+    port: 4802,
+    start: startGoogleUpstream,
+    directives: googleDirectives,
+    environment: url => ({ GEMINI_BASE_URL: `${url}/v1beta`, GEMINI_API_KEY: defaultGoogleKey }),
+  },
+]
+
+const controlPort = 4800
 /** Long enough to see a generation at work, short enough to wait for. */
 const defaultLatencyMs = 800
 
-const usage = `Usage: npm run upstreams -- [--latency MS] [--picture-bytes N] [--ports OPENAI,GOOGLE] [--quiet]
+const usage = `Usage: npm run upstreams -- [--latency MS] [--picture-bytes N] [--only NAME,…]
+                           [--free-ports] [--quiet] [--environment]
   --latency        duration of a success (default ${defaultLatencyMs})
   --picture-bytes  exact file size of every picture (default: small pictures)
-  --ports          where to listen instead of ${openAiPort},${googlePort}; 0 = any free one
+  --only           these alone: ${table.map(row => row.name).join(', ')}
+  --free-ports     any free ports instead of ${controlPort} and above
   --quiet          print the environment lines only
+  --environment    print them and end, without starting anything
 `
 
 async function main(args: string[]): Promise<void> {
   if (args.includes('--help')) return void process.stdout.write(usage)
-  const latencyMs = readOption(args, '--latency') ?? defaultLatencyMs
-  const pictureSizeBytes = readOption(args, '--picture-bytes')
-  const settings = { latencyMs, ...(pictureSizeBytes === null ? {} : { pictureSizeBytes }) }
-  const [openAiAt, googleAt] = readPorts(args)
-  const openAi = await startOpenAiUpstream({ port: openAiAt, ...settings })
-  const google = await startGoogleUpstream({ port: googleAt, ...settings })
-  process.stdout.write(`OPENAI_BASE_URL=${openAi.url}/v1
-OPENAI_API_KEY=${defaultOpenAiKey}
-GEMINI_BASE_URL=${google.url}/v1beta
-GEMINI_API_KEY=${defaultGoogleKey}
-`)
-  if (!args.includes('--quiet')) printHelp([openAi, google])
+  if (args.includes('--environment')) return printEnvironment(readRows(args))
+  const latencyMs = readNumberOption(args, '--latency') ?? defaultLatencyMs
+  const pictureSizeBytes = readNumberOption(args, '--picture-bytes')
+  const isFree = args.includes('--free-ports')
+  const size = pictureSizeBytes === null ? {} : { pictureSizeBytes }
+  const rehearsed: Rehearsed[] = []
+  for (const row of readRows(args)) {
+    const ports = { port: isFree ? 0 : row.port, filesPort: isFree ? 0 : filesPortOf(row) }
+    const upstream = await listen(row, row.start({ latencyMs, ...ports, ...size }))
+    const environment = row.environment(upstream.url, ports)
+    rehearsed.push({ upstream, directives: row.directives, environment })
+  }
+  const folder = join(dirname(fileURLToPath(import.meta.url)), 'upstreams-page')
+  const name = { name: 'the control page', port: controlPort }
+  const control = await listen(name, startControl({ port: isFree ? 0 : controlPort, folder, rehearsed }))
+  process.stdout.write(joinEnvironment(rehearsed.map(each => each.environment)))
+  if (!args.includes('--quiet')) printHelp(control, rehearsed)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void Promise.all([openAi.close(), google.close()]))
+    process.once(
+      signal,
+      () => void Promise.all([control, ...rehearsed.map(each => each.upstream)].map(close)),
+    )
   }
 }
 
-function printHelp(upstreams: Upstream[]): void {
+function close(each: { close(): Promise<void> }): Promise<void> {
+  return each.close()
+}
+
+/** Says whose port it was that could not be had. */
+async function listen<Server>(
+  { name, port }: { name: string; port: number },
+  starting: Promise<Server>,
+): Promise<Server> {
+  try {
+    return await starting
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
+    if (code !== 'EADDRINUSE') throw error
+    process.stderr.write(
+      `Port ${port} of ${name} is taken: are the emulators running already? --free-ports takes others.\n`,
+    )
+    process.exit(1)
+  }
+}
+
+function printEnvironment(rows: readonly Row[]): void {
+  const environments = rows.map(row =>
+    row.environment(`http://127.0.0.1:${row.port}`, { filesPort: filesPortOf(row) }),
+  )
+  process.stdout.write(joinEnvironment(environments))
+}
+
+function joinEnvironment(environments: readonly Record<string, string>[]): string {
+  const values = new Map<string, string>()
+  for (const [name, value] of environments.flatMap(each => Object.entries(each))) {
+    const earlier = values.get(name)
+    values.set(name, earlier === undefined ? value : `${earlier},${value}`)
+  }
+  return [...values].map(([name, value]) => `${name}=${value}\n`).join('')
+}
+
+function filesPortOf(row: Row): number {
+  return row.port + 100
+}
+
+function printHelp(control: Control, rehearsed: readonly Rehearsed[]): void {
   process.stdout.write(`
-# Paste the lines above into the environment of the service; the addresses of configured base URLs are trusted,
-# so OUTBOUND_ALLOW is not needed. Ctrl-C stops the emulators.
-# What they have counted: ${upstreams.map(({ url }) => `${url}/-/counters`).join('  ')}
+# Start the service with the lines above: export $(npm run --silent upstreams -- --environment)
+# Ctrl-C stops the emulators.
+# Choose how they behave, and see what reaches them: ${control.url}/
+# The same from a shell: curl -X PUT ${control.url}/upstreams/openai/behaviour -d '{"behaviour":"slow=5000"}'
 # A prompt asks for a behaviour by [[emulate: NAME]] or [[emulate: NAME=VALUE, NAME]]:
 
 ${describe('every emulator', transportDirectives)}
-${describe('openai', openAiDirectives)}
-${describe('google', googleDirectives)}
+${rehearsed.map(({ upstream, directives }) => describe(upstream.name, directives)).join('\n')}
 `)
 }
 
-function describe(name: string, directives: Record<string, string>): string {
+function describe(name: string, directives: Readonly<Record<string, string>>): string {
   const width = Math.max(...Object.keys(directives).map(key => key.length)) + 2
   const lines = Object.entries(directives).map(([key, meaning]) => `#   ${key.padEnd(width)}${meaning}`)
   return `# ${name}\n${lines.join('\n')}\n`
 }
 
-function readOption(args: string[], name: string): number | null {
+function readNumberOption(args: string[], name: string): number | null {
   const at = args.indexOf(name)
   if (at < 0) return null
   const value = Number(args[at + 1])
-  if (!Number.isInteger(value) || value < 0) throw new Error(`${name} needs a whole number\n${usage}`)
+  if (!Number.isInteger(value) || value < 0) return fail(`${name} needs a whole number`)
   return value
 }
 
-function readPorts(args: string[]): [number, number] {
-  const at = args.indexOf('--ports')
-  if (at < 0) return [openAiPort, googlePort]
-  const [openAi, google] = (args[at + 1] ?? '').split(',').map(Number)
-  if (!Number.isInteger(openAi) || !Number.isInteger(google))
-    throw new Error(`--ports needs two numbers\n${usage}`)
-  return [openAi ?? openAiPort, google ?? googlePort]
+function readRows(args: string[]): readonly Row[] {
+  const at = args.indexOf('--only')
+  if (at < 0) return table
+  const names = (args[at + 1] ?? '').split(',')
+  const unknown = names.find(name => !table.some(row => row.name === name))
+  if (unknown !== undefined) return fail(`--only: no emulator is called "${unknown}"`)
+  return table.filter(row => names.includes(row.name))
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n${usage}`)
+  process.exit(2)
 }
 
 await main(process.argv.slice(2))

@@ -41,6 +41,8 @@ export type LoggedRequest = {
   status: number | null
   /** `finished`: the whole answer was written; `cut`: the connection ended before that. */
   end: 'open' | 'finished' | 'cut'
+  /** When it arrived, in milliseconds of Unix time. */
+  arrivedAtMs: number
 }
 
 export type Counters = {
@@ -82,6 +84,16 @@ export type Script = {
   times?: number
 }
 
+/** A behaviour that an operator sets for calls with whatever prompt; what a script or a prompt asks for wins over it. */
+export type StandingBehaviour = {
+  /** Directives as in a prompt, without the brackets. */
+  behaviour: string
+  /** The part of the calls it strikes, above 0 to 1; spread evenly: a half strikes every second one. */
+  share: number
+  /** Calls that it has still to strike; null = until it is changed. */
+  left: number | null
+}
+
 export type Upstream = {
   name: string
   /** Origin without a trailing slash. */
@@ -95,6 +107,11 @@ export type Upstream = {
   attempts(): string[]
   /** The answer takes the script back. */
   script(script: Script): () => void
+  /** Null when none is set, or its calls are used up. */
+  getStanding(): StandingBehaviour | null
+  setStanding(standing: StandingBehaviour | null): void
+  /** Forgets the requests, and all counts but those of what is in flight. */
+  resetCounts(): void
   openSockets(): number
   /** Resolves when the condition holds; it is looked at after every event. Rejects after the time. */
   waitUntil(condition: () => boolean, timeoutMs?: number): Promise<void>
@@ -113,6 +130,8 @@ export type UpstreamOptions = {
 type State = {
   upstream: Upstream
   scripts: { script: Script; left: number }[]
+  /** `owed`: what the calls so far add up to; at 1 the next call is struck. */
+  standing: (StandingBehaviour & { owed: number }) | null
   byAttempt: Map<string, Counters>
   requestsByPrompt: Map<string, number>
   events: EventEmitter
@@ -175,6 +194,12 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
         entry.left = 0
       }
     },
+    getStanding: () => describeStanding(state),
+    setStanding(standing) {
+      state.standing = standing === null ? null : { ...standing, owed: 0 }
+      events.emit('change')
+    },
+    resetCounts: () => resetCounts(state),
     openSockets: () => sockets.size,
     waitUntil: (condition, timeoutMs = 10_000) => waitUntil(events, condition, timeoutMs),
     errors: [],
@@ -184,7 +209,15 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
       await new Promise<void>(resolve => server.close(() => resolve()))
     },
   }
-  const state: State = { upstream, scripts, byAttempt, requestsByPrompt: new Map(), events, closing }
+  const state: State = {
+    upstream,
+    scripts,
+    standing: null,
+    byAttempt,
+    requestsByPrompt: new Map(),
+    events,
+    closing,
+  }
   return upstream
 }
 
@@ -210,6 +243,7 @@ async function serve(
     directives: early ?? new Map(),
     status: null,
     end: 'open',
+    arrivedAtMs: Date.now(),
   }
   state.upstream.requests.push(log)
   if (state.upstream.requests.length > maxLoggedRequests) state.upstream.requests.shift()
@@ -257,7 +291,7 @@ function createExchange(parts: ExchangeParts): Exchange {
       log.prompt = prompt
       const nth = (state.requestsByPrompt.get(prompt) ?? 0) + 1
       state.requestsByPrompt.set(prompt, nth)
-      const asked = parts.early ?? findScript(state, log.attempt, prompt) ?? parseDirectives(prompt)
+      const asked = parts.early ?? findScript(state, log.attempt, prompt) ?? findAsked(state, prompt)
       log.directives = nth > readNumber(asked, 'first', Number.POSITIVE_INFINITY) ? new Map() : asked
       return log.directives
     },
@@ -300,7 +334,37 @@ function findScript(state: State, attempt: string, prompt: string): Map<string, 
   return null
 }
 
-function parseBehaviour(behaviour: string): Map<string, string> {
+/** What the prompt asks for; where it asks for nothing, what the operator has set for all calls. */
+function findAsked(state: State, prompt: string): Map<string, string> {
+  const inPrompt = parseDirectives(prompt)
+  const { standing } = state
+  if (inPrompt.size > 0 || standing === null) return inPrompt
+  standing.owed += standing.share
+  // A share is seldom exact in binary: three tenths, ten times, is a little less than three.
+  if (standing.owed < 1 - 1e-9) return inPrompt
+  standing.owed -= 1
+  if (standing.left !== null) standing.left -= 1
+  if (standing.left === 0) state.standing = null
+  return parseBehaviour(standing.behaviour)
+}
+
+function describeStanding({ standing }: State): StandingBehaviour | null {
+  if (standing === null) return null
+  const { behaviour, share, left } = standing
+  return { behaviour, share, left }
+}
+
+function resetCounts({ upstream, byAttempt, requestsByPrompt, events }: State): void {
+  for (const counters of [upstream.total, ...byAttempt.values()]) {
+    Object.assign(counters, { requests: 0, billable: 0, maxInFlight: counters.inFlight })
+  }
+  requestsByPrompt.clear()
+  upstream.requests.length = 0
+  events.emit('change')
+}
+
+/** Reads `name, name=value`. */
+export function parseBehaviour(behaviour: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const part of behaviour.split(',')) {
     const at = part.indexOf('=')
