@@ -6,12 +6,16 @@ import darkroom from './defaults/darkroom.json' with { type: 'json' }
 import getimages from './defaults/getimages.json' with { type: 'json' }
 import getimg from './defaults/getimg.json' with { type: 'json' }
 import imgeo from './defaults/imgeo.json' with { type: 'json' }
+import native from './defaults/native.json' with { type: 'json' }
 import openai from './defaults/openai.json' with { type: 'json' }
 import sizes from './defaults/sizes.json' with { type: 'json' }
+import bflUpstreams from './defaults/upstreams-bfl.json' with { type: 'json' }
 import googleUpstreams from './defaults/upstreams-google.json' with { type: 'json' }
 import hostedUpstreams from './defaults/upstreams-hosted.json' with { type: 'json' }
+import modelarkUpstreams from './defaults/upstreams-modelark.json' with { type: 'json' }
 import openaiUpstreams from './defaults/upstreams-openai.json' with { type: 'json' }
 import replicateUpstreams from './defaults/upstreams-replicate.json' with { type: 'json' }
+import stabilityUpstreams from './defaults/upstreams-stability.json' with { type: 'json' }
 import type { ModelEntry, Upstream } from './entry.ts'
 import { linkModel, linkUpstream } from './link.ts'
 import { locate, type MergedEntry, mergeFiles, type SourceFile } from './merge.ts'
@@ -34,10 +38,14 @@ const defaults: [string, unknown][] = [
   ['upstreams-google.json', googleUpstreams],
   ['upstreams-replicate.json', replicateUpstreams],
   ['upstreams-hosted.json', hostedUpstreams],
+  ['upstreams-bfl.json', bflUpstreams],
+  ['upstreams-stability.json', stabilityUpstreams],
+  ['upstreams-modelark.json', modelarkUpstreams],
   ['getimages.json', getimages],
   ['getimg.json', getimg],
   ['imgeo.json', imgeo],
   ['openai.json', openai],
+  ['native.json', native],
   ['darkroom.json', darkroom],
 ]
 

@@ -3,6 +3,7 @@
 import { OutboundError, type OutboundResponse } from '../outbound.ts'
 import { JsonImagesError, readJsonWithImages } from './json-images.ts'
 import { type CallContext, ImageRejected, type ProviderFailure, type ProviderOutcome } from './provider.ts'
+import { findRetryDelayMs } from './retry-delay.ts'
 
 // A TCP and TLS handshake that takes longer than this never becomes a request.
 const CONNECT_TIMEOUT_MS = 10_000
@@ -105,12 +106,9 @@ export function describeBody(text: string): string {
   return words === '' ? '(empty)' : words
 }
 
-/** Milliseconds of a Retry-After header, seconds or date; a date counts from the answer's own Date header. */
+/** The delay that an answer's headers state; null where they state none. */
 export function readRetryAfterMs(headers: Record<string, string>): number | null {
-  const value = headers['retry-after']?.trim() ?? ''
-  if (/^\d{1,9}(\.\d{1,9})?$/.test(value)) return Math.ceil(Number(value) * 1000)
-  const delayMs = Date.parse(value) - Date.parse(headers.date ?? '')
-  return Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : null
+  return findRetryDelayMs(headers, '')
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

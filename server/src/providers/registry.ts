@@ -5,6 +5,7 @@ import { createGoogleProvider } from './google.ts'
 import { createOpenAiProvider } from './openai.ts'
 import type { Provider } from './provider.ts'
 import { createSketchProvider } from './sketch.ts'
+import { createStabilityProvider } from './stability.ts'
 
 export type HostedName = keyof ProviderSettings
 
@@ -15,6 +16,7 @@ type Create = (config: HostedConfig & { apiKey: string }) => Provider
 const hosted: Partial<Record<HostedName, Create>> = {
   openai: createOpenAiProvider,
   google: createGoogleProvider,
+  stability: createStabilityProvider,
 }
 
 export type EngineSettings = { providers: ProviderSettings }
