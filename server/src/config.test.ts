@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { renderSettings } from './commands/settings-page.ts'
-import { ConfigError, publicOrigin, readConfig } from './config.ts'
+import { ConfigError, listTwins, publicOrigin, readConfig, secretsOf } from './config.ts'
 import { decideSandbox } from './sandbox.ts'
 import { settingGroups } from './settings.ts'
 
@@ -210,4 +210,29 @@ test('on and off are obeyed, and a forced sandbox beside real keys is warned of'
 test('docs/configuration.md is the table, word for word', () => {
   const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   expect(page).toBe(renderSettings())
+})
+
+describe('self-hosted engines', () => {
+  it('are providers of their own: twins of the first, or apart under a name', () => {
+    const { engines } = readConfig({
+      SDAPI_BASE_URL: 'http://gpu-1:7860/, big=http://gpu-3:7860,http://gpu-2:7860',
+      SDAPI_AUTH: 'me:secret-of-the-engine',
+    })
+    expect(engines.map(({ name, baseUrl, isTwin }) => [name, baseUrl, isTwin])).toEqual([
+      ['sdapi', 'http://gpu-1:7860', false],
+      ['sdapi-big', 'http://gpu-3:7860', false],
+      ['sdapi-2', 'http://gpu-2:7860', true],
+    ])
+    expect(listTwins(engines)).toEqual(new Map([['sdapi', ['sdapi-2']]]))
+    expect(secretsOf(readConfig({ SDAPI_BASE_URL: 'http://g', SDAPI_AUTH: 'a:b' }))).toContain('a:b')
+  })
+
+  it.each([
+    [{ SDAPI_BASE_URL: 'gpu-1:7860' }, 'SDAPI_BASE_URL must be'],
+    [{ SDAPI_BASE_URL: 'a=http://x, a=http://y' }, 'SDAPI_BASE_URL must be'],
+    [{ SDAPI_BASE_URL: 'http://me:pass@gpu-1' }, 'SDAPI_BASE_URL must be'],
+    [{ SDAPI_AUTH: 'me:pass' }, 'SDAPI_AUTH is set without SDAPI_BASE_URL'],
+  ])('refuses %j', (env, problem) => {
+    expect(() => readConfig(env)).toThrow(problem)
+  })
 })

@@ -5,11 +5,13 @@ import type { LogLevel } from './log.ts'
 import { logLevels } from './log.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { PlanSetting } from './plans-setting.ts'
+import { type EngineConfig, readEngines } from './read-engines.ts'
 import { type HostedConfig, type ProviderSettings, readProviders } from './read-providers.ts'
 import type { SandboxSigns } from './sandbox.ts'
 import type { Environment, SettingReader } from './setting-values.ts'
 import { createSettingReader } from './setting-values.ts'
 
+export { type EngineConfig, type EngineKind, listTwins } from './read-engines.ts'
 export type { HostedConfig, ProviderSettings } from './read-providers.ts'
 
 export type DatabaseConfig = {
@@ -53,6 +55,8 @@ export type Config = {
   /** Of the bucket's access key. The SDK reads them itself; we know them to keep them out of logs. */
   storageSecrets: string[]
   providers: ProviderSettings
+  /** Self-hosted; each is a provider. */
+  engines: EngineConfig[]
   outboundAllow: string[]
   moderation: ModerationConfig
   signupCredits: number
@@ -250,6 +254,7 @@ export function readConfig(env: Environment): Config {
     storageUrl: readStorageUrl(read, dataDir),
     storageSecrets: readStorageSecrets(read),
     providers,
+    engines: readEngines(read),
     outboundAllow: read.targets('OUTBOUND_ALLOW'),
     moderation: readModeration(read, providers.openai),
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
@@ -288,7 +293,7 @@ export function secretsOf(config: Config): string[] {
   const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
   const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
   const keys = [
-    ...Object.values(providers).map(provider => provider.apiKey),
+    ...[...Object.values(providers), ...config.engines].map(provider => provider.apiKey),
     config.moderation.provider?.apiKey,
     authSecret,
     metricsToken,

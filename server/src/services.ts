@@ -6,7 +6,7 @@ import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
 import { createPlans, type Plans } from './accounts/plans.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
-import { type Config, publicOrigin, secretsOf } from './config.ts'
+import { type Config, listTwins, publicOrigin, secretsOf } from './config.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { type AuthPool, createAuthPool } from './db/auth-pool.ts'
 import { checkDatabaseSettings } from './db/check-settings.ts'
@@ -30,6 +30,7 @@ import type { Log } from './log.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
 import { loadCatalogEntries } from './models/load.ts'
+import { addTwins } from './models/twins.ts'
 import type { Moderation } from './moderation/moderation.ts'
 import { openModeration } from './moderation/open.ts'
 import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
@@ -123,9 +124,11 @@ export function openOutside(config: Config, log: Log): Outside {
   const http = createOutbound({
     allow: config.outboundAllow,
     // A key may come to any of them while the service runs.
-    configuredOrigins: [...Object.values(config.providers), config.moderation.provider].flatMap(
-      provider => provider?.baseUrl ?? [],
-    ),
+    configuredOrigins: [
+      ...Object.values(config.providers),
+      ...config.engines,
+      config.moderation.provider,
+    ].flatMap(provider => provider?.baseUrl ?? []),
     ...(config.publicUrl ? { ownHosts: [new URL(config.publicUrl).hostname] } : {}),
     log,
     assertNoTransaction,
@@ -134,7 +137,10 @@ export function openOutside(config: Config, log: Log): Outside {
   const sandbox = () => decideSandbox({ ...config.sandbox, providers: providers.names().filter(isEarnest) })
   const standing = rememberStanding(providers, () => sandbox().on)
   const catalog = createCatalog({
-    entries: loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
+    entries: addTwins(
+      loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
+      listTwins(config.engines),
+    ),
     standing,
     creditPriceUsd: config.creditPriceUsdMicro / 1_000_000,
     quotePrice,

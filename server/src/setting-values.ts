@@ -18,6 +18,8 @@ export type SettingReader = {
   /** An origin: scheme, host, port; nothing behind it. */
   origin(name: string): string | null
   url(name: string, schemes: readonly string[]): string | null
+  /** URLs separated by commas, each with a name before it or none: `http://gpu-1:7860, big=http://gpu-2:7860`. */
+  namedUrls(name: string): { name: string | null; url: string }[]
   /** A decimal number of dollars as integer micro-dollars. */
   usdMicro(name: string): number
   /** `host:port` targets. */
@@ -47,6 +49,20 @@ function parseTarget(text: string): boolean {
   return port >= 1 && port <= 65_535
 }
 
+/** Null when an address is none, or two have one name. */
+function parseNamedUrls(text: string): { name: string | null; url: string }[] | null {
+  const found: { name: string | null; url: string }[] = []
+  for (const part of text.split(',').map(each => each.trim())) {
+    const match = /^(?:([a-z][a-z0-9-]{0,30})=)?(.+)$/.exec(part)
+    const url = parseUrl(match?.[2] ?? '', ['http', 'https'])
+    const name = match?.[1] ?? null
+    if (url === null || url.username !== '' || (name !== null && found.some(each => each.name === name)))
+      return null
+    found.push({ name, url: (match?.[2] ?? '').replace(/\/+$/, '') })
+  }
+  return found
+}
+
 function numberReaders(text: SettingReader['text'], refuse: Refuse) {
   return {
     integer(name: string, { min, max }: { min: number; max: number }): number {
@@ -62,6 +78,32 @@ function numberReaders(text: SettingReader['text'], refuse: Refuse) {
         match === null ? 0 : Number(match[1]) * 1_000_000 + Number((match[2] ?? '').padEnd(6, '0'))
       if (micro <= 0) refuse(name, 'a positive number of dollars with at most 6 decimals, such as 0.01')
       return micro
+    },
+  }
+}
+
+/** Lists of addresses. */
+function listReaders(text: SettingReader['text'], refuse: Refuse) {
+  return {
+    namedUrls(name: string) {
+      const value = text(name)
+      const urls = value === null ? [] : parseNamedUrls(value)
+      if (urls === null) {
+        refuse(
+          name,
+          'http:// or https:// addresses without a password, separated by commas, with different names',
+        )
+      }
+      return urls ?? []
+    },
+    targets(name: string) {
+      const list = (text(name) ?? '')
+        .split(',')
+        .map(target => target.trim().toLowerCase())
+        .filter(Boolean)
+      if (!list.every(parseTarget))
+        refuse(name, 'a list of host:port separated by commas, such as 127.0.0.1:9000')
+      return list
     },
   }
 }
@@ -102,15 +144,6 @@ export function createSettingReader(env: Environment): SettingReader {
         refuse(name, `a URL that begins ${schemes.join(':// or ')}://`)
       return value?.replace(/\/+$/, '') ?? null
     },
-    targets(name) {
-      const list = (text(name) ?? '')
-        .split(',')
-        .map(target => target.trim().toLowerCase())
-        .filter(Boolean)
-      if (!list.every(parseTarget))
-        refuse(name, 'a list of host:port separated by commas, such as 127.0.0.1:9000')
-      return list
-    },
     rate(name) {
       const value = text(name) ?? 'off'
       const rate = value === 'off' ? null : parseRate(value)
@@ -125,6 +158,7 @@ export function createSettingReader(env: Environment): SettingReader {
       }
       return plans ?? []
     },
+    ...listReaders(text, refuse),
     ...numberReaders(text, refuse),
   }
 }

@@ -8,14 +8,15 @@ import getimg from './defaults/getimg.json' with { type: 'json' }
 import imgeo from './defaults/imgeo.json' with { type: 'json' }
 import native from './defaults/native.json' with { type: 'json' }
 import openai from './defaults/openai.json' with { type: 'json' }
+import selfHosted from './defaults/self-hosted.json' with { type: 'json' }
 import sizes from './defaults/sizes.json' with { type: 'json' }
 import bflUpstreams from './defaults/upstreams-bfl.json' with { type: 'json' }
-import falUpstreams from './defaults/upstreams-fal.json' with { type: 'json' }
-import getimgUpstreams from './defaults/upstreams-getimg.json' with { type: 'json' }
 import googleUpstreams from './defaults/upstreams-google.json' with { type: 'json' }
+import hostedUpstreams from './defaults/upstreams-hosted.json' with { type: 'json' }
 import modelarkUpstreams from './defaults/upstreams-modelark.json' with { type: 'json' }
 import openaiUpstreams from './defaults/upstreams-openai.json' with { type: 'json' }
 import replicateUpstreams from './defaults/upstreams-replicate.json' with { type: 'json' }
+import selfHostedUpstreams from './defaults/upstreams-self-hosted.json' with { type: 'json' }
 import stabilityUpstreams from './defaults/upstreams-stability.json' with { type: 'json' }
 import type { ModelEntry, Upstream } from './entry.ts'
 import { linkModel, linkUpstream } from './link.ts'
@@ -38,17 +39,18 @@ const defaults: [string, unknown][] = [
   ['upstreams-openai.json', openaiUpstreams],
   ['upstreams-google.json', googleUpstreams],
   ['upstreams-replicate.json', replicateUpstreams],
-  ['upstreams-getimg.json', getimgUpstreams],
-  ['upstreams-fal.json', falUpstreams],
+  ['upstreams-hosted.json', hostedUpstreams],
   ['upstreams-bfl.json', bflUpstreams],
   ['upstreams-stability.json', stabilityUpstreams],
   ['upstreams-modelark.json', modelarkUpstreams],
+  ['upstreams-self-hosted.json', selfHostedUpstreams],
   ['getimages.json', getimages],
   ['getimg.json', getimg],
   ['imgeo.json', imgeo],
   ['openai.json', openai],
   ['native.json', native],
   ['darkroom.json', darkroom],
+  ['self-hosted.json', selfHosted],
 ]
 
 /**

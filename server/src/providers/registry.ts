@@ -1,10 +1,10 @@
 // Which adapters there are. One that calls a hosted upstream is a line of `hosted`: it is made anew for every key that
 // comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
-import type { HostedConfig, ProviderSettings } from '../config.ts'
-import { createGetimgProvider } from './getimg.ts'
+import type { EngineConfig, HostedConfig, ProviderSettings } from '../config.ts'
 import { createGoogleProvider } from './google.ts'
 import { createOpenAiProvider } from './openai.ts'
 import type { Provider } from './provider.ts'
+import { createSdapiProvider } from './sdapi.ts'
 import { createSketchProvider } from './sketch.ts'
 import { createStabilityProvider } from './stability.ts'
 
@@ -17,15 +17,18 @@ type Create = (config: HostedConfig & { apiKey: string }) => Provider
 const hosted: Partial<Record<HostedName, Create>> = {
   openai: createOpenAiProvider,
   google: createGoogleProvider,
-  getimg: createGetimgProvider,
   stability: createStabilityProvider,
 }
 
-export type EngineSettings = { providers: ProviderSettings }
+export type EngineSettings = { providers: ProviderSettings; engines?: readonly EngineConfig[] }
 
 /** Upstreams that the settings alone describe; the built-in illustrator among them. */
-export function createEngines(_settings: EngineSettings): Provider[] {
-  return [createSketchProvider()]
+export function createEngines({ engines = [] }: EngineSettings): Provider[] {
+  return [createSketchProvider(), ...engines.map(createSelfHosted)]
+}
+
+function createSelfHosted(engine: EngineConfig): Provider {
+  return createSdapiProvider(engine)
 }
 
 /** Names that a key can be kept for. */

@@ -1,8 +1,7 @@
 // The providers as they stand at this moment. Keys come and go while the service runs; whoever holds a provider keeps
 // the key it was made with, so a call under way is not disturbed.
-import type { ProviderSettings } from '../config.ts'
 import type { Provider } from './provider.ts'
-import { createEngines, createHosted, hostedNames } from './registry.ts'
+import { createEngines, createHosted, type EngineSettings, hostedNames } from './registry.ts'
 
 export type ProviderSource = {
   /** The one with the operator's key; undefined where there is none. */
@@ -21,7 +20,7 @@ export type KeyedProviders = ProviderSource & {
   keys(): readonly string[]
 }
 
-export function createProviderSource(settings: { providers: ProviderSettings }): KeyedProviders {
+export function createProviderSource(settings: EngineSettings): KeyedProviders {
   const engines = createEngines(settings)
   const made = new Map<string, { apiKey: string; provider: Provider }>()
   let current = new Map<string, Provider>()

@@ -53,6 +53,22 @@ const hosted: Setting[] = [
   },
 ])
 
+const engines: Setting[] = [
+  {
+    name: 'SDAPI_BASE_URL',
+    default: '',
+    values: 'URL, …',
+    meaning:
+      'Engines with the interface of AUTOMATIC1111 (Forge, SD.Next, sd-server), such as `http://gpu-1:7860`. Several share the work; `name=URL` is one apart, the provider `sdapi-name`.',
+  },
+  {
+    name: 'SDAPI_AUTH',
+    default: '',
+    values: 'secret',
+    meaning: 'Their `user:password`, where they were started with `--api-auth`.',
+  },
+]
+
 const reaching: Setting[] = [
   {
     name: 'OUTBOUND_ALLOW',
@@ -63,4 +79,4 @@ const reaching: Setting[] = [
   },
 ]
 
-export const upstreams: Setting[] = [...first, ...hosted, ...reaching]
+export const upstreams: Setting[] = [...first, ...hosted, ...engines, ...reaching]

@@ -1,0 +1,47 @@
+// Which self-hosted engines the environment tells of. Each is a provider of its own, so that each has its own queue,
+// breaker and health; several of one kind are a list.
+import type { SettingReader } from './setting-values.ts'
+
+export type EngineKind = 'sdapi'
+
+export type EngineConfig = {
+  kind: EngineKind
+  /** The provider's name: the kind, `kind-2` and so on for further ones, `kind-<name>` for one with a name. */
+  name: string
+  baseUrl: string
+  /** What the engine or its proxy wants to be shown; empty where it wants nothing. */
+  apiKey: string
+  /** Serves whatever the first one of its kind serves. One with a name has rows of its own in the catalogue. */
+  isTwin: boolean
+}
+
+export function readEngines(read: SettingReader): EngineConfig[] {
+  return readKind(read, { kind: 'sdapi', address: 'SDAPI_BASE_URL', key: 'SDAPI_AUTH' })
+}
+
+/** Names of the twins, by the name of the first of their kind. */
+export function listTwins(engines: readonly EngineConfig[]): Map<string, string[]> {
+  const twins = new Map<string, string[]>()
+  for (const { kind, name, isTwin } of engines) {
+    if (isTwin) twins.set(kind, [...(twins.get(kind) ?? []), name])
+  }
+  return twins
+}
+
+type Kind = { kind: EngineKind; address: string; key: string }
+
+function readKind(read: SettingReader, { kind, address, key }: Kind): EngineConfig[] {
+  const apiKey = read.text(key) ?? ''
+  const given = read.namedUrls(address)
+  if (apiKey !== '' && given.length === 0) {
+    read.problems.push(`${key} is set without ${address}: set both or neither`)
+  }
+  let unnamed = 0
+  return given.map(({ name, url }) => {
+    if (name !== null) return { kind, name: `${kind}-${name}`, baseUrl: url, apiKey, isTwin: false }
+    unnamed += 1
+    return unnamed === 1
+      ? { kind, name: kind, baseUrl: url, apiKey, isTwin: false }
+      : { kind, name: `${kind}-${unnamed}`, baseUrl: url, apiKey, isTwin: true }
+  })
+}
