@@ -11,8 +11,9 @@ import openai from './defaults/openai.json' with { type: 'json' }
 import selfHosted from './defaults/self-hosted.json' with { type: 'json' }
 import sizes from './defaults/sizes.json' with { type: 'json' }
 import bflUpstreams from './defaults/upstreams-bfl.json' with { type: 'json' }
+import falUpstreams from './defaults/upstreams-fal.json' with { type: 'json' }
+import getimgUpstreams from './defaults/upstreams-getimg.json' with { type: 'json' }
 import googleUpstreams from './defaults/upstreams-google.json' with { type: 'json' }
-import hostedUpstreams from './defaults/upstreams-hosted.json' with { type: 'json' }
 import modelarkUpstreams from './defaults/upstreams-modelark.json' with { type: 'json' }
 import openaiUpstreams from './defaults/upstreams-openai.json' with { type: 'json' }
 import replicateUpstreams from './defaults/upstreams-replicate.json' with { type: 'json' }
@@ -39,7 +40,8 @@ const defaults: [string, unknown][] = [
   ['upstreams-openai.json', openaiUpstreams],
   ['upstreams-google.json', googleUpstreams],
   ['upstreams-replicate.json', replicateUpstreams],
-  ['upstreams-hosted.json', hostedUpstreams],
+  ['upstreams-getimg.json', getimgUpstreams],
+  ['upstreams-fal.json', falUpstreams],
   ['upstreams-bfl.json', bflUpstreams],
   ['upstreams-stability.json', stabilityUpstreams],
   ['upstreams-modelark.json', modelarkUpstreams],

@@ -26,6 +26,11 @@ export type ReferenceImage = {
   sizeBytes: number
   width: number
   height: number
+  /**
+   * An https address at which an upstream can fetch the bytes while the order is open, for those that take nothing
+   * else. Absent where nobody outside can reach this service.
+   */
+  publicUrl?: string
   /** Reads the bytes; called at most once per use. */
   read(): Promise<Buffer>
 }

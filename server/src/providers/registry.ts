@@ -1,6 +1,7 @@
 // Which adapters there are. One that calls a hosted upstream is a line of `hosted`: it is made anew for every key that
 // comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
 import type { EngineConfig, HostedConfig, ProviderSettings } from '../config.ts'
+import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
 import { createOpenAiProvider } from './openai.ts'
 import type { Provider } from './provider.ts'
@@ -17,6 +18,7 @@ type Create = (config: HostedConfig & { apiKey: string }) => Provider
 const hosted: Partial<Record<HostedName, Create>> = {
   openai: createOpenAiProvider,
   google: createGoogleProvider,
+  getimg: createGetimgProvider,
   stability: createStabilityProvider,
 }
 

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Control, type Rehearsed, startControl } from './control.ts'
 import { transportDirectives } from './faults.ts'
+import { defaultGetimgKey, getimgDirectives, startGetimgUpstream } from './getimg.ts'
 import { defaultGoogleKey, googleDirectives, startGoogleUpstream } from './google.ts'
 import { defaultOpenAiKey, openAiDirectives, startOpenAiUpstream } from './openai.ts'
 import { defaultSdapiKey, sdapiDirectives, startSdapiUpstream } from './sdapi.ts'
@@ -43,6 +44,17 @@ const table: readonly Row[] = [
     start: startGoogleUpstream,
     directives: googleDirectives,
     environment: url => ({ GEMINI_BASE_URL: `${url}/v1beta`, GEMINI_API_KEY: defaultGoogleKey }),
+  },
+  {
+    name: 'getimg',
+    port: 4804,
+    start: startGetimgUpstream,
+    directives: getimgDirectives,
+    environment: (url, { filesPort }) => ({
+      GETIMG_BASE_URL: url,
+      GETIMG_API_KEY: defaultGetimgKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
   },
   {
     name: 'sdapi',
