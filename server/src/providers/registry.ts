@@ -3,6 +3,7 @@
 import type { EngineConfig, HostedConfig, ProviderSettings } from '../config.ts'
 import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
+import { createModelArkProvider } from './modelark.ts'
 import { createOpenAiProvider } from './openai.ts'
 import type { Provider } from './provider.ts'
 import { createSdapiProvider } from './sdapi.ts'
@@ -20,6 +21,7 @@ const hosted: Partial<Record<HostedName, Create>> = {
   google: createGoogleProvider,
   getimg: createGetimgProvider,
   stability: createStabilityProvider,
+  modelark: createModelArkProvider,
 }
 
 export type EngineSettings = { providers: ProviderSettings; engines?: readonly EngineConfig[] }

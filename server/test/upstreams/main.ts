@@ -6,8 +6,10 @@ import { type Control, type Rehearsed, startControl } from './control.ts'
 import { transportDirectives } from './faults.ts'
 import { defaultGetimgKey, getimgDirectives, startGetimgUpstream } from './getimg.ts'
 import { defaultGoogleKey, googleDirectives, startGoogleUpstream } from './google.ts'
+import { defaultModelArkKey, modelArkDirectives, startModelArkUpstream } from './modelark.ts'
 import { defaultOpenAiKey, openAiDirectives, startOpenAiUpstream } from './openai.ts'
 import { defaultSdapiKey, sdapiDirectives, startSdapiUpstream } from './sdapi.ts'
+import { defaultStabilityKey, stabilityDirectives, startStabilityUpstream } from './stability.ts'
 import type { Upstream } from './upstream.ts'
 
 type StartOptions = {
@@ -62,6 +64,23 @@ const table: readonly Row[] = [
     start: startSdapiUpstream,
     directives: sdapiDirectives,
     environment: url => ({ SDAPI_BASE_URL: url, SDAPI_AUTH: defaultSdapiKey }),
+  },
+    name: 'stability',
+    port: 4807,
+    start: startStabilityUpstream,
+    directives: stabilityDirectives,
+    environment: url => ({ STABILITY_BASE_URL: `${url}/v2beta`, STABILITY_API_KEY: defaultStabilityKey }),
+  },
+  {
+    name: 'modelark',
+    port: 4808,
+    start: startModelArkUpstream,
+    directives: modelArkDirectives,
+    environment: (url, { filesPort }) => ({
+      MODELARK_BASE_URL: `${url}/api/v3`,
+      MODELARK_API_KEY: defaultModelArkKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
   },
 ]
 

@@ -73,7 +73,8 @@ function drawPalettePng({ width, height, seed }: PictureSpec): Buffer {
     const reach = radius ** 2 - (y - height / 2) ** 2
     if (reach <= 0) continue
     const half = Math.sqrt(reach)
-    const from = start + Math.floor((width / 2 - half) / 4)
+    // Never before the row: the byte there names its filter.
+    const from = start + Math.max(0, Math.floor((width / 2 - half) / 4))
     raw.fill(
       ((y % 7 < 3 ? 2 : 3) * 0b01010101) & 0xff,
       from,
