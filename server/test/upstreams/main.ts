@@ -65,6 +65,7 @@ const table: readonly Row[] = [
     directives: sdapiDirectives,
     environment: url => ({ SDAPI_BASE_URL: url, SDAPI_AUTH: defaultSdapiKey }),
   },
+  {
     name: 'stability',
     port: 4807,
     start: startStabilityUpstream,
