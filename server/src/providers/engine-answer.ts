@@ -1,6 +1,8 @@
-// What the adapters of self-hosted engines share in reading an answer with pictures in base64: every picture loses its
+// What the adapters of self-hosted engines share in reading pictures, in base64 or from an address of the engine: every picture loses its
 // private metadata on the way, and what arrived is held against what was asked for.
+import { Readable } from 'node:stream'
 import type { OutboundResponse } from '../outbound.ts'
+import { limitCall } from './hosted-call.ts'
 import { type JsonPath, readJsonWithImages } from './json-images.ts'
 import {
   type CallContext,
@@ -40,28 +42,52 @@ export async function readPictures(
   return { value, received, rejections }
 }
 
+/** The largest file that is fetched; storage takes no more. */
+const MAX_PICTURE_BYTES = 80 * 1024 * 1024
+
+/** For `fetchOutput`: the picture at an address of the engine, without its metadata. */
+export async function fetchStripped(
+  url: string,
+  headers: Record<string, string>,
+  context: CallContext,
+): Promise<OutboundResponse> {
+  const response = await context.http.request({
+    method: 'GET',
+    url,
+    trust: 'upstream',
+    headers: { ...context.headers, ...headers },
+    ...limitCall(context, MAX_PICTURE_BYTES),
+  })
+  if (response.status !== 200) return response
+  return { ...response, body: Readable.from(stripMetadata(response.body), { objectMode: false }) }
+}
+
 export type Asked = { count: number; width: number | null; height: number | null }
 
 /** The outcome of an answer whose pictures have been received. More than were asked for cannot be sold. */
 export function conclude(
   vendor: string,
   { received, rejections }: Pick<PicturesRead, 'received' | 'rejections'>,
-  { asked, warnings: earlier = [] }: { asked: Asked; warnings?: string[] },
+  { asked, urls = [], warnings: earlier = [] }: { asked: Asked; urls?: string[]; warnings?: string[] },
 ): ProviderOutcome {
-  if (received.length === 0) {
+  const arrived = received.length + urls.length
+  if (arrived === 0) {
     const why = rejections.length > 0 ? rejections.join('; ') : 'it holds no picture'
     return failAsMalformed(`${vendor}'s answer is unusable: ${why}`)
   }
   const warnings = [...earlier, ...rejections.map(why => `A picture was unusable: ${why}`)]
-  if (received.length !== asked.count) {
-    warnings.push(`Asked for ${asked.count} pictures, ${received.length} arrived`)
+  if (arrived !== asked.count) {
+    warnings.push(`Asked for ${asked.count} pictures, ${arrived} arrived`)
   }
   for (const { width, height } of received) {
     if (asked.width === null || (width === asked.width && height === asked.height)) continue
     warnings.push(`Asked for ${asked.width}x${asked.height}, a picture of ${width}x${height} arrived`)
   }
-  const images = received.slice(0, asked.count).map(image => ({ kind: 'received' as const, image }))
-  return { kind: 'succeeded', images, usage: noUsage, warnings }
+  const images = [
+    ...received.map(image => ({ kind: 'received' as const, image })),
+    ...urls.map(url => ({ kind: 'url' as const, url, mediaType: null })),
+  ]
+  return { kind: 'succeeded', images: images.slice(0, asked.count), usage: noUsage, warnings }
 }
 
 export function failAsMalformed(message: string): ProviderFailure {

@@ -7,9 +7,9 @@ import { plainRequest, type TestContextOptions } from '../../test/provider-conte
 import { type ContractScenario, describeProviderContract } from '../../test/provider-contract.ts'
 import { defaultSdapiKey, startSdapiUpstream } from '../../test/upstreams/sdapi.ts'
 import type { Upstream } from '../../test/upstreams/upstream.ts'
+import { classifyErrorAnswer } from './engine-failures.ts'
 import { stripEngineCommands } from './engine-prompt.ts'
 import type { ProviderRequest } from './provider.ts'
-import { classifyErrorAnswer } from './sdapi/failures.ts'
 import { createSdapiProvider } from './sdapi.ts'
 
 const request = plainRequest('default', { width: 512, height: 640 })

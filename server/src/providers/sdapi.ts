@@ -3,6 +3,7 @@
 import type { OutboundResponse } from '../outbound.ts'
 import { conclude, MAX_PICTURE_TEXT_BYTES, type PicturesRead, readPictures } from './engine-answer.ts'
 import { authorizeBasic, scrubBasicOutcome } from './engine-auth.ts'
+import { classifyErrorAnswer, describeError } from './engine-failures.ts'
 import {
   checkByGet,
   classifyBrokenAnswer,
@@ -21,7 +22,6 @@ import type {
   ProviderRequest,
   ReceivedImage,
 } from './provider.ts'
-import { classifyErrorAnswer, describeError } from './sdapi/failures.ts'
 import { watchPreviews } from './sdapi/previews.ts'
 import { buildCall, LOADED_MODEL, type SdapiCall, UnusableRequest } from './sdapi/request.ts'
 

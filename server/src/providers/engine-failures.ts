@@ -1,13 +1,15 @@
-// What refusals of engines behind A1111's interface mean: A1111's own envelope, FastAPI's `detail`, and the bare
-// string of sd-server. A 5xx may hide work that ran, so that none of them is ever called 'unavailable'.
-import { describeBody, isRecord, parseJsonOrNull, readRetryAfterMs, textOrNull } from '../hosted-call.ts'
-import type { FailureKind, ProviderFailure } from '../provider.ts'
+// What refusals of self-hosted engines mean, whichever shape they have: A1111's envelope, FastAPI's `detail`, the bare
+// string of sd-server, OpenAI's error object. A 5xx may hide work that ran, so that none of them is ever called 'unavailable'.
+import { describeBody, isRecord, parseJsonOrNull, readRetryAfterMs, textOrNull } from './hosted-call.ts'
+import type { FailureKind, ProviderFailure } from './provider.ts'
 
 /** An answer outside 2xx; its text is bounded by the reader. */
 export type ErrorAnswer = { status: number; headers: Record<string, string>; text: string }
 
 const FIELD_WORDS: Record<string, string> = {
   negative_prompt: 'negativePrompt',
+  n: 'count',
+  image: 'references',
   batch_size: 'count',
   batch_count: 'count',
   n_iter: 'count',
@@ -54,6 +56,7 @@ export function describeError(text: string): string {
   const body = parseJsonOrNull(text)
   if (!isRecord(body)) return describeBody(text)
   const { error, message, detail, errors } = body
+  if (isRecord(error)) return [error.type, error.message].map(textOrNull).filter(Boolean).join(': ')
   const words = [error, message, typeof detail === 'string' ? detail : listDetails(detail), errors]
   const said = words.map(textOrNull).filter(each => each !== null && each !== '')
   return said.length === 0 ? describeBody(text) : said.join(': ')
@@ -73,6 +76,8 @@ function listDetails(detail: unknown): string | null {
 /** The field at fault, in core words, where FastAPI's list names it. */
 function findField(text: string): string | null {
   const body = parseJsonOrNull(text)
+  const param = isRecord(body) && isRecord(body.error) ? textOrNull(body.error.param) : null
+  if (param !== null) return FIELD_WORDS[param] ?? param
   const detail = isRecord(body) && Array.isArray(body.detail) ? body.detail : []
   const [first] = detail.filter(isRecord)
   const name = Array.isArray(first?.loc)
