@@ -51,7 +51,8 @@ test('every default in the table is what the parser uses', () => {
   const defaults = settingGroups.flatMap(group => group.settings).filter(one => one.default !== '')
   const secrets = settingGroups
     .flatMap(group => group.settings)
-    .filter(one => /_API_(KEY|TOKEN)$/.test(one.name))
+    // The key of an engine of one's own is nothing without its address.
+    .filter(one => /_API_(KEY|TOKEN)$/.test(one.name) && !one.name.startsWith('OPENAI_COMPATIBLE'))
   const keys = Object.fromEntries(secrets.map(one => [one.name, 'k']))
   const explicit = Object.fromEntries(defaults.map(one => [one.name, one.default]))
   expect(readConfig({ ...explicit, ...keys })).toEqual(readConfig(keys))
@@ -227,7 +228,27 @@ describe('self-hosted engines', () => {
     expect(secretsOf(readConfig({ SDAPI_BASE_URL: 'http://g', SDAPI_AUTH: 'a:b' }))).toContain('a:b')
   })
 
+  it('know the model and the habits of those that speak OpenAI', () => {
+    const { engines } = readConfig({
+      OPENAI_COMPATIBLE_BASE_URL: 'http://gpu-1:8080/v1',
+      OPENAI_COMPATIBLE_MODEL: 'flux',
+      OPENAI_COMPATIBLE_PROFILE: 'localai',
+    })
+    expect(engines).toEqual([
+      {
+        kind: 'openai-compatible',
+        name: 'openai-compatible',
+        baseUrl: 'http://gpu-1:8080/v1',
+        apiKey: '',
+        isTwin: false,
+        model: 'flux',
+        profile: 'localai',
+      },
+    ])
+  })
+
   it.each([
+    [{ OPENAI_COMPATIBLE_API_KEY: 'x' }, 'OPENAI_COMPATIBLE_API_KEY is set without'],
     [{ SDAPI_BASE_URL: 'gpu-1:7860' }, 'SDAPI_BASE_URL must be'],
     [{ SDAPI_BASE_URL: 'a=http://x, a=http://y' }, 'SDAPI_BASE_URL must be'],
     [{ SDAPI_BASE_URL: 'http://me:pass@gpu-1' }, 'SDAPI_BASE_URL must be'],

@@ -2,7 +2,7 @@
 // breaker and health; several of one kind are a list.
 import type { SettingReader } from './setting-values.ts'
 
-export type EngineKind = 'sdapi'
+export type EngineKind = 'sdapi' | 'openai-compatible'
 
 export type EngineConfig = {
   kind: EngineKind
@@ -13,10 +13,24 @@ export type EngineConfig = {
   apiKey: string
   /** Serves whatever the first one of its kind serves. One with a name has rows of its own in the catalogue. */
   isTwin: boolean
+  /** openai-compatible: what the upstream model `default` is called there; empty = it goes without saying. */
+  model?: string
+  /** openai-compatible: whose habits it has. */
+  profile?: 'generic' | 'localai'
 }
 
 export function readEngines(read: SettingReader): EngineConfig[] {
-  return readKind(read, { kind: 'sdapi', address: 'SDAPI_BASE_URL', key: 'SDAPI_AUTH' })
+  const compatible = readKind(read, {
+    kind: 'openai-compatible',
+    address: 'OPENAI_COMPATIBLE_BASE_URL',
+    key: 'OPENAI_COMPATIBLE_API_KEY',
+  })
+  const model = read.text('OPENAI_COMPATIBLE_MODEL') ?? ''
+  const profile = read.choice('OPENAI_COMPATIBLE_PROFILE', ['generic', 'localai'])
+  return [
+    ...readKind(read, { kind: 'sdapi', address: 'SDAPI_BASE_URL', key: 'SDAPI_AUTH' }),
+    ...compatible.map(engine => ({ ...engine, model, profile })),
+  ]
 }
 
 /** Names of the twins, by the name of the first of their kind. */

@@ -5,6 +5,7 @@ import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
 import { createModelArkProvider } from './modelark.ts'
 import { createOpenAiProvider } from './openai.ts'
+import { createOpenAiCompatibleProvider } from './openai-compatible.ts'
 import type { Provider } from './provider.ts'
 import { createSdapiProvider } from './sdapi.ts'
 import { createSketchProvider } from './sketch.ts'
@@ -32,7 +33,7 @@ export function createEngines({ engines = [] }: EngineSettings): Provider[] {
 }
 
 function createSelfHosted(engine: EngineConfig): Provider {
-  return createSdapiProvider(engine)
+  return engine.kind === 'sdapi' ? createSdapiProvider(engine) : createOpenAiCompatibleProvider(engine)
 }
 
 /** Names that a key can be kept for. */

@@ -67,6 +67,33 @@ const engines: Setting[] = [
     values: 'secret',
     meaning: 'Their `user:password`, where they were started with `--api-auth`.',
   },
+  {
+    name: 'OPENAI_COMPATIBLE_BASE_URL',
+    default: '',
+    values: 'URL, …',
+    meaning:
+      "Engines that speak OpenAI's Images API (LocalAI, sd-server, vLLM-Omni), with the version: `http://gpu-1:8080/v1`. Several as with `SDAPI_BASE_URL`.",
+  },
+  {
+    name: 'OPENAI_COMPATIBLE_API_KEY',
+    default: '',
+    values: 'secret',
+    meaning: 'Their key, where they want one.',
+  },
+  {
+    name: 'OPENAI_COMPATIBLE_MODEL',
+    default: '',
+    values: 'text',
+    meaning:
+      'The name there of the model that `self-hosted:openai-compatible` runs on; unset: none is named.',
+  },
+  {
+    name: 'OPENAI_COMPATIBLE_PROFILE',
+    default: 'generic',
+    values: 'generic, localai',
+    meaning:
+      '`localai`: negative prompts behind a `|` and pictures as base64, as LocalAI wants them; otherwise a field and a form.',
+  },
 ]
 
 const reaching: Setting[] = [

@@ -8,6 +8,12 @@ import { defaultGetimgKey, getimgDirectives, startGetimgUpstream } from './getim
 import { defaultGoogleKey, googleDirectives, startGoogleUpstream } from './google.ts'
 import { defaultModelArkKey, modelArkDirectives, startModelArkUpstream } from './modelark.ts'
 import { defaultOpenAiKey, openAiDirectives, startOpenAiUpstream } from './openai.ts'
+import {
+  defaultOpenAiCompatibleKey,
+  localAiModel,
+  openAiCompatibleDirectives,
+  startOpenAiCompatibleUpstream,
+} from './openai-compatible.ts'
 import { defaultSdapiKey, sdapiDirectives, startSdapiUpstream } from './sdapi.ts'
 import { defaultStabilityKey, stabilityDirectives, startStabilityUpstream } from './stability.ts'
 import type { Upstream } from './upstream.ts'
@@ -64,6 +70,18 @@ const table: readonly Row[] = [
     start: startSdapiUpstream,
     directives: sdapiDirectives,
     environment: url => ({ SDAPI_BASE_URL: url, SDAPI_AUTH: defaultSdapiKey }),
+  },
+  {
+    name: 'openai-compatible',
+    port: 4821,
+    start: startOpenAiCompatibleUpstream,
+    directives: openAiCompatibleDirectives,
+    environment: url => ({
+      OPENAI_COMPATIBLE_BASE_URL: `${url}/v1`,
+      OPENAI_COMPATIBLE_API_KEY: defaultOpenAiCompatibleKey,
+      OPENAI_COMPATIBLE_MODEL: localAiModel,
+      OPENAI_COMPATIBLE_PROFILE: 'localai',
+    }),
   },
   {
     name: 'stability',
