@@ -26,7 +26,13 @@ report('polling', rows)
 
 async function benchAnswers() {
   const upstream = await startUpstream({ latencyMs: 0, pictureBytes: null })
-  const darkroom = await startDarkroom({ database: 'postgres', upstream, settings: { LOG_LEVEL: 'warn' } })
+  // The key is counted by an exact limit, as every caller's is.
+  const darkroom = await startDarkroom({
+    database: 'postgres',
+    upstream,
+    settings: { LOG_LEVEL: 'warn' },
+    rate: '1000000/1h',
+  })
   const body = JSON.stringify({ model: 'gpt-image-2', prompt: 'a lighthouse at dusk' })
   const order = { prefer: 'wait=60', 'idempotency-key': 'the-order-that-is-repeated' }
   const made = await fetch(`${darkroom.url}/api/v1/generations`, {

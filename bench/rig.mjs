@@ -44,10 +44,18 @@ export async function startUpstream({ latencyMs, pictureBytes }) {
 }
 
 /**
+ * `rate`: of the account's key; off, or so wide that it is counted and refuses nobody.
  * `database`: `postgres` (a server beside it) or `embedded`. `settings`: further environment variables. `role`: what the
  * process does; `startWorker` starts another one that works.
  */
-export async function startDarkroom({ database, upstream, settings = {}, nodeFlags = [], role = 'all' }) {
+export async function startDarkroom({
+  database,
+  upstream,
+  settings = {},
+  nodeFlags = [],
+  role = 'all',
+  rate = 'off',
+}) {
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'))
   removeAtEnd(folder)
   // As root the database runs as another user, who must be able to pass.
@@ -67,11 +75,11 @@ export async function startDarkroom({ database, upstream, settings = {}, nodeFla
     environment,
     line => /ready at (\S+)/.exec(line)?.[1],
   )
-  /** An account with plenty of credits and a key without limits. */
+  /** An account with plenty of credits and a key without limits, or with the rate that was given. */
   async function createAccount(email) {
     const account = ['accounts', 'create', '--email', email, '--credits', '100000000', '--json']
     const { accountId } = await run([main, ...account], environment)
-    const limits = ['--rate', 'off', '--in-flight', 'off', '--json']
+    const limits = ['--rate', rate, '--in-flight', 'off', '--json']
     const { apiKey } = await run([main, 'keys', 'create', '--account', accountId, ...limits], environment)
     return { accountId, apiKey }
   }

@@ -132,6 +132,26 @@ test('of 300 requests at once over three nodes exactly the limit is admitted', a
   expect(new Set(answers.map(answer => answer?.rate?.resetAt.getTime())).size).toBe(1)
 })
 
+test('requests of two keys that share a window, and of others beside them, are counted exactly when they come at once', async () => {
+  const one = await makeKey()
+  const two = await makeKey({ accountId: one.accountId })
+  const other = await makeKey()
+  const rule: RateRule = { dialect: 'getimg', per: 'account', requests: 10, windowS: 60 }
+  const secrets = [one.apiKey, two.apiKey, other.apiKey, `${one.apiKey.slice(0, -1)}!`]
+  const answers = await Promise.all(
+    Array.from({ length: 80 }, (_, n) => authenticateKey(firstNode(), secrets[n % 4] ?? '', rule)),
+  )
+  const of = (...keys: { keyId: string }[]) =>
+    answers.filter(answer => keys.some(key => key.keyId === answer?.keyId)).map(answer => answer?.rate)
+  expect(answers.filter(answer => answer === null)).toHaveLength(20)
+  for (const rates of [of(one, two), of(other)]) {
+    expect(rates.filter(rate => rate?.allowed)).toHaveLength(10)
+    const left = rates.filter(rate => rate?.allowed).map(rate => rate?.remaining)
+    expect(left.sort((a = 0, b = 0) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  }
+  expect((await authenticateKey(firstNode(), other.apiKey, rule))?.rate).toMatchObject({ allowed: false })
+})
+
 test('the window is fixed from its first request, and a caller that waits Retry-After is admitted', async () => {
   const key = await makeKey()
   const rule = { ...perMinute, requests: 2 }

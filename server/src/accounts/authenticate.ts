@@ -1,6 +1,8 @@
-// Who calls, and may they call now: one statement, no cache. Every reason for refusal gives the same null, so
-// that nobody learns which keys exist.
+// Who calls, and may they call now: one statement for all who ask at once, no cache. Every reason for refusal gives the
+// same null, so that nobody learns which keys exist.
+import { sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
+import { gather } from '../db/gather.ts'
 import type { KeyScope } from './keys.ts'
 import type { PlanRates } from './plans.ts'
 import type { KeyStyle } from './secret.ts'
@@ -55,6 +57,8 @@ export type AuthenticatedKey = {
 }
 
 type AdmittedRow = {
+  /** Whose answer it is, counted from one. */
+  at: number
   account_id: string
   plan: string
   key_id: string
@@ -87,16 +91,8 @@ export async function authenticateKey(
   rule: CountedRule | null,
 ): Promise<AuthenticatedKey | null> {
   if (presented === null || !isWellFormedSecret(presented)) return null
-  const [row] = await db.query<AdmittedRow>(sql.admitRequest, [
-    hashSecret(presented),
-    rule?.dialect ?? null,
-    rule?.per === 'account',
-    rule?.requests ?? 0,
-    rule?.windowS ?? 1,
-    rule?.byPlan ? JSON.stringify(rule.byPlan) : null,
-    rule?.isCounted ?? true,
-  ])
-  if (row === undefined) return null
+  const row = await doorOf(db, rule?.byPlan ?? null)({ hash: hashSecret(presented), rule })
+  if (row === null) return null
   return {
     accountId: row.account_id,
     plan: row.plan,
@@ -109,6 +105,50 @@ export async function authenticateKey(
     rate: row.rate_limit === null ? null : toRateState(row, row.rate_limit),
   }
 }
+
+type Asked = { hash: Buffer; rule: CountedRule | null }
+type Door = (asked: Asked) => Promise<AdmittedRow | null>
+
+/** One for each database and table of plans; a process has one of each. */
+const doors = new WeakMap<Db, Map<PlanRates | null, Door>>()
+
+function doorOf(db: Db, byPlan: PlanRates | null): Door {
+  const known = doors.get(db) ?? new Map<PlanRates | null, Door>()
+  doors.set(db, known)
+  const door = known.get(byPlan) ?? openDoor(db, byPlan && JSON.stringify(byPlan))
+  known.set(byPlan, door)
+  return door
+}
+
+function openDoor(db: Db, byPlan: string | null): Door {
+  async function askAll(asked: Asked[]): Promise<(AdmittedRow | null)[]> {
+    const rules = asked.map(({ rule }) => rule)
+    const rows = await db.query<AdmittedRow>(sql.admitRequests, [
+      asked.map(({ hash }) => hash),
+      rules.map(rule => rule?.dialect ?? null),
+      rules.map(rule => rule?.per === 'account'),
+      rules.map(rule => rule?.requests ?? 0),
+      rules.map(rule => rule?.windowS ?? 1),
+      rules.map(rule => rule?.isCounted ?? true),
+      byPlan,
+    ])
+    const answers: (AdmittedRow | null)[] = asked.map(() => null)
+    for (const row of rows) answers[row.at - 1] = row
+    return answers
+  }
+  const together = gather(askAll)
+  return async asked => {
+    try {
+      return await together(asked)
+    } catch (error) {
+      // One window that is locked for long refuses its own callers only.
+      if (sqlStateOf(error) !== lockNotAvailable) throw error
+      return (await askAll([asked]))[0] ?? null
+    }
+  }
+}
+
+const lockNotAvailable = '55P03'
 
 function toSpendCaps({ key_id, cap_day, cap_month }: AdmittedRow): SpendCap[] {
   const scope = `key:${key_id}`

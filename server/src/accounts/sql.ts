@@ -1,9 +1,60 @@
 // All SQL on accounts, users and API keys, and the only place for it. Wallet columns are only read here.
 import { statement } from '../db/db.ts'
 
-export const admitRequest = statement(
-  'accounts.admit-request',
-  'SELECT * FROM admit_request($1::bytea, $2::text, $3::boolean, $4::int, $5::int, $6::jsonb, $7::boolean)',
+// Many requests at once ($1 to $6, one element for each): the key behind each secret, and its place in the window it
+// is counted in. No row = unknown, revoked or expired, or its account is closed. Windows are taken in the order of their
+// names, so that two statements cannot wait for each other. $7: rates by plan, for keys without one of their own; '' is
+// that of plans which are not configured. A rate of zero is no limit and writes nothing. The numbers are exact: each
+// request of a window is told the count it raised it to.
+export const admitRequests = statement(
+  'accounts.admit-requests',
+  `WITH asked AS (
+     SELECT a.*, app_now() AS now
+       FROM unnest($1::bytea[], $2::text[], $3::boolean[], $4::int[], $5::int[], $6::boolean[]) WITH ORDINALITY
+         AS a (secret_hash, dialect, per_account, requests, window_s, is_counted, at)
+   ), known AS (
+     SELECT a.at, a.now, a.is_counted, k.id AS key_id, k.account_id, account.plan, k.style, k.scopes, k.in_flight_cap,
+            k.cap_day, k.cap_month,
+            CASE WHEN a.dialect IS NOT NULL THEN
+              nullif(coalesce(k.rate_requests, (planned.rate ->> 'requests')::int, a.requests), 0) END AS rate_limit,
+            make_interval(secs => coalesce(k.rate_window_s, (planned.rate ->> 'windowS')::int, a.window_s)) AS span,
+            CASE WHEN a.per_account AND k.rate_requests IS NULL THEN 'account:' || k.account_id
+              ELSE 'key:' || k.id END || ':' || a.dialect AS scope
+       FROM asked a
+       JOIN api_key k ON k.secret_hash = a.secret_hash AND k.revoked_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > a.now)
+       JOIN account ON account.id = k.account_id AND account.closed_at IS NULL
+       LEFT JOIN LATERAL (SELECT coalesce($7::jsonb -> account.plan, $7::jsonb -> '') AS rate
+                           WHERE k.rate_requests IS NULL) planned ON true
+   ), wanted AS (
+     SELECT scope, count(*)::int AS wanted, max(rate_limit) AS rate_limit, max(span) AS span, max(now) AS now
+       FROM known WHERE rate_limit IS NOT NULL AND is_counted GROUP BY scope
+   ), taken AS (
+     INSERT INTO rate_window AS w (scope, started_at, used)
+     SELECT scope, now, wanted FROM wanted ORDER BY scope
+     ON CONFLICT (scope) DO UPDATE SET (started_at, used) = (
+       SELECT CASE WHEN w.started_at + wanted.span <= wanted.now THEN wanted.now ELSE w.started_at END,
+              CASE WHEN w.started_at + wanted.span <= wanted.now THEN wanted.wanted
+                ELSE least(w.used, wanted.rate_limit) + wanted.wanted END
+         FROM wanted WHERE wanted.scope = w.scope)
+     RETURNING w.scope, w.started_at, w.used
+   ), counted AS (
+     SELECT k.at, taken.started_at,
+            taken.used - wanted.wanted + row_number() OVER (PARTITION BY k.scope ORDER BY k.at) AS used
+       FROM known k JOIN wanted USING (scope) JOIN taken USING (scope)
+      WHERE k.rate_limit IS NOT NULL AND k.is_counted
+   ), rated AS (
+     SELECT k.*, coalesce(c.used, seen.used, 0)::int AS used,
+            coalesce(c.started_at, seen.started_at, k.now) + k.span AS reset_at
+       FROM known k
+       LEFT JOIN counted c ON c.at = k.at
+       LEFT JOIN rate_window seen ON NOT k.is_counted AND seen.scope = k.scope AND seen.started_at + k.span > k.now
+   )
+   SELECT at::int, account_id, plan, key_id, style, scopes, in_flight_cap, cap_day, cap_month, rate_limit,
+          greatest(rate_limit - used, 0) AS rate_remaining, reset_at AS rate_reset_at,
+          greatest(ceil(extract(epoch FROM reset_at - now))::int, 1) AS rate_retry_after_s,
+          (NOT is_counted OR used <= rate_limit) AS rate_allowed
+     FROM rated`,
 )
 
 export const takeFromWindow = statement(

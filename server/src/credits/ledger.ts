@@ -3,15 +3,24 @@
 
 import { sqlStateOf } from '../db/database-error.ts'
 import type { Db, Queryable, Tx } from '../db/db.ts'
+import { gatherOn } from '../db/gather.ts'
 import { AppError } from '../errors.ts'
 import { sql } from './sql.ts'
 
 export type Wallet = { available: number; held: number; debt: number; usageRows: number }
 
+type WalletRow = { id: string; available: number; held: number; debt: number; usage_rows: number }
+
+const findRow = gatherOn<string, WalletRow | null>(async (db, accountIds) => {
+  const rows = await db.query<WalletRow>(sql.wallets, [[...new Set(accountIds)]])
+  const found = new Map(rows.map(row => [row.id, row]))
+  return accountIds.map(id => found.get(id) ?? null)
+})
+
+/** Wallets that are asked for at once are read together. */
 export async function findWallet(db: Queryable, accountId: string): Promise<Wallet | null> {
-  type Row = { available: number; held: number; debt: number; usage_rows: number }
-  const [row] = await db.query<Row>(sql.wallet, [accountId])
-  return row ? { available: row.available, held: row.held, debt: row.debt, usageRows: row.usage_rows } : null
+  const row = await findRow(db, accountId)
+  return row && { available: row.available, held: row.held, debt: row.debt, usageRows: row.usage_rows }
 }
 
 export type GrantSource = 'purchase' | 'promo' | 'operator'

@@ -2,7 +2,10 @@
 import { statement } from '../db/db.ts'
 
 export const sql = {
-  wallet: statement('credits_wallet', 'SELECT available, held, debt, usage_rows FROM account WHERE id = $1'),
+  wallets: statement(
+    'credits_wallet',
+    'SELECT id, available, held, debt, usage_rows FROM account WHERE id = ANY ($1::uuid[])',
+  ),
   grant: statement('credits_grant', 'SELECT * FROM grant_credits($1, $2, $3, $4, $5, $6)'),
   adjust: statement('credits_adjust', 'SELECT * FROM adjust_credits($1, $2, $3, $4, $5, $6)'),
   refund: statement('credits_refund', 'SELECT refund_generation($1, $2, $3) AS available'),

@@ -17,7 +17,8 @@ import { findUnaffordable } from './afford.ts'
 import { announced } from './announce.ts'
 import type { Breaker } from './breaker.ts'
 import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
-import type { Generation } from './generation.ts'
+import { findRowById, findRowByKey } from './find.ts'
+import { type Generation, isTerminal } from './generation.ts'
 import { resolveWish, takeInputs } from './intake.ts'
 import { joinRepeat } from './join.ts'
 import type { GenerationEvents } from './observe.ts'
@@ -366,13 +367,13 @@ function subscribe(
 /** The order this key named before, as it is now. Throws idempotency_key_reused when the request differs. */
 async function findReplay(needs: CreateNeeds, input: GenerationInput): Promise<Accepted | null> {
   if (input.idempotencyKey === null) return null
-  const values = [input.accountId, input.idempotencyKey]
-  const known = await findRow<GenerationRow>(needs.db, sql.findByKey, values)
+  const { accountId, idempotencyKey: key } = input
+  const known = await findRowByKey(needs.db, { accountId, key })
   if (!known) return null
   if (!known.fingerprint.equals(input.fingerprint)) throw new AppError('idempotency_key_reused')
   const settlement = subscribe(needs, input, known.id)
-  // Read again after subscribing: a settlement in between would otherwise be missed.
-  const row = await findRow<GenerationRow>(needs.db, sql.findById, [known.id, input.accountId])
+  // Read again after subscribing: a settlement in between would otherwise be missed. What has ended stays as it is.
+  const row = isTerminal(known.state) ? known : await findRowById(needs.db, { id: known.id, accountId })
   return {
     generation: toGeneration(row ?? known),
     replayed: true,
@@ -390,7 +391,7 @@ async function findJoined(needs: CreateNeeds, input: GenerationInput): Promise<A
   if (!joined) return null
   const settlement = subscribe(needs, input, joined.id)
   // As for replays: read again after subscribing.
-  const row = await findRow<GenerationRow>(needs.db, sql.findById, [joined.id, input.accountId])
+  const row = await findRowById(needs.db, { id: joined.id, accountId: input.accountId })
   const generation = row ? toGeneration(row) : joined
   return { generation, replayed: false, joined: true, available: null, settlement }
 }

@@ -19,10 +19,11 @@ import type { Storage } from '../storage/storage.ts'
 import { StorageError } from '../storage/storage.ts'
 import { createMetrics } from '../telemetry.ts'
 import { deleteFilesOf, deleteGeneration, openOutput, sweepFiles } from './files.ts'
+import { findRowById } from './find.ts'
 import { hasFiles } from './generation.ts'
 import { createGenerationEvents } from './observe.ts'
 import { findGeneration } from './read.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { toGeneration } from './sql.ts'
 
 let database: TestDatabase
 let root: string
@@ -78,7 +79,7 @@ async function make(options: { filesLiveS?: number; accountId?: string } = {}) {
 
 /** The row itself: a deleted one is found by no read of a customer. */
 async function read(id: string, accountId: string) {
-  const row = await findRow<GenerationRow>(database.db, sql.findById, [id, accountId])
+  const row = await findRowById(database.db, { id, accountId })
   if (!row) throw new Error('gone')
   expect((await findGeneration(database.db, accountId, id)) === null).toBe(row.deleted_at !== null)
   return toGeneration(row)

@@ -14,10 +14,12 @@ import { keysOfOutput, manifestKey, readInputKey } from '../storage/keys.ts'
 import { formatOfMediaType, type LinkFormat, type OutputFormat } from '../storage/links.ts'
 import type { Storage } from '../storage/storage.ts'
 import { eachRow } from './each-row.ts'
+import { fileSql } from './file-sql.ts'
+import { findRowById } from './find.ts'
 import type { Generation, StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import { findImage } from './read.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { findRow, type GenerationRow, toGeneration } from './sql.ts'
 
 export type OutputNeeds = { storage: Storage; deriver: Deriver; now: () => Date }
 
@@ -95,7 +97,7 @@ export async function deleteFilesOf(needs: RemoveNeeds, generation: Generation):
     ...pictures.map(({ key }) => key).filter(key => readInputKey(key) === id),
     manifestKey(id),
   ])
-  await needs.db.query(sql.filesRemoved, [id])
+  await needs.db.query(fileSql.filesRemoved, [id])
 }
 
 export type DeleteNeeds = RemoveNeeds & { events: GenerationEvents }
@@ -110,9 +112,9 @@ export async function deleteGeneration(
   id: string,
 ): Promise<'deleted' | 'open' | 'not_found'> {
   if (!isId(id)) return 'not_found'
-  const row = await findRow<{ outcome: 'deleted' | 'open' | null }>(needs.db, sql.delete, [id, accountId])
+  const row = await findRow<{ outcome: 'deleted' | 'open' | null }>(needs.db, fileSql.delete, [id, accountId])
   if (row?.outcome !== 'deleted') return row?.outcome ?? 'not_found'
-  const deleted = await findRow<GenerationRow>(needs.db, sql.findById, [id, accountId])
+  const deleted = await findRowById(needs.db, { id: id.toLowerCase(), accountId })
   if (deleted && !deleted.files_removed_at) await tryDelete(needs, toGeneration(deleted))
   return 'deleted'
 }
@@ -122,7 +124,7 @@ export async function deleteGeneration(
  * image. What cannot be removed now is tried again by the next sweep.
  */
 export async function sweepFiles(needs: DeleteNeeds): Promise<void> {
-  for (const list of [sql.filesEnded, sql.filesDeleted, sql.inputsEnded]) {
+  for (const list of [fileSql.filesEnded, fileSql.filesDeleted, fileSql.inputsEnded]) {
     for await (const row of eachRow<GenerationRow & { at: string }>(needs.db, list)) {
       await tryDelete(needs, toGeneration(row))
     }

@@ -6,9 +6,9 @@ import type { Log } from '../log.ts'
 import { type GenerationKey, readGenerationKey, shardCount, shardFolder } from '../storage/keys.ts'
 import { type Storage, StorageError } from '../storage/storage.ts'
 import type { Metrics } from '../telemetry.ts'
+import { fileSql } from './file-sql.ts'
 import type { StoredImage } from './generation.ts'
 import { noteRound, type Round, type RoundNeeds, takeRound } from './rounds.ts'
-import { sql } from './sql.ts'
 
 export type LeftoverNeeds = RoundNeeds & {
   storage: Pick<Storage, 'list' | 'remove' | 'removeUnfinished'>
@@ -86,7 +86,7 @@ async function findRows(needs: LeftoverNeeds, ids: string[]): Promise<Map<string
   const rows = new Map<string, KeptRow>()
   for (let at = 0; at < ids.length; at += idsPerQuery) {
     const values = [ids.slice(at, at + idsPerQuery), settledMs]
-    for (const row of await needs.db.query<KeptRow>(sql.keptObjects, values)) rows.set(row.id, row)
+    for (const row of await needs.db.query<KeptRow>(fileSql.keptObjects, values)) rows.set(row.id, row)
   }
   return rows
 }

@@ -4,6 +4,7 @@ import type { Db } from '../db/db.ts'
 import { isId } from '../ids.ts'
 import type { Dialect } from '../models/options.ts'
 import type { Storage } from '../storage/storage.ts'
+import { findRowById } from './find.ts'
 import type { FreshImages, FreshText } from './fresh.ts'
 import { type Generation, hasFiles, type StoredImage } from './generation.ts'
 import { markSpacing } from './marks.ts'
@@ -12,7 +13,7 @@ import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 /** The account's generation, or null: unknown, another account's, deleted, or no UUID at all. */
 export async function findGeneration(db: Db, accountId: string, id: string): Promise<Generation | null> {
   if (!isId(id)) return null
-  const row = await findRow<GenerationRow>(db, sql.findById, [id, accountId])
+  const row = await findRowById(db, { id: id.toLowerCase(), accountId })
   return row && !row.deleted_at ? toGeneration(row) : null
 }
 

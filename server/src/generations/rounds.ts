@@ -1,7 +1,8 @@
 // Slow walks over all that is stored. The row of a round says where it stands and when its next step is due; taking
 // it is one statement, so that all processes together take one step at a time, and a dead one holds nobody up.
 import type { Db } from '../db/db.ts'
-import { findRow, sql } from './sql.ts'
+import { fileSql } from './file-sql.ts'
+import { findRow } from './sql.ts'
 
 export type RoundName = 'leftovers' | 'scrub'
 export type RoundNeeds = { db: Db; processName: string }
@@ -18,7 +19,7 @@ export type Round = {
 
 /** Takes a round whose step is due; nobody else takes it within `holdMs`. Null when there is nothing to do now. */
 export function takeRound(needs: RoundNeeds, name: RoundName, holdMs: number): Promise<Round | null> {
-  return findRow<Round>(needs.db, sql.takeRound, [name, needs.processName, holdMs])
+  return findRow<Round>(needs.db, fileSql.takeRound, [name, needs.processName, holdMs])
 }
 
 /**
@@ -31,5 +32,5 @@ export async function noteRound(
   step: { pauseMs: number; checked: number; faults: number },
 ): Promise<boolean> {
   const values = [round.name, needs.processName, round.position, step.pauseMs, step.checked, step.faults]
-  return (await findRow(needs.db, sql.noteRound, values)) !== null
+  return (await findRow(needs.db, fileSql.noteRound, values)) !== null
 }

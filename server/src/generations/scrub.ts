@@ -5,9 +5,10 @@ import type { Storage } from '../storage/storage.ts'
 import { StorageError } from '../storage/storage.ts'
 import { findObjectProblem, type ObjectProblem } from '../storage/verify-objects.ts'
 import type { Metrics } from '../telemetry.ts'
+import { fileSql } from './file-sql.ts'
 import type { StoredImage } from './generation.ts'
 import { noteRound, type Round, type RoundNeeds, takeRound } from './rounds.ts'
-import { findRow, sql } from './sql.ts'
+import { findRow } from './sql.ts'
 
 export type ScrubNeeds = RoundNeeds & {
   storage: Pick<Storage, 'head' | 'read'>
@@ -74,7 +75,7 @@ export function createScrub(needs: ScrubNeeds, elapsedMs: () => number): Scrub {
   async function readNext(current: Walk): Promise<void> {
     if (current.left.images.length === 0) {
       // Asked anew for every generation, right before its pictures are read: what was deleted is not missing.
-      const next = await findRow<Stored>(needs.db, sql.nextStored, [current.left.id])
+      const next = await findRow<Stored>(needs.db, fileSql.nextStored, [current.left.id])
       if (!next) return note(current, '')
       current.left = next
     }
@@ -112,7 +113,7 @@ type Problem = ObjectProblem | 'unreadable'
 async function findProblem(needs: ScrubNeeds, id: string, image: StoredImage): Promise<Problem | null> {
   const problem = await compare(needs.storage, image)
   // Its owner may have deleted it while it was being read.
-  return problem && (await findRow(needs.db, sql.isStored, [id])) ? problem : null
+  return problem && (await findRow(needs.db, fileSql.isStored, [id])) ? problem : null
 }
 
 async function compare(storage: ScrubNeeds['storage'], image: StoredImage): Promise<Problem | null> {

@@ -72,13 +72,13 @@ export function toGeneration(row: GenerationRow): Generation {
   }
 }
 
-const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
+export const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
   count, price, captured, state, reason, epoch, attempts, lease_owner, images, warnings, usage, created_at,
   completed_at, deleted_at, files_expire_at, files_removed_at,
   extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
 
 /** Its images are there to be read, as `hasFiles` of generation.ts says it. */
-const hasFiles = `state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL
+export const hasFiles = `state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL
   AND (files_expire_at IS NULL OR files_expire_at > app_now())`
 
 /** A place in a list of the newest first: $2 microseconds and $3 an id, or the very first; $4 the oldest wanted. */
@@ -132,14 +132,19 @@ export const sql = {
         JOIN slot s ON s.scope = wanted.scope WHERE s.in_flight >= wanted.cap) AS full
       FROM account a WHERE a.id = $1 AND a.closed_at IS NULL`,
   ),
-  findById: statement(
+  /** As many as are asked for at once: $1 their ids, $2 the account that asks for each. */
+  findByIds: statement(
     'generation_find',
-    `SELECT ${columns} FROM generation WHERE id = $1 AND account_id = $2`,
+    `SELECT ${columns}
+       FROM unnest($1::uuid[], $2::uuid[]) AS asked (wanted_id, asking_account)
+       JOIN generation ON id = wanted_id AND account_id = asking_account`,
   ),
   findAny: statement('generation_find_any', `SELECT ${columns} FROM generation WHERE id = $1`),
-  findByKey: statement(
+  findByKeys: statement(
     'generation_find_by_key',
-    `SELECT ${columns} FROM generation WHERE account_id = $1 AND idem_key = $2`,
+    `SELECT ${columns}, idem_key
+       FROM unnest($1::uuid[], $2::text[]) AS asked (asking_account, wanted_key)
+       JOIN generation ON account_id = asking_account AND idem_key = wanted_key`,
   ),
   /**
    * Locks while it chooses, so that a twin that waited sees what was taken and goes on to the next. The states are
@@ -312,67 +317,10 @@ export const sql = {
       LIMIT 1000`,
   ),
   markList: statement('generation_mark_list', 'SELECT mark_list($1, $2, $3, $4) AS made'),
-  delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
-  /** Files to remove, of ended work only: three short lists, each read on from its last row, `at` and id. */
-  filesEnded: statement(
-    'generation_files_ended',
-    `SELECT ${columns}, files_expire_at::text AS at FROM generation
-      WHERE files_expire_at <= (SELECT app_now()) AND files_removed_at IS NULL
-        AND state IN ('succeeded', 'failed', 'blocked', 'canceled') AND (files_expire_at, id) > ($1::timestamptz, $2::uuid)
-      ORDER BY files_expire_at, id LIMIT $3`,
-  ),
-  filesDeleted: statement(
-    'generation_files_deleted',
-    `SELECT ${columns}, deleted_at::text AS at FROM generation
-      WHERE deleted_at IS NOT NULL AND files_removed_at IS NULL AND (deleted_at, id) > ($1::timestamptz, $2::uuid)
-      ORDER BY deleted_at, id LIMIT $3`,
-  ),
-  /** Nothing is made any more from what came with an order that ended without an image. */
-  inputsEnded: statement(
-    'generation_inputs_ended',
-    `SELECT ${columns}, completed_at::text AS at FROM generation
-      WHERE inputs IS NOT NULL AND files_removed_at IS NULL AND state IN ('failed', 'blocked', 'canceled')
-        AND completed_at < (SELECT app_now()) - interval '1 hour' AND (completed_at, id) > ($1::timestamptz, $2::uuid)
-      ORDER BY completed_at, id LIMIT $3`,
-  ),
-  filesRemoved: statement(
-    'generation_files_removed',
-    `UPDATE generation SET files_removed_at = coalesce(files_removed_at, app_now()), inputs = NULL,
-        images = CASE WHEN deleted_at IS NULL THEN images END
-      WHERE id = $1`,
-  ),
   total: statement(
     'generation_total',
     'SELECT succeeded FROM generation_total WHERE account_id = $1 AND dialect = $2',
   ),
-  takeRound: statement(
-    'round_take',
-    `UPDATE round SET holder = $2, due_at = app_now() + $3 * interval '1 ms',
-        began_at = CASE WHEN position = '' THEN app_now() ELSE began_at END
-      WHERE name = $1 AND due_at <= app_now() RETURNING name, position, checked, faults,
-        (extract(epoch FROM app_now() - began_at) * 1000)::float8 AS "ageMs"`,
-  ),
-  noteRound: statement(
-    'round_note',
-    `UPDATE round SET position = $3, due_at = app_now() + $4 * interval '1 ms',
-        checked = CASE WHEN $3 = '' THEN 0 ELSE checked + $5 END,
-        faults = CASE WHEN $3 = '' THEN 0 ELSE faults + $6 END
-      WHERE name = $1 AND holder = $2 RETURNING name`,
-  ),
-  /** Of these ids, the rows there are; `kept` names the objects of those that have ended some time ago. */
-  keptObjects: statement(
-    'generation_kept_objects',
-    `SELECT id, state IN ('succeeded', 'failed', 'blocked', 'canceled')
-          AND completed_at < app_now() - $2 * interval '1 ms' AS settled,
-        CASE WHEN state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL THEN images END AS images
-      FROM generation WHERE id = ANY ($1::uuid[])`,
-  ),
-  /** The next generation behind $1 that has images. */
-  nextStored: statement(
-    'generation_next_stored',
-    `SELECT id, images FROM generation WHERE id > $1 AND ${hasFiles} ORDER BY id LIMIT 1`,
-  ),
-  isStored: statement('generation_is_stored', `SELECT id FROM generation WHERE id = $1 AND ${hasFiles}`),
 }
 
 export type AttemptRow = {

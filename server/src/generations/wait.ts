@@ -3,10 +3,11 @@
 import { findWallet } from '../credits/ledger.ts'
 import type { Db } from '../db/db.ts'
 import type { Accepted } from './create.ts'
+import { findRowById } from './find.ts'
 import { type Generation, isTerminal } from './generation.ts'
 import { persist } from './persist.ts'
 import type { Settled } from './settled.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { toGeneration } from './sql.ts'
 
 export type Outcome = {
   generation: Generation
@@ -32,10 +33,15 @@ export async function waitForOutcome(
 }
 
 async function readOutcome(db: Db, known: Generation): Promise<Outcome | null> {
-  const row = await persist(() => findRow<GenerationRow>(db, sql.findById, [known.id, known.accountId]))
-  if (!row || !isTerminal(row.state)) return null
+  const now = isTerminal(known.state) ? known : await readAgain(db, known)
+  if (!now || !isTerminal(now.state)) return null
   const wallet = await persist(() => findWallet(db, known.accountId))
-  return { generation: toGeneration(row), available: wallet?.available ?? 0 }
+  return { generation: now, available: wallet?.available ?? 0 }
+}
+
+async function readAgain(db: Db, { id, accountId }: Generation): Promise<Generation | null> {
+  const row = await persist(() => findRowById(db, { id, accountId }))
+  return row && toGeneration(row)
 }
 
 function firstOf(

@@ -106,6 +106,7 @@ async function explain(statement: Statement, values: readonly unknown[]) {
     await ask(tx, 'SET LOCAL plan_cache_mode = force_generic_plan')
     await ask(tx, `PREPARE page AS ${statement.text}`)
     const list = values
+      .map(value => (Array.isArray(value) ? `{${value.join(',')}}` : value))
       .map(value => (value === null || typeof value === 'number' ? value : `'${value}'`))
       .map(value => value ?? 'NULL')
       .join(', ')
@@ -260,9 +261,9 @@ test('every other statement of a request finds its rows by index', async () => {
   const someone = randomUUID()
   for (const [statement, values] of [
     [sql.total, [accountId, 'getimages']],
-    [sql.findById, [someone, accountId]],
-    [sql.findByKey, [accountId, 'key']],
-    [creditsSql.wallet, [accountId]],
+    [sql.findByIds, [[someone], [accountId]]],
+    [sql.findByKeys, [[accountId], ['key']]],
+    [creditsSql.wallets, [[accountId]]],
   ] as const) {
     const { nodes, blocks } = await explain(statement, values)
     expectFlat(nodes)

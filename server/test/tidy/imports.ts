@@ -106,7 +106,7 @@ export function findForbiddenImports(sources: readonly Source[]): Finding[] {
       if (!allowed)
         return [{ ...at, rule: `${unit} has no row in the import table`, instead: 'add one to imports.ts' }]
       const other = unitOf(target)
-      if (isDialect(unit) && target.endsWith('/sql.ts')) {
+      if (isDialect(unit) && isSql(target)) {
         return [{ ...at, rule: 'a dialect may not import sql.ts', instead: "call the folder's functions" }]
       }
       if (other === unit || (leaves as readonly string[]).includes(other)) return []
@@ -129,11 +129,16 @@ function allowedFor(unit: string): readonly string[] | null {
   return [...(importTable['dialects/*'] ?? []), ...(importTable[unit] ?? [])]
 }
 
+/** A folder's statements: `sql.ts`, and what was split from it by subject, as `file-sql.ts`. */
+function isSql(target: string): boolean {
+  return /[/-]sql\.ts$/.test(target)
+}
+
 /** Tables have one owner: SQL is declared in sql.ts of its folder, and foreign folders may not reach into it. */
 export function findForeignSql(sources: readonly Source[]): Finding[] {
   return sources.filter(isProduct).flatMap(source =>
     listImports(source)
-      .filter(({ target }) => target?.endsWith('/sql.ts') && unitOf(target) !== unitOf(source.path))
+      .filter(({ target }) => target !== null && isSql(target) && unitOf(target) !== unitOf(source.path))
       .map(({ line }) => ({
         path: source.path,
         line,

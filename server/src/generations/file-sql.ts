@@ -1,0 +1,63 @@
+// The statements on generations that care for their files: deletion, sweeps and what watches over stored objects.
+import { statement } from '../db/db.ts'
+import { columns, hasFiles } from './sql.ts'
+
+export const fileSql = {
+  delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
+  /** Files to remove, of ended work only: three short lists, each read on from its last row, `at` and id. */
+  filesEnded: statement(
+    'generation_files_ended',
+    `SELECT ${columns}, files_expire_at::text AS at FROM generation
+      WHERE files_expire_at <= (SELECT app_now()) AND files_removed_at IS NULL
+        AND state IN ('succeeded', 'failed', 'blocked', 'canceled') AND (files_expire_at, id) > ($1::timestamptz, $2::uuid)
+      ORDER BY files_expire_at, id LIMIT $3`,
+  ),
+  filesDeleted: statement(
+    'generation_files_deleted',
+    `SELECT ${columns}, deleted_at::text AS at FROM generation
+      WHERE deleted_at IS NOT NULL AND files_removed_at IS NULL AND (deleted_at, id) > ($1::timestamptz, $2::uuid)
+      ORDER BY deleted_at, id LIMIT $3`,
+  ),
+  /** Nothing is made any more from what came with an order that ended without an image. */
+  inputsEnded: statement(
+    'generation_inputs_ended',
+    `SELECT ${columns}, completed_at::text AS at FROM generation
+      WHERE inputs IS NOT NULL AND files_removed_at IS NULL AND state IN ('failed', 'blocked', 'canceled')
+        AND completed_at < (SELECT app_now()) - interval '1 hour' AND (completed_at, id) > ($1::timestamptz, $2::uuid)
+      ORDER BY completed_at, id LIMIT $3`,
+  ),
+  filesRemoved: statement(
+    'generation_files_removed',
+    `UPDATE generation SET files_removed_at = coalesce(files_removed_at, app_now()), inputs = NULL,
+        images = CASE WHEN deleted_at IS NULL THEN images END
+      WHERE id = $1`,
+  ),
+  takeRound: statement(
+    'round_take',
+    `UPDATE round SET holder = $2, due_at = app_now() + $3 * interval '1 ms',
+        began_at = CASE WHEN position = '' THEN app_now() ELSE began_at END
+      WHERE name = $1 AND due_at <= app_now() RETURNING name, position, checked, faults,
+        (extract(epoch FROM app_now() - began_at) * 1000)::float8 AS "ageMs"`,
+  ),
+  noteRound: statement(
+    'round_note',
+    `UPDATE round SET position = $3, due_at = app_now() + $4 * interval '1 ms',
+        checked = CASE WHEN $3 = '' THEN 0 ELSE checked + $5 END,
+        faults = CASE WHEN $3 = '' THEN 0 ELSE faults + $6 END
+      WHERE name = $1 AND holder = $2 RETURNING name`,
+  ),
+  /** Of these ids, the rows there are; `kept` names the objects of those that have ended some time ago. */
+  keptObjects: statement(
+    'generation_kept_objects',
+    `SELECT id, state IN ('succeeded', 'failed', 'blocked', 'canceled')
+          AND completed_at < app_now() - $2 * interval '1 ms' AS settled,
+        CASE WHEN state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL THEN images END AS images
+      FROM generation WHERE id = ANY ($1::uuid[])`,
+  ),
+  /** The next generation behind $1 that has images. */
+  nextStored: statement(
+    'generation_next_stored',
+    `SELECT id, images FROM generation WHERE id > $1 AND ${hasFiles} ORDER BY id LIMIT 1`,
+  ),
+  isStored: statement('generation_is_stored', `SELECT id FROM generation WHERE id = $1 AND ${hasFiles}`),
+}
