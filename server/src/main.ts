@@ -1,20 +1,27 @@
 // The program: reads the command line, opens what a role needs, stops on a signal. The only place that prints.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { createFirstAdminKey } from './accounts/first-start.ts'
 import { createPasswords } from './accounts/passwords.ts'
 import { createApp } from './app.ts'
 import { runCommand } from './commands/command-line.ts'
 import type { CommandIo, OutsideNeeds } from './commands/needs.ts'
+import { describeError } from './commands/present.ts'
 import { type Config, loadConfig, loadTestSettings, publicOrigin } from './config.ts'
 import { adjustCredits, findAllViolations, grantCredits } from './credits/ledger.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { findSettingFaults } from './db/check-settings.ts'
+import type { Db } from './db/db.ts'
 import { armFailpoints } from './failpoints.ts'
-import { createLog } from './log.ts'
+import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
+import { createLog, type Log } from './log.ts'
 import type { ModelList } from './models/catalog.ts'
 import { checkCatalog } from './models/check.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import { dialects } from './models/options.ts'
+import { hostedNames } from './providers/registry.ts'
+import { createSeal } from './seal.ts'
 import { type Listening, listen } from './serve.ts'
 import {
   defaultLeaseMs,
@@ -129,10 +136,16 @@ function openIo(): CommandIo {
         now: systemClock,
         ledger: { grantCredits, adjustCredits, findAllViolations },
         findSettingFaults,
+        openKeyStore: async () => openKeyStore(config, db),
         close,
       }
     },
-    openOutside: async config => toOutsideNeeds(config, openOutside(config, quiet(config))),
+    async openOutside(config, keys = new Map()) {
+      const outside = openOutside(config, quiet(config))
+      outside.providers.setKeys(keys)
+      return toOutsideNeeds(config, outside)
+    },
+    findKeys: config => findKeys(config, quiet(config)),
     roles: { serve: () => runRole('serve'), work: () => runRole('work'), all: () => runRole('all') },
     async migrate(config) {
       const { applied, close } = await openDatabase(config, quiet(config))
@@ -142,10 +155,36 @@ function openIo(): CommandIo {
   }
 }
 
+/** A secret made up here and now would seal what no node can open. */
+async function openKeyStore(config: Config, db: Db): Promise<KeyStoreNeeds> {
+  if (config.database && !config.authSecret && !existsSync(join(config.dataDir, 'auth-secret')))
+    throw new Error('AUTH_SECRET is unset: set it here as on every node, for keys are sealed with it')
+  const secret = await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir })
+  const seal = createSeal([secret, ...config.earlierAuthSecrets], 'provider keys')
+  return { db, seal, providers: hostedNames }
+}
+
+/** Does not make a database for it. */
+async function findKeys(config: Config, log: Log): Promise<ReadonlyMap<string, string>> {
+  if (!config.database && !existsSync(join(config.dataDir, 'auth-secret'))) return new Map()
+  try {
+    const { db, close } = await openDatabase(config, log)
+    try {
+      return (await readKeys(await openKeyStore(config, db))).keys
+    } finally {
+      await close()
+    }
+  } catch (error) {
+    process.stderr.write(`Keys in the database are not counted: ${describeError(error)}\n`)
+    return new Map()
+  }
+}
+
 function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
   const { catalog, providers, sandbox, standing, http, storage, close } = outside
   return {
     providers: providers.names().flatMap(name => providers.get(name) ?? []),
+    providerWith: providers.withKey,
     sandbox,
     http,
     storage,

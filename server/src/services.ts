@@ -26,16 +26,20 @@ import { createRedact, type Redact } from './generations/redaction.ts'
 import { createRetryBudget } from './generations/retry-budget.ts'
 import { createRunner, type Runner } from './generations/runner.ts'
 import { createSettledBus, type SettledBus } from './generations/settled.ts'
+import { type Keyring, openKeyring } from './keyring/keyring.ts'
 import type { Log } from './log.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
 import { loadCatalogEntries } from './models/load.ts'
+import { rememberStanding } from './models/standing.ts'
 import { addTwins } from './models/twins.ts'
 import type { Moderation } from './moderation/moderation.ts'
 import { openModeration } from './moderation/open.ts'
 import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
+import { hostedNames } from './providers/registry.ts'
 import { createProviderSource, type KeyedProviders } from './providers/source.ts'
 import { decideSandbox, type SandboxState } from './sandbox.ts'
+import { createSeal } from './seal.ts'
 import { createDeriver, type Deriver } from './storage/derive.ts'
 import { createLinks, createSigner, type Links } from './storage/links.ts'
 import { openStorage } from './storage/open.ts'
@@ -49,7 +53,6 @@ import { takeUpload, type UploadNeeds, uploadPurpose } from './uploads/uploads.t
 import { createDeliverer, type Deliverer } from './webhooks/deliver.ts'
 import type { EndpointNeeds } from './webhooks/endpoints.ts'
 import { createDeliveryEvents } from './webhooks/observe.ts'
-import { createSeal } from './webhooks/seal.ts'
 
 export const systemClock = (): Date => new Date()
 
@@ -135,7 +138,7 @@ export function openOutside(config: Config, log: Log): Outside {
   })
   const providers = createProviderSource(config)
   const sandbox = () => decideSandbox({ ...config.sandbox, providers: providers.names().filter(isEarnest) })
-  const standing = rememberStanding(providers, () => sandbox().on)
+  const standing = rememberStanding(providers.names, () => sandbox().on)
   const catalog = createCatalog({
     entries: addTwins(
       loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
@@ -155,18 +158,6 @@ export function openOutside(config: Config, log: Log): Outside {
 /** The illustrator is no sign of a real installation. */
 function isEarnest(provider: string): boolean {
   return provider !== 'sketch'
-}
-
-/** Decided anew only when providers have come or gone. */
-function rememberStanding(providers: KeyedProviders, isSandbox: () => boolean): () => Standing {
-  let names: readonly string[] | null = null
-  let standing: Standing = { configuredProviders: new Set(), sandbox: false }
-  return () => {
-    if (names === providers.names()) return standing
-    names = providers.names()
-    standing = { configuredProviders: new Set(names), sandbox: isSandbox() }
-    return standing
-  }
 }
 
 /** A catalogue may leave out the model that nobody asked for by name; a name that it does not have is a mistake. */
@@ -202,6 +193,7 @@ export type Services = Omit<Outside, 'storage'> & {
   inputs: InputTaker
   uploads: UploadNeeds
   moderation: Moderation
+  keyring: Keyring
   webhooks: EndpointNeeds
   deliverer: Deliverer
   answered: AnsweredMarks
@@ -305,7 +297,7 @@ function openWebhooks(
   { secret, places }: { secret: string; places: number },
 ): Pick<Services, 'webhooks' | 'deliverer'> {
   const { config, http, log, metrics } = needs
-  const seal = createSeal([secret, ...config.earlierAuthSecrets])
+  const seal = createSeal([secret, ...config.earlierAuthSecrets], 'webhook secrets')
   const refusalOf = (url: string) => http.refusalOf(url)
   return {
     webhooks: { db: needs.db, seal, now: systemClock, refusalOf },
@@ -334,10 +326,16 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const database = await openDatabase(config, log)
   const opened = await orClose([database], () => openOutside(config, log))
   const secret = await orClose([opened, database], () => loadSecret(config))
+  const keyring = await orClose([opened, database], () =>
+    openKeyring({
+      ...{ log, db: database.db, source: opened.providers, providers: hostedNames },
+      secrets: [secret, ...config.earlierAuthSecrets],
+    }),
+  )
   const site = openSite(config, secret)
   const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
   const { db } = database
-  const parts = { ...opened, ...site, storage, db, config, log, metrics }
+  const parts = { ...opened, ...site, storage, db, config, log, metrics, keyring }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))
   const queue = createQueueSample({ db, metrics }, config.queueBound)
   const settled = createSettledBus()

@@ -9,6 +9,7 @@ import { markLists } from './generations/marks.ts'
 import { createScrub } from './generations/scrub.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
+import { refreshEveryMs } from './keyring/keyring.ts'
 import type { Services } from './services.ts'
 import { purgeUploads } from './uploads/uploads.ts'
 import { pruneDeliveries, sampleDeliveries } from './webhooks/keep.ts'
@@ -29,7 +30,11 @@ export async function startWork(
   tuning: { runsGenerations: boolean; sweepEveryMs: number },
 ): Promise<Work> {
   const { db, runner, settled, log } = services
-  const stopListening = [await db.listen('generation_settled', id => settled.announce(id, null))]
+  const { keyring } = services
+  const stopListening = [
+    await db.listen('generation_settled', id => settled.announce(id, null)),
+    await db.listen('provider_keys', keyring.note, { onReconnect: () => keyring.note('') }),
+  ]
   if (tuning.runsGenerations) {
     const fill = () => {
       runner.fill().catch(error => log.error({ event: 'claim.failed', err: error }, 'claiming work failed'))
@@ -78,6 +83,7 @@ function servingTasks(services: Services): PeriodicTask[] {
     { name: 'queue.sample', everyMs: second, run: () => queue.refresh() },
     { name: 'moderation.sample', everyMs: second, run: () => services.moderation.refresh() },
     { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
+    { name: 'keys.refresh', everyMs: refreshEveryMs, run: () => services.keyring.refresh() },
     { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },
     { name: 'answered.flush', everyMs: second / 4, run: () => answered.flush() },
     { name: 'runner.sample', everyMs: second, run: async () => metrics.running.set(runner.running()) },

@@ -10,7 +10,9 @@ import { readConfig } from '../config.ts'
 import { adjustCredits, findAllViolations, findViolations, grantCredits } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
 import type { Provider } from '../providers/provider.ts'
+import { hostedNames } from '../providers/registry.ts'
 import { decideSandbox } from '../sandbox.ts'
+import { createSeal } from '../seal.ts'
 import type { Environment } from '../setting-values.ts'
 import { settingGroups } from '../settings.ts'
 import { openStorage } from '../storage/open.ts'
@@ -67,9 +69,16 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
         now,
         ledger: { grantCredits, adjustCredits, findAllViolations },
         findSettingFaults,
+        openKeyStore: async () => ({
+          db: database.db,
+          seal: createSeal(['the secret of the test'], 'provider keys'),
+          providers: hostedNames,
+        }),
         close,
       })),
+    findKeys: async () => new Map(),
     openOutside: async config => ({
+      providerWith: name => surroundings.providers?.find(each => each.name === name) ?? null,
       models: surroundings.models ?? noModels,
       providers: surroundings.providers ?? [],
       sandbox: () => decideSandbox({ ...config.sandbox, providers: [] }),
@@ -362,7 +371,12 @@ test('doctor tells of each broken part what to do, and one hides no other', asyn
     check,
   })
   const found = await diagnose({
-    env: { PUBLIC_URL: 'http://images.lan', STORAGE_URL: 'file:/dev/null/images', OPENAI_API_KEY: 'k' },
+    env: {
+      PUBLIC_URL: 'http://images.lan',
+      STORAGE_URL: 'file:/dev/null/images',
+      OPENAI_API_KEY: 'k',
+      GEMINI_API_KEY: 'k',
+    },
     openDatabase: () => Promise.reject(new Error('connect ECONNREFUSED postgres://app:hunter22@db:5432')),
     providers: [
       provider('openai', async () => ({ ok: false, message: 'The key was refused.' })),

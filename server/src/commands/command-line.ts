@@ -11,6 +11,7 @@ import { addModelCommands } from './model-commands.ts'
 import { addModerationCommands } from './moderation-commands.ts'
 import type { CommandIo } from './needs.ts'
 import { answer, describeError } from './present.ts'
+import { addProviderCommands } from './provider-commands.ts'
 import { renderSettings } from './settings-page.ts'
 
 const FAILED = 1
@@ -80,6 +81,7 @@ function buildProgram(io: CommandIo, fail: () => void): Command {
   addCreditCommands(program, io)
   addModelCommands(program, io, fail)
   addModerationCommands(program, io)
+  addProviderCommands(program, io, fail)
   addCareCommands(program, io, fail)
   return program
 }

@@ -4,9 +4,11 @@ import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
 import { isLoopbackHost } from '../loopback.ts'
-import type { CallContext, Provider } from '../providers/provider.ts'
+import type { Provider } from '../providers/provider.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
 import { describeError } from './present.ts'
+import { proveProvider } from './provider-check.ts'
+import { describeKeys, readKnownKeys, testProviders } from './provider-commands.ts'
 
 export type CheckResult = {
   name: string
@@ -16,8 +18,6 @@ export type CheckResult = {
   advice: string | null
 }
 
-/** Upstreams answer a free call in well under this; longer is as good as down. */
-const PROVIDER_CHECK_TIMEOUT_MS = 15_000
 /** A hung network disk or database must not hang the doctor; a first start of the embedded one takes seconds. */
 const CHECK_TIMEOUT_MS = 60_000
 /** As for the daily look (credits/ledger.ts): with millions of orders it takes minutes. */
@@ -152,32 +152,39 @@ async function checkStorage(needs: OutsideNeeds): Promise<CheckResult[]> {
   return [report('storage', { status: 'fail', message: checked.message, advice })]
 }
 
-function callContext(needs: OutsideNeeds): CallContext {
-  return {
-    http: needs.http,
-    signal: AbortSignal.timeout(PROVIDER_CHECK_TIMEOUT_MS),
-    timeoutMs: PROVIDER_CHECK_TIMEOUT_MS,
-    receiveImage: () => Promise.reject(new Error('a check makes no picture')),
-    attemptId: 'doctor',
-    createKey: 'doctor',
-    headers: {},
-  }
+type KnownKeys = Awaited<ReturnType<typeof readKnownKeys>>
+
+/** Each key, where it comes from, and whether its upstream takes it. */
+async function checkProviders(needs: OutsideNeeds, known: KnownKeys): Promise<CheckResult[]> {
+  const tested = await testProviders(needs, known)
+  const proved = tested.map(({ provider, keyFrom, works, message }) => {
+    const from = `The key is that of the ${keyFrom}.`
+    const name = `provider ${provider}`
+    if (works !== false) return report(name, { status: 'ok', message: `${message} ${from}` })
+    const advice = 'Check the key, the base URL and the way out.'
+    return report(name, { status: 'fail', message: `${message} ${from}`, advice })
+  })
+  return [...proved, ...known.rows.flatMap(checkSeal)]
 }
 
-async function checkProvider(needs: OutsideNeeds, provider: Provider): Promise<CheckResult[]> {
-  const name = `provider ${provider.name}`
-  if (provider.check === undefined) {
-    return [report(name, { status: 'ok', message: 'Has a key; it offers no free check.' })]
+function checkSeal({ provider, seal, keyFrom }: KnownKeys['rows'][number]): CheckResult[] {
+  const name = `key ${provider}`
+  const advice = `Run \`providers set-key ${provider}\` again.`
+  if (seal === 'earlier') {
+    const message = 'It is sealed with a secret of AUTH_SECRET_EARLIER and lost when that is left out.'
+    return [report(name, { status: 'warn', message, advice })]
   }
-  const checked = await provider.check(callContext(needs))
-  if (checked.ok) return [report(name, { status: 'ok', message: 'Key and address work.' })]
-  return [
-    report(name, {
-      status: 'fail',
-      message: checked.message,
-      advice: 'Check the key, the base URL and the way out.',
-    }),
-  ]
+  if (seal !== 'unreadable') return []
+  const message = `It was sealed with another AUTH_SECRET and is lost${keyFrom === 'environment' ? '; that of the environment is used' : ''}.`
+  return [report(name, { status: 'fail', message, advice })]
+}
+
+/** Engines of the operator's own. */
+async function checkEngine(needs: OutsideNeeds, provider: Provider): Promise<CheckResult[]> {
+  const name = `provider ${provider.name}`
+  const { works, message } = await proveProvider(needs, provider)
+  if (works !== false) return [report(name, { status: 'ok', message })]
+  return [report(name, { status: 'fail', message, advice: 'Check its address, its key and the way out.' })]
 }
 
 function checkModels(needs: OutsideNeeds): CheckResult[] {
@@ -192,7 +199,15 @@ function checkModels(needs: OutsideNeeds): CheckResult[] {
   return [report('models', { status: 'warn', message: `${message} ${warnings.length} warnings.`, advice })]
 }
 
-async function examineDatabase(io: CommandIo, config: Config): Promise<CheckResult[]> {
+type Examined = { checks: CheckResult[]; known: KnownKeys }
+
+/** Where the database tells nothing, the keys of the environment are all there are. */
+function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
+  const rows = describeKeys(config, Object.keys(config.providers).sort(), [])
+  return { checks, known: { config, keys: new Map(), rows } }
+}
+
+async function examineDatabase(io: CommandIo, config: Config): Promise<Examined> {
   const advice =
     config.database === null
       ? 'Read the message; the embedded database keeps its files in DARKROOM_DATA.'
@@ -201,31 +216,43 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<CheckResu
   try {
     needs = await withinTime(io.openDatabase(config), CHECK_TIMEOUT_MS)
   } catch (error) {
-    return [report('database', { status: 'fail', message: describeError(error), advice })]
+    return onlyConfigured(config, [
+      report('database', { status: 'fail', message: describeError(error), advice }),
+    ])
   }
   try {
     const ledger = { name: 'ledger', advice: 'Run doctor again while the database has less to do.' }
-    return [
+    let { known, checks } = onlyConfigured(config, [])
+    checks = [
       ...(await attempt('database', advice, () => checkDatabase(needs))),
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
+      ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {
+        known = await readKnownKeys(config, await needs.openKeyStore())
+        return []
+      })),
     ]
+    return { checks, known }
   } finally {
     await needs.close()
   }
 }
 
-async function examineOutside(io: CommandIo, config: Config): Promise<CheckResult[]> {
+async function examineOutside(io: CommandIo, known: KnownKeys): Promise<CheckResult[]> {
   return attempt('models', 'Run `models check`.', async () => {
-    const needs = await io.openOutside(config)
+    const needs = await io.openOutside(known.config, known.keys)
+    const hosted = new Set(known.rows.map(({ provider }) => provider))
     try {
       const checks = [
         [checkSandbox(needs)],
         attempt('storage', 'Check STORAGE_URL.', () => checkStorage(needs)),
         attempt('models', 'Run `models check`.', () => checkModels(needs)),
-        ...needs.providers.map(provider =>
-          attempt(`provider ${provider.name}`, 'Check the base URL.', () => checkProvider(needs, provider)),
-        ),
+        attempt('providers', 'Check the base URLs.', () => checkProviders(needs, known)),
+        ...needs.providers
+          .filter(({ name }) => !hosted.has(name))
+          .map(engine =>
+            attempt(`provider ${engine.name}`, 'Check its address.', () => checkEngine(needs, engine)),
+          ),
       ]
       return (await Promise.all(checks)).flat()
     } finally {
@@ -245,6 +272,7 @@ export async function examineInstallation(io: CommandIo): Promise<CheckResult[]>
     return error.problems.map(message => report('settings', { status: 'fail', message, advice }))
   }
   const settings = report('settings', { status: 'ok', message: `Data folder: ${config.dataDir}` })
-  const [database, outside] = await Promise.all([examineDatabase(io, config), examineOutside(io, config)])
-  return [settings, checkOrigin(config), checkSecrets(config), ...database, ...outside]
+  const { checks, known } = await examineDatabase(io, config)
+  const outside = await examineOutside(io, known)
+  return [settings, checkOrigin(config), checkSecrets(config), ...checks, ...outside]
 }

@@ -1,4 +1,4 @@
-// `models list` and `models check`. Neither needs the database.
+// `models list` and `models check`. Neither needs the database, which is asked for keys where there is one.
 import type { Command } from 'commander'
 import { jsonOption } from './arguments.ts'
 import type { CommandIo } from './needs.ts'

@@ -3,6 +3,7 @@
 import type { Config } from '../config.ts'
 import type { adjustCredits, findAllViolations, grantCredits } from '../credits/ledger.ts'
 import type { Db } from '../db/db.ts'
+import type { KeyStoreNeeds } from '../keyring/key-store.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -16,6 +17,8 @@ export type DatabaseNeeds = {
     adjustCredits: typeof adjustCredits
     findAllViolations: typeof findAllViolations
   }
+  /** Keys of upstreams. Throws where this machine has not the secret that they are sealed with. */
+  openKeyStore(): Promise<KeyStoreNeeds>
   /** Settings of the server under which an acknowledged commit could be lost; empty = none. */
   findSettingFaults(db: Db): Promise<string[]>
   close(): Promise<void>
@@ -40,6 +43,8 @@ export type OutsideNeeds = {
   }
   /** Those with a key. */
   providers: readonly Provider[]
+  /** Made with that key; null where no adapter of that name takes one. */
+  providerWith(name: string, apiKey: string): Provider | null
   /** Why the sandbox is on or off. */
   sandbox(): { on: boolean; reason: string; warning: string | null }
   http: OutboundClient
@@ -55,7 +60,10 @@ export type CommandIo = {
   /** Throws ConfigError. */
   loadConfig(): Config
   openDatabase(config: Config): Promise<DatabaseNeeds>
-  openOutside(config: Config): Promise<OutsideNeeds>
+  /** `keys` are those of the database, which go before those of the environment. */
+  openOutside(config: Config, keys?: ReadonlyMap<string, string>): Promise<OutsideNeeds>
+  /** The database's keys where there is a database; none, and a line about it, where it cannot be used. */
+  findKeys(config: Config): Promise<ReadonlyMap<string, string>>
   /** Each resolves when the role has ended by itself or by a signal. */
   roles: Readonly<Record<'serve' | 'work' | 'all', () => Promise<void>>>
   /** Names of the migrations it applied. */
@@ -81,7 +89,8 @@ export async function withOutside<Result>(
   io: CommandIo,
   run: (needs: OutsideNeeds) => Promise<Result> | Result,
 ): Promise<Result> {
-  const needs = await io.openOutside(io.loadConfig())
+  const config = io.loadConfig()
+  const needs = await io.openOutside(config, await io.findKeys(config))
   try {
     return await run(needs)
   } finally {

@@ -91,6 +91,8 @@ export const nativeHead: DocumentHead = {
     { name: 'Generations', description: 'Create and read generations of any model.' },
     { name: 'Uploads', description: 'Send pictures to work from.' },
     webhooksTag,
+    { name: 'Provider keys', description: 'Bring a key of your own to an upstream.' },
+    { name: 'Administration', description: 'For the operator: API keys with the scope `admin`.' },
   ],
 }
 

@@ -3,9 +3,9 @@
 import type { Db } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId, newId } from '../ids.ts'
+import type { Seal } from '../seal.ts'
 import { type EventType, eventTypes } from './events.ts'
 import { type PolicyName, policyNames } from './policy.ts'
-import type { Seal } from './seal.ts'
 import { newWebhookSecret } from './sign.ts'
 import { type EndpointRow, sql } from './sql.ts'
 

@@ -13,6 +13,7 @@ type Operation = {
   isGetImages: boolean
   isImgeo: boolean
   isWebhook: boolean
+  isProviderKey: boolean
   isOpenAi: boolean
   isGetimg: boolean
 }
@@ -55,6 +56,7 @@ beforeAll(async () => {
         path,
         isGetImages: /^\/api\/v1\/(images|account|usage)/.test(path),
         isImgeo: /^\/api\/v1\/(generate|balance)$/.test(path),
+        isProviderKey: /provider-keys/.test(path),
         isWebhook: /^\/api\/(?:v1|account)\/webhooks/.test(path),
         isOpenAi: path.startsWith('/v1/'),
         isGetimg: /^\/v2\//.test(path),
@@ -158,8 +160,8 @@ test('no route of the document answers without a key, or to anything else than o
 
 test('a key opens the routes of its scopes and no others', async () => {
   const [reader, maker] = [await makeKey(['read']), await makeKey(['generate'])]
-  // Scopes and owners of webhooks are tried where there are some: webhook-routes.test.ts.
-  for (const operation of operations.filter(({ isWebhook }) => !isWebhook)) {
+  // Those of webhooks and provider keys are tried where there are some: webhook-routes.test.ts, provider-keys.test.ts.
+  for (const operation of operations.filter(({ isWebhook, isProviderKey }) => !isWebhook && !isProviderKey)) {
     const isOrder = operation.method !== 'GET'
     const [fits, lacks] = isOrder ? [maker, reader] : [reader, maker]
     const path = `${operation.method} ${operation.path}`

@@ -28,7 +28,10 @@ export const importTable: Record<string, readonly string[]> = {
   models: ['providers:types', 'db'],
   credits: ['models', 'db'],
   uploads: ['storage', 'outbound', 'db'],
-  webhooks: ['outbound', 'jobs', 'db'],
+  webhooks: ['outbound', 'jobs', 'db', 'seal'],
+  // Keys of upstreams: it fills the source of providers with them, and calls none.
+  keyring: ['db', 'providers:types', 'seal'],
+  seal: [],
   mail: ['db', 'outbound'],
   audit: ['db', 'outbound'],
   billing: ['credits', 'accounts', 'webhooks', 'outbound', 'db'],
@@ -44,6 +47,7 @@ export const importTable: Record<string, readonly string[]> = {
     'db',
     'outbound',
     'accounts',
+    'keyring',
   ],
   http: ['accounts', 'db'],
   // What dialects share: the document they are described in, and webhooks, which stand behind two doors.
@@ -58,6 +62,7 @@ export const importTable: Record<string, readonly string[]> = {
     'uploads',
     'webhooks',
     'billing',
+    'keyring',
     'http',
     'db:types',
     'storage:types',
@@ -67,6 +72,7 @@ export const importTable: Record<string, readonly string[]> = {
   commands: [
     'accounts',
     'config',
+    'keyring',
     'settings',
     'db',
     'moderation',

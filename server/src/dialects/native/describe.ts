@@ -2,6 +2,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
 import { describeEvents } from './describe-events.ts'
+import { describeProviderKeys } from './describe-keys.ts'
 import { describeList } from './describe-list.ts'
 import {
   common,
@@ -28,6 +29,7 @@ export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeVerbs(app.openAPIRegistry)
   describeUploads(app.openAPIRegistry)
   describeNativeWebhooks(app.openAPIRegistry)
+  describeProviderKeys(app.openAPIRegistry)
 }
 
 function describeCreate(registry: Registry): void {

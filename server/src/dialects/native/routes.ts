@@ -9,6 +9,7 @@ import { type BeginNeeds, createBegin, rate } from './begin.ts'
 import { addCreate, type CreateRouteNeeds } from './create-route.ts'
 import { describeNative } from './describe.ts'
 import { addEvents, type EventNeeds } from './events-route.ts'
+import { addProviderKeys, type KeyRouteNeeds } from './key-routes.ts'
 import { addList } from './list-route.ts'
 import { paths } from './paths.ts'
 import { renderError } from './present.ts'
@@ -22,7 +23,8 @@ export type NativeNeeds = BeginNeeds &
   ReadRouteNeeds &
   EventNeeds &
   VerbNeeds &
-  WebhookRouteNeeds & { log: Log; uploads: UploadNeeds }
+  WebhookRouteNeeds &
+  KeyRouteNeeds & { log: Log; uploads: UploadNeeds }
 
 export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
@@ -38,6 +40,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   addVerbs(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
+  addProviderKeys(app, needs, begin)
   app.all(paths.generations, methodNotAllowed(['GET', 'POST']))
   // A GET of the quote is one of a generation called so, and there is none.
   app.on(['PUT', 'PATCH'], paths.quote, methodNotAllowed(['POST']))

@@ -2,6 +2,9 @@
 import { z } from '@hono/zod-openapi'
 import { maxFilenameLength, maxUploadBytes, uploadMediaTypes } from '../../uploads/uploads.ts'
 
+/** An endpoint that takes no query parameter refuses all. */
+export const noQuery = z.strictObject({})
+
 /** The longest prompt any model takes; each model's own limit is its upstream's affair. */
 export const maxPromptLength = 32_000
 

@@ -1,5 +1,5 @@
 // What can be done to an order beside creating it: price it, cancel it, delete what it left.
-import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
 import { type CancelNeeds, type CancelResult, cancelGeneration } from '../../generations/cancel.ts'
@@ -15,11 +15,9 @@ import { paths } from './paths.ts'
 import { toGenerationObject } from './present.ts'
 import { readQuery } from './query.ts'
 import { noSuchGeneration } from './read-routes.ts'
-import type { cancellation, quote } from './schema.ts'
+import { type cancellation, noQuery, type quote } from './schema.ts'
 
 export type VerbNeeds = CancelNeeds & DeleteNeeds & ShowNeeds & { db: Db; catalog: Catalog }
-
-const noQuery = z.strictObject({})
 
 export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Begin): void {
   app.post(paths.quote, async context => {

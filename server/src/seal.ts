@@ -1,12 +1,17 @@
-// Signing secrets as they lie in the database: encrypted with a key made of the installation's secret, so that a copy
-// of the database alone forges no webhook. They cannot be hashed, because every delivery needs them.
+// Secrets as they lie in the database: encrypted with a key made of the installation's secret, so that a copy of the
+// database alone forges no webhook and calls no upstream. They cannot be hashed, because they are needed again.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
 export type Seal = {
   seal(text: string): string
   /** Throws where none of the installation's secrets opens it. */
   open(sealed: string): string
+  /** Whether the secret in force opens it; false = it will be lost with the one before. */
+  isFresh(sealed: string): boolean
 }
+
+/** What is sealed for one purpose does not open for another. */
+export type SealPurpose = 'webhook secrets' | 'provider keys'
 
 const cipher = 'aes-256-gcm'
 /** What GCM is made for. */
@@ -14,8 +19,8 @@ const nonceBytes = 12
 const tagBytes = 16
 
 /** The first secret seals; the others, which the operator has replaced, still open. */
-export function createSeal(secrets: readonly string[]): Seal {
-  const keys = secrets.map(secret => Buffer.from(hkdfSync('sha256', secret, '', 'webhook secrets', 32)))
+export function createSeal(secrets: readonly string[], purpose: SealPurpose): Seal {
+  const keys = secrets.map(secret => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)))
   const [newest] = keys
   if (!newest) throw new Error('a seal needs a secret')
   return {
@@ -31,8 +36,9 @@ export function createSeal(secrets: readonly string[]): Seal {
         const text = tryToOpen(key, bytes)
         if (text !== null) return text
       }
-      throw new Error('a webhook secret was sealed with another AUTH_SECRET')
+      throw new Error(`one of the ${purpose} was sealed with another AUTH_SECRET`)
     },
+    isFresh: sealed => tryToOpen(newest, Buffer.from(sealed, 'base64')) !== null,
   }
 }
 

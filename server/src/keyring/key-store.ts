@@ -1,0 +1,141 @@
+// Keys of upstreams in the database. A key comes in once and goes out to an adapter only: nothing here shows more of
+// it than its last letters and a fingerprint. The account is part of every statement on a customer's key.
+import { createHash } from 'node:crypto'
+import type { Queryable } from '../db/db.ts'
+import { AppError, invalidField } from '../errors.ts'
+import { isId } from '../ids.ts'
+import type { Seal } from '../seal.ts'
+import { sql } from './sql.ts'
+
+export type KeyOwner = 'operator' | { accountId: string }
+
+/** What may be shown of a key. */
+export type KeptKey = {
+  provider: string
+  /** The last four; empty where the key is so short that they would tell much of it. */
+  lastLetters: string
+  /** The same for the same key, on every installation. */
+  fingerprint: string
+  setAt: Date
+  /** `earlier`: lost when that secret leaves AUTH_SECRET_EARLIER. `unreadable`: it is lost already. */
+  seal: 'good' | 'earlier' | 'unreadable'
+}
+
+export type KeyStoreNeeds = {
+  db: Queryable
+  seal: Seal
+  /** Providers that a key can be kept for. */
+  providers: readonly string[]
+}
+
+type Row = { provider: string; last_letters: string; fingerprint: string; set_at: Date; sealed: string }
+
+/** Keys of vendors have 20 letters and more; below 16 four of them would be a quarter. */
+const shortKeyLength = 16
+const shownLetters = 4
+/** 48 bits: enough to tell two keys apart, and no key of a vendor can be found from them. */
+const fingerprintLength = 12
+export const keyLengths = { min: 8, max: 1_000 } as const
+
+export function fingerprintOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, fingerprintLength)
+}
+
+export function lastLettersOf(key: string): string {
+  return key.length < shortKeyLength ? '' : key.slice(-shownLetters)
+}
+
+/** Throws invalid_request and never repeats what was given. */
+export function checkKey(key: string): void {
+  const isFit = key.length >= keyLengths.min && key.length <= keyLengths.max && /^[\x21-\x7e]+$/.test(key)
+  if (!isFit)
+    throw invalidField(
+      'key',
+      `A key has ${keyLengths.min} to ${keyLengths.max} visible ASCII characters and no space.`,
+    )
+}
+
+/** Throws invalid_request, naming the providers there are. */
+export function checkProvider({ providers }: Pick<KeyStoreNeeds, 'providers'>, provider: string): void {
+  if (providers.includes(provider)) return
+  throw invalidField('provider', `No provider of that name takes a key. There are ${providers.join(', ')}.`)
+}
+
+export async function listKeptKeys(needs: KeyStoreNeeds, owner: KeyOwner): Promise<KeptKey[]> {
+  const rows =
+    owner === 'operator'
+      ? await needs.db.query<Row>(sql.list)
+      : isId(owner.accountId)
+        ? await needs.db.query<Row>(sql.listOwn, [owner.accountId])
+        : []
+  return rows.map(row => toKeptKey(needs.seal, row))
+}
+
+/** Replaces the key before it, everywhere and at once; calls under way end with that one. */
+export async function setKey(
+  needs: KeyStoreNeeds,
+  owner: KeyOwner,
+  { provider, key }: { provider: string; key: string },
+): Promise<KeptKey> {
+  checkProvider(needs, provider)
+  checkKey(key)
+  const values = [provider, needs.seal.seal(key), lastLettersOf(key), fingerprintOf(key)]
+  const [row] =
+    owner === 'operator'
+      ? await needs.db.query<Row>(sql.set, values)
+      : await needs.db.query<Row>(sql.setOwn, [owner.accountId, ...values])
+  if (!row) throw new Error('the key was not stored')
+  return toKeptKey(needs.seal, row)
+}
+
+/** Throws not_found. */
+export async function removeKey(
+  needs: Pick<KeyStoreNeeds, 'db'>,
+  owner: KeyOwner,
+  provider: string,
+): Promise<void> {
+  const gone =
+    owner === 'operator'
+      ? await needs.db.query(sql.remove, [provider])
+      : await needs.db.query(sql.removeOwn, [owner.accountId, provider])
+  if (gone.length === 0) throw new AppError('not_found', 'There is no key for this provider.')
+}
+
+/** The operator's keys that can be opened, and the names of those that cannot. */
+export async function readKeys({
+  db,
+  seal,
+}: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<{ keys: Map<string, string>; unreadable: string[] }> {
+  const keys = new Map<string, string>()
+  const unreadable: string[] = []
+  for (const { provider, sealed } of await db.query<Row>(sql.list)) {
+    const key = tryToOpen(seal, sealed)
+    if (key === null) unreadable.push(provider)
+    else keys.set(provider, key)
+  }
+  return { keys, unreadable }
+}
+
+/** Null: the account has none, or it cannot be opened. */
+export async function findOwnKey(
+  { db, seal }: Pick<KeyStoreNeeds, 'db' | 'seal'>,
+  accountId: string,
+  provider: string,
+): Promise<string | null> {
+  const [row] = await db.query<{ sealed: string }>(sql.findOwn, [accountId, provider])
+  return row ? tryToOpen(seal, row.sealed) : null
+}
+
+function tryToOpen(seal: Seal, sealed: string): string | null {
+  try {
+    return seal.open(sealed)
+  } catch {
+    return null
+  }
+}
+
+function toKeptKey(seal: Seal, row: Row): KeptKey {
+  const { provider, last_letters: lastLetters, fingerprint, set_at: setAt, sealed } = row
+  const state = seal.isFresh(sealed) ? 'good' : tryToOpen(seal, sealed) === null ? 'unreadable' : 'earlier'
+  return { provider, lastLetters, fingerprint, setAt, seal: state }
+}

@@ -1,0 +1,97 @@
+// The keys as this node has them now. A change is told to every node at once; a look every few seconds finds what a
+// lost notification did not tell.
+import type { Db } from '../db/db.ts'
+import type { Log } from '../log.ts'
+import type { KeyedProviders } from '../providers/source.ts'
+import { createSeal, type Seal } from '../seal.ts'
+import { type KeptKey, type KeyOwner, listKeptKeys, readKeys, removeKey, setKey } from './key-store.ts'
+import { sql } from './sql.ts'
+
+export type Keyring = {
+  /** Reads what has changed. */
+  refresh(): Promise<void>
+  /** Takes a notification: the account whose keys changed, or nothing for the operator's. */
+  note(payload: string): void
+  /** Whether the account may have keys of its own; false costs nothing and is right within a look. */
+  mayOwn(accountId: string): boolean
+  list(owner: KeyOwner): Promise<KeptKey[]>
+  /** In force here when it resolves, and on every other node a moment later. */
+  set(owner: KeyOwner, given: { provider: string; key: string }): Promise<KeptKey>
+  /** Throws not_found. */
+  remove(owner: KeyOwner, provider: string): Promise<void>
+}
+
+export type KeyringNeeds = {
+  db: Db
+  seal: Seal
+  log: Log
+  source: KeyedProviders
+  /** Providers that a key can be kept for. */
+  providers: readonly string[]
+}
+
+/** How soon a key is in force where its notification was lost. */
+export const refreshEveryMs = 5_000
+
+/** With the keys of the database in force before anybody is served. */
+export async function openKeyring({
+  secrets,
+  ...needs
+}: Omit<KeyringNeeds, 'seal'> & { secrets: readonly string[] }): Promise<Keyring> {
+  const keyring = createKeyring({ ...needs, seal: createSeal(secrets, 'provider keys') })
+  await keyring.refresh()
+  return keyring
+}
+
+function createKeyring(needs: KeyringNeeds): Keyring {
+  const { db, log, source } = needs
+  const owners = new Set<string>()
+  let lookedAt: Date | null = null
+  let told = ''
+
+  async function refreshOperator(): Promise<void> {
+    const { keys, unreadable } = await readKeys(needs)
+    source.setKeys(keys)
+    if (unreadable.join() !== told && unreadable.length > 0) {
+      log.error(
+        { event: 'provider_key.unreadable', providers: unreadable },
+        'keys in the database were sealed with another AUTH_SECRET and are not used',
+      )
+    }
+    told = unreadable.join()
+  }
+
+  async function refreshOwners(): Promise<void> {
+    const [{ now = null } = {}] = await db.query<{ now: Date }>(sql.now)
+    for (const row of await db.query<{ account_id: string }>(sql.owners, [lookedAt]))
+      owners.add(row.account_id)
+    lookedAt = now
+  }
+
+  const refresh = async () => {
+    await refreshOperator()
+    await refreshOwners()
+  }
+  return {
+    refresh,
+    note(payload) {
+      if (payload !== '') owners.add(payload)
+      else
+        refreshOperator().catch(error =>
+          log.error({ event: 'provider_keys.unread', err: error }, 'changed keys could not be read'),
+        )
+    },
+    mayOwn: accountId => owners.has(accountId),
+    list: owner => listKeptKeys(needs, owner),
+    async set(owner, given) {
+      const kept = await setKey(needs, owner, given)
+      if (owner === 'operator') await refreshOperator()
+      else owners.add(owner.accountId)
+      return kept
+    },
+    async remove(owner, provider) {
+      await removeKey(needs, owner, provider)
+      if (owner === 'operator') await refreshOperator()
+    },
+  }
+}
