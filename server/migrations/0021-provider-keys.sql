@@ -37,7 +37,7 @@ $$;
 -- What was lost at each upstream on each UTC day, so that a daily cap is one look-up and never a sum.
 CREATE TABLE loss_day (
   day date NOT NULL,
-  provider provider_name NOT NULL,
+  provider text NOT NULL,
   losses bigint NOT NULL,
   loss_usd_micro bigint NOT NULL,
   -- What the operator has seen of it and let pass: the cap counts from here.
