@@ -15,7 +15,10 @@ export const MAX_SMALL_ANSWER_BYTES = 1024 * 1024
 const MAX_MESSAGE_CHARS = 1000
 
 /** Headers come only when the work is done, so they may take as long as the whole call. */
-export function limitCall({ timeoutMs, signal }: CallContext, maxBodyBytes: number) {
+export function limitCall(
+  { timeoutMs, signal }: Pick<CallContext, 'timeoutMs' | 'signal'>,
+  maxBodyBytes: number,
+) {
   const connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, timeoutMs)
   return { timeoutMs, connectTimeoutMs, headersTimeoutMs: timeoutMs, maxBodyBytes, signal }
 }

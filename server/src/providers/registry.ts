@@ -7,6 +7,7 @@ import { createModelArkProvider } from './modelark.ts'
 import { createOpenAiProvider } from './openai.ts'
 import { createOpenAiCompatibleProvider } from './openai-compatible.ts'
 import type { Provider } from './provider.ts'
+import { createReplicateProvider } from './replicate.ts'
 import { createSdapiProvider } from './sdapi.ts'
 import { createSketchProvider } from './sketch.ts'
 import { createStabilityProvider } from './stability.ts'
@@ -20,6 +21,7 @@ type Create = (config: HostedConfig & { apiKey: string }) => Provider
 const hosted: Partial<Record<HostedName, Create>> = {
   openai: createOpenAiProvider,
   google: createGoogleProvider,
+  replicate: createReplicateProvider,
   getimg: createGetimgProvider,
   stability: createStabilityProvider,
   modelark: createModelArkProvider,

@@ -14,6 +14,7 @@ import {
   openAiCompatibleDirectives,
   startOpenAiCompatibleUpstream,
 } from './openai-compatible.ts'
+import { defaultReplicateKey, replicateDirectives, startReplicateUpstream } from './replicate.ts'
 import { defaultSdapiKey, sdapiDirectives, startSdapiUpstream } from './sdapi.ts'
 import { defaultStabilityKey, stabilityDirectives, startStabilityUpstream } from './stability.ts'
 import type { Upstream } from './upstream.ts'
@@ -52,6 +53,17 @@ const table: readonly Row[] = [
     start: startGoogleUpstream,
     directives: googleDirectives,
     environment: url => ({ GEMINI_BASE_URL: `${url}/v1beta`, GEMINI_API_KEY: defaultGoogleKey }),
+  },
+  {
+    name: 'replicate',
+    port: 4803,
+    start: startReplicateUpstream,
+    directives: replicateDirectives,
+    environment: (url, { filesPort }) => ({
+      REPLICATE_BASE_URL: `${url}/v1`,
+      REPLICATE_API_TOKEN: defaultReplicateKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
   },
   {
     name: 'getimg',
