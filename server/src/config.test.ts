@@ -213,6 +213,35 @@ test('docs/configuration.md is the table, word for word', () => {
   expect(page).toBe(renderSettings())
 })
 
+describe('packages of the AI SDK', () => {
+  const given = { AI_SDK_PROVIDERS: 'luma=@ai-sdk/luma, my-tail=tail', LUMA_API_KEY: 'luma-secret' }
+
+  it('are providers with keys and addresses by their names', () => {
+    const env = { ...given, MY_TAIL_API_KEY: 'tail-secret', MY_TAIL_BASE_URL: 'http://10.0.0.9/v1' }
+    const config = readConfig(env)
+    expect(config.packages).toEqual([
+      { name: 'luma', package: '@ai-sdk/luma', apiKey: 'luma-secret', baseUrl: null },
+      { name: 'my-tail', package: 'tail', apiKey: 'tail-secret', baseUrl: 'http://10.0.0.9/v1' },
+    ])
+    expect(secretsOf(config)).toEqual(expect.arrayContaining(['luma-secret', 'tail-secret']))
+  })
+
+  it.each([
+    [given, 'MY_TAIL_API_KEY is missing'],
+    [
+      { AI_SDK_PROVIDERS: 'luma=@ai-sdk/luma', LUMA_API_KEY: 'k', LUMA_BASE_URL: 'luma' },
+      'LUMA_BASE_URL must be',
+    ],
+    [{ AI_SDK_PROVIDERS: 'openai=@ai-sdk/openai', OPENAI_API_KEY: 'k' }, 'AI_SDK_PROVIDERS must be'],
+    [{ AI_SDK_PROVIDERS: 'luma=./luma.js', LUMA_API_KEY: 'k' }, 'AI_SDK_PROVIDERS must be'],
+    [{ AI_SDK_PROVIDERS: 'luma=/tmp/luma', LUMA_API_KEY: 'k' }, 'AI_SDK_PROVIDERS must be'],
+    [{ AI_SDK_PROVIDERS: 'luma', LUMA_API_KEY: 'k' }, 'AI_SDK_PROVIDERS must be'],
+    [{ AI_SDK_PROVIDERS: 'luma=a, luma=b', LUMA_API_KEY: 'k' }, 'AI_SDK_PROVIDERS must be'],
+  ])('are refused by name: %o', (env, problem) => {
+    expect(() => readConfig(env)).toThrow(problem)
+  })
+})
+
 describe('self-hosted engines', () => {
   it('are providers of their own: twins of the first, or apart under a name', () => {
     const { engines } = readConfig({

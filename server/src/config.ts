@@ -6,12 +6,14 @@ import { logLevels } from './log.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { PlanSetting } from './plans-setting.ts'
 import { type EngineConfig, readEngines } from './read-engines.ts'
+import { type PackageConfig, readPackages } from './read-packages.ts'
 import { type HostedConfig, type ProviderSettings, readProviders } from './read-providers.ts'
 import type { SandboxSigns } from './sandbox.ts'
 import type { Environment, SettingReader } from './setting-values.ts'
 import { createSettingReader } from './setting-values.ts'
 
 export { type EngineConfig, type EngineKind, listTwins } from './read-engines.ts'
+export type { PackageConfig } from './read-packages.ts'
 export type { HostedConfig, ProviderSettings } from './read-providers.ts'
 
 export type DatabaseConfig = {
@@ -57,6 +59,8 @@ export type Config = {
   providers: ProviderSettings
   /** Self-hosted; each is a provider. */
   engines: EngineConfig[]
+  /** Packages of the AI SDK; each is a provider. */
+  packages: PackageConfig[]
   outboundAllow: string[]
   moderation: ModerationConfig
   signupCredits: number
@@ -255,6 +259,7 @@ export function readConfig(env: Environment): Config {
     storageSecrets: readStorageSecrets(read),
     providers,
     engines: readEngines(read),
+    packages: readPackages(read),
     outboundAllow: read.targets('OUTBOUND_ALLOW'),
     moderation: readModeration(read, providers.openai),
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
@@ -293,7 +298,7 @@ export function secretsOf(config: Config): string[] {
   const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
   const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
   const keys = [
-    ...[...Object.values(providers), ...config.engines].map(provider => provider.apiKey),
+    ...[...Object.values(providers), ...config.engines, ...config.packages].map(provider => provider.apiKey),
     config.moderation.provider?.apiKey,
     authSecret,
     metricsToken,

@@ -130,6 +130,7 @@ export function openOutside(config: Config, log: Log): Outside {
     configuredOrigins: [
       ...Object.values(config.providers),
       ...config.engines,
+      ...config.packages,
       config.moderation.provider,
     ].flatMap(provider => provider?.baseUrl ?? []),
     ...(config.publicUrl ? { ownHosts: [new URL(config.publicUrl).hostname] } : {}),

@@ -12,6 +12,8 @@ export type SettingReader = {
   /** The value or its default; null when both are empty. */
   text(name: string): string | null
   isSet(name: string): boolean
+  /** Of a variable whose name another one made up, such as the key of a named package; null when empty. */
+  made(name: string): string | null
   integer(name: string, range: { min: number; max: number }): number
   choice<Value extends string>(name: string, values: readonly Value[]): Value
   flag(name: string): boolean
@@ -129,6 +131,7 @@ export function createSettingReader(env: Environment): SettingReader {
     problems,
     text,
     isSet: name => given(name) !== '',
+    made: name => env[name]?.trim() || null,
     choice,
     flag: name => choice(name, ['on', 'off'] as const) === 'on',
     origin(name) {

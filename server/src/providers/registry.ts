@@ -1,6 +1,7 @@
 // Which adapters there are. One that calls a hosted upstream is a line of `hosted`: it is made anew for every key that
 // comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
-import type { EngineConfig, HostedConfig, ProviderSettings } from '../config.ts'
+import type { EngineConfig, HostedConfig, PackageConfig, ProviderSettings } from '../config.ts'
+import { createAiSdkProvider } from './ai-sdk.ts'
 import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
 import { createModelArkProvider } from './modelark.ts'
@@ -27,11 +28,15 @@ const hosted: Partial<Record<HostedName, Create>> = {
   modelark: createModelArkProvider,
 }
 
-export type EngineSettings = { providers: ProviderSettings; engines?: readonly EngineConfig[] }
+export type EngineSettings = {
+  providers: ProviderSettings
+  engines?: readonly EngineConfig[]
+  packages?: readonly PackageConfig[]
+}
 
-/** Upstreams that the settings alone describe; the built-in illustrator among them. */
-export function createEngines({ engines = [] }: EngineSettings): Provider[] {
-  return [createSketchProvider(), ...engines.map(createSelfHosted)]
+/** Upstreams that the settings alone describe; the built-in illustrator and the AI SDK's packages among them. */
+export function createEngines({ engines = [], packages = [] }: EngineSettings): Provider[] {
+  return [createSketchProvider(), ...engines.map(createSelfHosted), ...packages.map(createAiSdkProvider)]
 }
 
 function createSelfHosted(engine: EngineConfig): Provider {

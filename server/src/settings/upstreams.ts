@@ -96,6 +96,16 @@ const engines: Setting[] = [
   },
 ]
 
+const packages: Setting[] = [
+  {
+    name: 'AI_SDK_PROVIDERS',
+    default: '',
+    values: 'name=package, …',
+    meaning:
+      'Providers behind packages of the Vercel AI SDK, such as `luma=@ai-sdk/luma`. Each wants `LUMA_API_KEY` by its name, and takes `LUMA_BASE_URL`. See docs/providers/ai-sdk.md.',
+  },
+]
+
 const reaching: Setting[] = [
   {
     name: 'OUTBOUND_ALLOW',
@@ -106,4 +116,4 @@ const reaching: Setting[] = [
   },
 ]
 
-export const upstreams: Setting[] = [...first, ...hosted, ...engines, ...reaching]
+export const upstreams: Setting[] = [...first, ...hosted, ...engines, ...packages, ...reaching]

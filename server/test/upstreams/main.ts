@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Control, type Rehearsed, startControl } from './control.ts'
 import { transportDirectives } from './faults.ts'
+import type { FileHost } from './files.ts'
+import { defaultFireworksKey, fireworksDirectives, startFireworksUpstream } from './fireworks.ts'
 import { defaultGetimgKey, getimgDirectives, startGetimgUpstream } from './getimg.ts'
 import { defaultGoogleKey, googleDirectives, startGoogleUpstream } from './google.ts'
+import { defaultLumaKey, lumaDirectives, startLumaUpstream } from './luma.ts'
 import { defaultModelArkKey, modelArkDirectives, startModelArkUpstream } from './modelark.ts'
 import { defaultOpenAiKey, openAiDirectives, startOpenAiUpstream } from './openai.ts'
 import {
@@ -18,6 +21,7 @@ import { defaultReplicateKey, replicateDirectives, startReplicateUpstream } from
 import { defaultSdapiKey, sdapiDirectives, startSdapiUpstream } from './sdapi.ts'
 import { defaultStabilityKey, stabilityDirectives, startStabilityUpstream } from './stability.ts'
 import type { Upstream } from './upstream.ts'
+import { defaultXaiKey, startXaiUpstream, xaiDirectives } from './xai.ts'
 
 type StartOptions = {
   port: number
@@ -32,7 +36,7 @@ type Row = {
   name: string
   /** Fixed, so that printed lines and documents stay true. */
   port: number
-  start(options: StartOptions): Promise<Upstream>
+  start(options: StartOptions): Promise<Upstream & { files?: FileHost }>
   directives: Record<string, string>
   /** What to tell the service, by the emulator's origin. A variable that several rows set is joined by commas. */
   environment(url: string, options: { filesPort: number }): Record<string, string>
@@ -113,6 +117,42 @@ const table: readonly Row[] = [
       OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
     }),
   },
+  {
+    name: 'luma',
+    port: 4812,
+    start: startLumaUpstream,
+    directives: lumaDirectives,
+    environment: (url, { filesPort }) => ({
+      AI_SDK_PROVIDERS: 'luma=@ai-sdk/luma',
+      LUMA_BASE_URL: url,
+      LUMA_API_KEY: defaultLumaKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
+  },
+  {
+    name: 'fireworks',
+    port: 4813,
+    start: startFireworksUpstream,
+    directives: fireworksDirectives,
+    environment: (url, { filesPort }) => ({
+      AI_SDK_PROVIDERS: 'fireworks=@ai-sdk/fireworks',
+      FIREWORKS_BASE_URL: `${url}/inference/v1`,
+      FIREWORKS_API_KEY: defaultFireworksKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
+  },
+  {
+    name: 'xai',
+    port: 4814,
+    start: startXaiUpstream,
+    directives: xaiDirectives,
+    environment: (url, { filesPort }) => ({
+      AI_SDK_PROVIDERS: 'xai=@ai-sdk/xai',
+      XAI_BASE_URL: `${url}/v1`,
+      XAI_API_KEY: defaultXaiKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
+  },
 ]
 
 const controlPort = 4800
@@ -140,7 +180,8 @@ async function main(args: string[]): Promise<void> {
   for (const row of readRows(args)) {
     const ports = { port: isFree ? 0 : row.port, filesPort: isFree ? 0 : filesPortOf(row) }
     const upstream = await listen(row, row.start({ latencyMs, ...ports, ...size }))
-    const environment = row.environment(upstream.url, ports)
+    const filesPort = upstream.files?.upstream.port ?? ports.filesPort
+    const environment = row.environment(upstream.url, { filesPort })
     rehearsed.push({ upstream, directives: row.directives, environment })
   }
   const folder = join(dirname(fileURLToPath(import.meta.url)), 'upstreams-page')

@@ -17,7 +17,7 @@ export type DirectiveForm = {
 /** These strike before a body was read, so that only a script of a test can choose them; see Script. */
 const ofScriptsOnly = ['reset_during_request']
 /** Say when and how often others strike; on their own they do nothing. */
-const modifiers = ['first', 'when']
+const modifiers = ['first', 'when', 'on', 'reads']
 const numbers = ['MS', 'N', 'BYTES', 'STATUS']
 
 /** The forms that the control page offers. */

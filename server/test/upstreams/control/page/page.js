@@ -2,6 +2,8 @@
 // Open cards keep their form as the person left it; only counts, states and requests are written anew.
 
 const REFRESH_MS = 1000
+/** They say when and where others strike. */
+const modifiers = ['first', 'when', 'on', 'reads']
 
 const main = document.querySelector('#upstreams')
 const template = document.querySelector('#card')
@@ -104,7 +106,7 @@ function fillForms(entry, { vendor, transport }) {
   const select = entry.find('behaviour')
   const groups = [
     [`Of ${entry.name}`, vendor],
-    ['Of every upstream', transport.filter(({ name }) => name !== 'when' && name !== 'first')],
+    ['Of every upstream', transport.filter(({ name }) => !modifiers.includes(name))],
   ]
   for (const [label, forms] of groups) {
     const group = document.createElement('optgroup')
