@@ -33,12 +33,14 @@ import { createOpenAiDialect } from './dialects/openai/routes.ts'
 import { createSharedGenerate } from './dialects/shared-generate.ts'
 import { AppError } from './errors.ts'
 import type { Generation } from './generations/generation.ts'
+import { receiveHook, takesHooks } from './generations/hooks.ts'
 import { openPublicLink, openSignedLink } from './generations/linked.ts'
 import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
 import { methodNotAllowed, toAppError } from './http/errors.ts'
 import { addFiles } from './http/files.ts'
 import { guardFilesHost } from './http/files-host.ts'
 import { addHealth } from './http/health.ts'
+import { addHooks } from './http/hooks.ts'
 import { frameRequests } from './http/request-log.ts'
 import { createSpool } from './http/spool.ts'
 import type { Services } from './services.ts'
@@ -49,12 +51,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
   app.use(frameRequests(needs))
   app.use(guardFilesHost({ filesUrl: needs.config.filesUrl, publicUrl: needs.publicUrl() }))
-  addHealth(app, needs)
-  addFiles(app, {
-    ...needs,
-    openPublicLink: link => openPublicLink(needs, link),
-    openSignedLink: (link, query) => openSignedLink(needs, link, query),
-  })
+  addDoors(app, needs)
   const dialectNeeds = {
     ...needs,
     deadlineSyncMs: needs.config.deadlineSyncMs,
@@ -111,6 +108,21 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     rendererOf(context.req.path)(context, toAppError(needs.log, context, error)),
   )
   return app
+}
+
+/** What is open without a key. */
+function addDoors(app: Hono<HttpEnv>, needs: AppNeeds): void {
+  addHealth(app, needs)
+  addFiles(app, {
+    ...needs,
+    openPublicLink: link => openPublicLink(needs, link),
+    openSignedLink: (link, query) => openSignedLink(needs, link, query),
+  })
+  addHooks(app, {
+    ...needs,
+    takesHooks: name => takesHooks(needs, name),
+    receiveHook: call => receiveHook(needs, call),
+  })
 }
 
 /** Whose words a path without an endpoint is answered in; the native dialect has the rest. */

@@ -46,6 +46,8 @@ export type Config = {
   publicUrl: string | null
   filesUrl: string | null
   interimResponses: boolean
+  /** Whether upstreams are given an address to call back. */
+  upstreamWebhooks: boolean
   trustedProxies: number
   /** Absolute. */
   dataDir: string
@@ -238,6 +240,7 @@ function readListening(read: SettingReader) {
     publicUrl,
     filesUrl,
     interimResponses: read.flag('INTERIM_RESPONSES'),
+    upstreamWebhooks: decideWebhooks(read.choice('UPSTREAM_WEBHOOKS', ['auto', 'on', 'off']), publicUrl),
     trustedProxies: read.integer('TRUSTED_PROXIES', { min: 0, max: 10 }),
   }
 }
@@ -305,6 +308,11 @@ export function secretsOf(config: Config): string[] {
     paymentSecretKey,
   ]
   return [...new Set([...keys, ...passwords, ...storageSecrets].flatMap(secret => secret || []))]
+}
+
+/** No hosted upstream calls an address without TLS. */
+function decideWebhooks(setting: 'auto' | 'on' | 'off', publicUrl: string | null): boolean {
+  return setting === 'auto' ? (publicUrl?.startsWith('https:') ?? false) : setting === 'on'
 }
 
 /** The origin in links, once the port is known. */

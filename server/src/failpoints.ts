@@ -11,6 +11,8 @@ export const failpoints = [
   'receive.after',
   'T3.before',
   'T3.after',
+  'parts.before',
+  'parts.after',
   'T4.before',
   'T4.after',
   'T5.before',

@@ -19,6 +19,7 @@ import { listCappedAccounts } from './generations/blocked.ts'
 import { type Breaker, createBreaker, failuresToOpen } from './generations/breaker.ts'
 import { createFactFinder } from './generations/event-facts.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
+import { createHooks, type Hooks } from './generations/hooks.ts'
 import { createBreakerEvents, createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
 import { createPartialBus, type PartialBus } from './generations/partials.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
@@ -186,6 +187,7 @@ export type Services = Omit<Outside, 'storage'> & {
   settled: SettledBus
   partials: PartialBus
   attemptHeaders(attemptId: string): Record<string, string>
+  hooks: Hooks
   fresh: FreshImages
   events: GenerationEvents
   queue: QueueSample
@@ -232,18 +234,19 @@ async function orClose<Result>(
   }
 }
 
-type Site = Pick<Services, 'links' | 'publicUrl'> & { noteListening(port: number): void }
+type Site = Pick<Services, 'links' | 'publicUrl' | 'hooks'> & {
+  noteListening(port: number): void
+}
 
 /** What links in answers begin with, and what makes them true. */
 function openSite(config: Config, secret: string): Site {
   let { port } = config
   const publicUrl = () => publicOrigin(config, port)
+  const secrets = [secret, ...config.earlierAuthSecrets]
   return {
     publicUrl,
-    links: createLinks({
-      secrets: [secret, ...config.earlierAuthSecrets],
-      origin: () => config.filesUrl ?? publicUrl(),
-    }),
+    hooks: createHooks({ secrets, isOn: config.upstreamWebhooks, origin: publicUrl }),
+    links: createLinks({ secrets, origin: () => config.filesUrl ?? publicUrl() }),
     noteListening(listening) {
       port = listening
     },

@@ -40,6 +40,10 @@ export async function startWork(
       runner.fill().catch(error => log.error({ event: 'claim.failed', err: error }, 'claiming work failed'))
     }
     stopListening.push(await db.listen('generation_queued', fill))
+    const poll = () => {
+      runner.poll().catch(error => log.error({ event: 'poll.failed', err: error }, 'claiming polls failed'))
+    }
+    stopListening.push(await db.listen('poll_due', poll))
     stopListening.push(await db.listen('webhook_queued', () => sendWebhooks(services)))
   }
   await services.queue.refresh()

@@ -1,22 +1,26 @@
 // The customer's cancel. Queued work is canceled at once (T14); work at an upstream that can cancel is asked (T15);
 // everything else runs on and is charged when delivered, and the answer says so.
 import type { Db } from '../db/db.ts'
-import type { UpstreamTask } from '../providers/provider.ts'
-import { type DispatchNeeds, openContext } from './dispatch.ts'
+import { cancelTasks } from './cancel-tasks.ts'
+import type { DispatchNeeds } from './dispatch.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import { type Generation, isTerminal } from './generation.ts'
+import { lossOfParts } from './loss.ts'
+import { type PartRecord, taskOf, toPartOutcome } from './parts.ts'
+import { pollSql } from './poll-sql.ts'
 import { findGeneration } from './read.ts'
-import { callUpstream } from './redaction.ts'
-import { type AttemptRow, sql } from './sql.ts'
+import { type AttemptRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 export type CancelResult =
   | { kind: 'canceled'; generation: Generation }
   | { kind: 'already_ended'; generation: Generation }
   | { kind: 'runs_on'; generation: Generation }
 
-export type CancelNeeds = FinishNeeds & DispatchNeeds & { db: Db }
+export type CancelNeeds = FinishNeeds & DispatchNeeds & { db: Db; leaseMs: number }
 
-const cancelTimeoutMs = 15_000
+/** A process that acts on what a poll told is done within moments, unless it fetches a large picture. */
+const maxClaimTries = 10
+const claimAgainMs = 100
 
 /** Null when the account has no such generation. */
 export async function cancelGeneration(
@@ -50,23 +54,51 @@ const canceled = {
   lossUsdMicro: 0,
 }
 
-async function cancelUpstream(needs: FinishNeeds & DispatchNeeds, generation: Generation): Promise<boolean> {
-  if (generation.state !== 'awaiting') return false
-  const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
-  const current = attempts.find(each => each.n === generation.attempts && each.state === 'accepted')
-  const provider = current ? needs.providers.get(current.provider) : undefined
-  const cancel = provider?.cancel
-  if (!current?.upstream_task || !cancel) return false
-  const signal = AbortSignal.timeout(cancelTimeoutMs)
-  const { n, part } = current
-  const call = { generation, n, part, signal, timeoutMs: cancelTimeoutMs, received: [] }
-  const task = current.upstream_task as UpstreamTask
-  const outcome = await callUpstream(needs, generation, () => cancel(task, openContext(needs, call)))
-  if (outcome.kind !== 'canceled') return false
-  return settleReleased(needs, generation, {
-    ...canceled,
-    from: ['awaiting'],
-    attemptState: 'failed',
-    epoch: null,
+/**
+ * T15. The claim comes first: what a poll tells of a task that was canceled is then nobody's to act on. Parts whose end
+ * the upstream confirms are over; while any other may bring a picture the order runs on, and so it does when one has.
+ */
+async function cancelUpstream(needs: CancelNeeds, found: Generation): Promise<boolean> {
+  const generation = await claim(needs, found)
+  if (!generation) return false
+  const { id, epoch, attempts: n } = generation
+  const rows = await needs.db.query<AttemptRow>(sql.attempts, [id])
+  const current = rows.filter(each => each.n === n)
+  const open = current.filter(each => each.state === 'accepted')
+  const tasks = open.flatMap(each => {
+    const task = taskOf(each)
+    return task ? [{ part: each.part, task }] : []
   })
+  const provider = open[0]?.provider ?? ''
+  const confirmed = await cancelTasks(needs, { generation, n, provider, tasks })
+  const brought = current.some(({ state, result }) => state === 'done' && result?.images.length !== 0)
+  if (open.length > 0 && confirmed.size === open.length && !brought) {
+    const ended = current.filter(each => !confirmed.has(each.part)).map(toPartOutcome)
+    const lossUsdMicro = lossOfParts(ended, open[0]?.expected_cost_usd_micro ?? 0)
+    const end = { ...canceled, lossUsdMicro, from: ['awaiting' as const], attemptState: 'failed' as const }
+    return settleReleased(needs, generation, { ...end, epoch })
+  }
+  const records = [...confirmed].map(part => ({ ...canceledPart, part }))
+  await findRow(needs.db, pollSql.awaitParts, [id, epoch, n, JSON.stringify(records), 0, null])
+  return false
+}
+
+const canceledPart: Omit<PartRecord, 'part'> = {
+  state: 'failed',
+  failure: 'upstream_failed',
+  message: canceled.message,
+  cost: 0,
+}
+
+async function claim(needs: CancelNeeds, found: Generation): Promise<Generation | null> {
+  let generation: Generation | null = found
+  for (let tries = 0; generation?.state === 'awaiting' && tries < maxClaimTries; tries += 1) {
+    const { id, epoch, accountId } = generation
+    const values = [id, epoch, needs.processName, needs.leaseMs]
+    const row = await findRow<GenerationRow>(needs.db, pollSql.claimAwaiting, values)
+    if (row) return toGeneration(row)
+    await new Promise(resolve => setTimeout(resolve, claimAgainMs))
+    generation = await findGeneration(needs.db, accountId, id)
+  }
+  return null
 }

@@ -3,7 +3,7 @@
 // two steps is healed by the reconciler from what is in storage.
 import { fp } from '../failpoints.ts'
 import { JudgeDown } from '../moderation/moderation.ts'
-import type { UpstreamImage, Usage } from '../providers/provider.ts'
+import type { UpstreamImage, UpstreamTask, Usage } from '../providers/provider.ts'
 import { ImageRejected } from '../providers/provider.ts'
 import { manifestKey } from '../storage/keys.ts'
 import { writeManifest } from '../storage/manifest.ts'
@@ -14,8 +14,10 @@ import { type Generation, isTerminal, type Reason, type StoredImage } from './ge
 import { ContentBlocked, type JudgeNeeds, judgeImages, withheldWarning } from './judged.ts'
 import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts } from './loss.ts'
 import { type CollectNeeds, collectImages, type ExpectedImage, toExpected } from './outputs.ts'
+import { toEndedRecord, toPartRecord } from './parts.ts'
 import { persist } from './persist.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
+import { timeLeftMs } from './time-left.ts'
 
 export type DeliverNeeds = CollectNeeds & FinishNeeds & JudgeNeeds
 
@@ -31,12 +33,19 @@ export type Delivery = {
   shareUsdMicro: number
   /** Takes the keys of pictures that are fetched now. */
   received: string[]
+  /** The handles of parts that were polled. */
+  tasks?: ReadonlyMap<number, UpstreamTask>
+}
+
+/** The upstream made pictures and has none of them any more. */
+class OutputsGone extends Error {
+  override name = 'OutputsGone'
 }
 
 /** The images that were sold; null when this call settled no success. */
 export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<StoredImage[] | null> {
-  const { generation, n, received, parts, shareUsdMicro } = delivery
-  const expected = delivery.images.map(toExpected)
+  const { generation, n, parts, shareUsdMicro } = delivery
+  const expected = toExpected(parts)
   const isWhole = isStoredWhole(needs, delivery)
   if (!isWhole && !(await recordDelivery(needs, delivery, expected))) {
     await giveUp(needs, generation, { n, step: 'T5' })
@@ -46,7 +55,7 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
     ...delivery,
     // Whoever waits in this process is told without reading the row.
     generation: { ...generation, usage: delivery.usage },
-    collect: () => collectImages(needs, { generation, n, received }, expected),
+    collect: () => collectAll(needs, delivery, expected),
     bought: expected.length,
     lossUsdMicro: lossOfParts(parts, shareUsdMicro),
     boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
@@ -57,6 +66,23 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
         }
       : {}),
   })
+}
+
+async function collectAll(
+  needs: DeliverNeeds,
+  delivery: Delivery,
+  expected: ExpectedImage[],
+): Promise<StoredImage[]> {
+  const tasks = new Map(delivery.tasks)
+  for (const { part, outcome } of delivery.parts) {
+    if (outcome.kind === 'succeeded' && outcome.task) tasks.set(part, outcome.task)
+  }
+  // Past the deadline only what is stored counts: a download could outlast every lease.
+  const isLate = timeLeftMs(delivery.generation.timeLeft) <= 0
+  const wanted = isLate ? expected.filter(image => 'key' in image) : expected
+  const { images, gone } = await collectImages(needs, { ...delivery, tasks }, wanted)
+  if (images.length === 0 && gone > 0) throw new OutputsGone('the outputs are gone at the upstream')
+  return images
 }
 
 /**
@@ -95,7 +121,7 @@ async function recordDelivery(
     n,
     JSON.stringify(expected),
     JSON.stringify(delivery.usage),
-    JSON.stringify(delivery.parts.map(part => toPartRecord(part, delivery.shareUsdMicro))),
+    JSON.stringify(delivery.parts.map(part => toT5Record(delivery, part))),
   ]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
@@ -165,6 +191,7 @@ export async function storeAndSettle(
 function endOf(error: unknown): { state: 'failed' | 'blocked'; reason: Reason } | null {
   if (error instanceof StorageError) return { state: 'failed', reason: 'storage_failed' }
   if (error instanceof ImageRejected) return { state: 'failed', reason: 'malformed_result' }
+  if (error instanceof OutputsGone) return { state: 'failed', reason: 'unknown_outcome' }
   if (error instanceof ContentBlocked) return { state: 'blocked', reason: 'content_rejected' }
   return error instanceof JudgeDown ? { state: 'failed', reason: 'moderation_unavailable' } : null
 }
@@ -213,16 +240,9 @@ export async function giveUp(
   await needs.db.query(sql.markLate, [generation.id, n])
 }
 
-function toPartRecord({ part, outcome }: PartOutcome, shareUsdMicro: number) {
-  const cost = costOfOutcome(outcome, shareUsdMicro)
-  if (outcome.kind === 'succeeded') return { part, state: 'done', cost }
-  if (outcome.kind === 'pending') return { part, state: 'unknown', cost }
-  const { failure, message } = outcome
-  return { part, state: attemptStateOf(failure), failure, message, cost }
-}
-
-export function attemptStateOf(failure: string): 'failed' | 'unknown' | 'not_run' {
-  if (failure === 'unknown_outcome') return 'unknown'
-  const notRun = ['rate_limited', 'quota_exhausted', 'unavailable', 'model_retired']
-  return notRun.includes(failure) ? 'not_run' : 'failed'
+/** What a part brought is in `images` by now. */
+function toT5Record({ tasks, shareUsdMicro }: Delivery, part: PartOutcome) {
+  const toRecord = tasks?.has(part.part) ? toEndedRecord : toPartRecord
+  const { result: _, ...record } = toRecord(part, shareUsdMicro)
+  return record
 }

@@ -7,6 +7,7 @@ import type { OutboundClient } from '../outbound.ts'
 import type {
   CallContext,
   FailureKind,
+  Provider,
   ProviderFailure,
   ProviderOutcome,
   ReferenceImage,
@@ -21,6 +22,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { StoredInput } from '../uploads/input.ts'
 import type { FreshImages } from './fresh.ts'
 import { type Generation, splitCount } from './generation.ts'
+import type { HookedPart, Hooks } from './hooks.ts'
 import type { PartialBus } from './partials.ts'
 import { callUpstream, type Redact } from './redaction.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -36,6 +38,7 @@ export type DispatchNeeds = {
   moderation: Moderation
   fresh: FreshImages
   redact: Redact
+  hooks: Pick<Hooks, 'urlOf'>
 }
 
 /** The largest picture accepted from an upstream: a 4K PNG of noise is about 70 MB. */
@@ -76,9 +79,16 @@ export function expectedPartCostUsdMicro(
  */
 export async function submitParts(
   needs: DispatchNeeds,
-  work: { generation: Generation; route: Route; n: number; received: string[] },
+  work: {
+    generation: Generation
+    route: Route
+    n: number
+    received: string[]
+    /** Hears each part as it is answered, and is waited for. */
+    onOutcome(part: PartOutcome): Promise<void>
+  },
 ): Promise<PartOutcome[]> {
-  const { generation, route } = work
+  const { generation, route, n } = work
   const provider = needs.providers.get(route.provider)
   if (!provider) throw new Error(`route to ${route.provider}, which is not configured`)
   const base = needs.catalog.toProviderRequest(route, promptOf(generation), generation.options)
@@ -96,12 +106,12 @@ export async function submitParts(
           part,
           signal: deadline.signal,
           timeoutMs: deadline.timeoutMs,
+          webhookUrl: hookUrlOf(needs, provider, { generationId: generation.id, n, part }),
         })
         const request = { ...base, count, seed, references, mask }
-        return {
-          part,
-          outcome: await callUpstream(needs, generation, () => provider.submit(request, context)),
-        }
+        const outcome = await callUpstream(needs, generation, () => provider.submit(request, context))
+        await work.onOutcome({ part, outcome })
+        return { part, outcome }
       }),
     )
   } catch (error) {
@@ -110,6 +120,15 @@ export async function submitParts(
   } finally {
     deadline.close()
   }
+}
+
+/** Null where no webhook will come. */
+export function hookUrlOf(
+  { hooks }: Pick<DispatchNeeds, 'hooks'>,
+  provider: Provider | undefined,
+  part: HookedPart,
+): string | null {
+  return provider?.readWebhook ? hooks.urlOf(provider.name, part) : null
 }
 
 /** A style instruction follows the prompt in words every model understands. */
@@ -132,20 +151,25 @@ function openDeadline(leftMs: number) {
 export function openContext(
   needs: DispatchNeeds,
   call: {
-    generation: Generation
+    /** A mere read knows no more of it than its id. */
+    generation: Pick<Generation, 'id'> & Partial<Pick<Generation, 'dialect' | 'options'>>
     n: number
     part: number
     signal: AbortSignal
     timeoutMs: number
     /** Takes the key of every picture that was stored. */
     received: string[]
+    /** Where the numbers of its objects begin within its part; 0. */
+    firstObject?: number
+    webhookUrl?: string | null
   },
 ): CallContext {
-  const { generation, n, part } = call
-  const attemptId = `${generation.id}/${n}/${part}`
-  let count = 0
+  const { generation, n, part, webhookUrl } = call
+  const { id, dialect } = generation
+  const attemptId = `${id}/${n}/${part}`
+  let count = call.firstObject ?? 0
   // What has to be judged before delivery is not shown half made.
-  const showsPartials = generation.options.partialImages > 0 && !needs.moderation.checksOutput
+  const showsPartials = (generation.options?.partialImages ?? 0) > 0 && !needs.moderation.checksOutput
   return {
     http: needs.http,
     signal: call.signal,
@@ -154,8 +178,8 @@ export function openContext(
     createKey: createKeyOf(generation.id, part),
     headers: needs.attemptHeaders(attemptId),
     async receiveImage(bytes) {
-      const key = generationObjectKey(generation.id, n, part * 100 + count++)
-      const text = bytes.listenToText ? needs.fresh.collect(generation, key) : null
+      const key = generationObjectKey(id, n, part * 100 + count++)
+      const text = bytes.listenToText && dialect ? needs.fresh.collect({ id, dialect }, key) : null
       if (text) bytes.listenToText?.(text.add)
       try {
         // Whoever waits for the text is answered with it; all others come to read the object.
@@ -172,9 +196,10 @@ export function openContext(
     ...(showsPartials
       ? {
           onPartialImage: (bytes: Buffer, index: number) =>
-            needs.partials.publish(generation.id, { bytes, index, part }),
+            needs.partials.publish(id, { bytes, index, part }),
         }
       : {}),
+    ...(webhookUrl ? { webhookUrl } : {}),
   }
 }
 
@@ -191,11 +216,11 @@ function toReference(storage: Storage, input: StoredInput): ReferenceImage {
 /** The order's outcome, added up from its parts. */
 export type Combined =
   | { kind: 'delivered'; images: UpstreamImage[]; usage: Usage; warnings: string[] }
-  | { kind: 'pending'; part: number; outcome: Extract<ProviderOutcome, { kind: 'pending' }> }
+  | { kind: 'pending' }
   | { kind: 'failed'; failure: ProviderFailure }
 
 /**
- * One image is enough for a (partial) success. Without any, the failure that decides is the most cautious one:
+ * While one part is pending, so is the order. Then one image is enough for a (partial) success. Without any, the failure that decides is the most cautious one:
  * an unknown part forbids every retry, a definite failure beats "did not run".
  */
 const caution: Record<FailureKind, number> = {
@@ -212,15 +237,13 @@ const caution: Record<FailureKind, number> = {
 }
 
 export function combineParts(parts: PartOutcome[]): Combined {
+  if (parts.some(({ outcome }) => outcome.kind === 'pending')) return { kind: 'pending' }
   const delivered = parts.flatMap(({ outcome }) => (outcome.kind === 'succeeded' ? [outcome] : []))
   const images = delivered.flatMap(outcome => outcome.images)
   if (images.length > 0) {
     const warnings = delivered.flatMap(outcome => outcome.warnings)
     return { kind: 'delivered', images, usage: sumUsage(delivered.map(outcome => outcome.usage)), warnings }
   }
-  const pending = parts.find(({ outcome }) => outcome.kind === 'pending')
-  if (pending?.outcome.kind === 'pending')
-    return { kind: 'pending', part: pending.part, outcome: pending.outcome }
   const failures = parts.flatMap(({ outcome }) => (outcome.kind === 'failed' ? [outcome] : []))
   failures.sort((a, b) => caution[b.failure] - caution[a.failure])
   const failure = failures[0] ?? {

@@ -32,6 +32,11 @@ export type StoredImage = {
   height: number
 }
 
+/** One output of a part: stored already, or an address still to be fetched. `index` counts within the part. */
+export type PartImage = StoredImage | { index: number; url: string }
+/** What one part of an order brought. */
+export type PartResult = { images: PartImage[]; usage: Usage; warnings: string[] }
+
 export type Generation = {
   id: string
   accountId: string

@@ -31,6 +31,18 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
         'outcome unknown, reconciling',
       )
     },
+    hookUnread(provider: string, error: unknown): void {
+      log.warn(
+        { event: 'hook.unread', provider, err: error },
+        'a webhook of an upstream could not be judged; it is asked to come again',
+      )
+    },
+    cancelRefused({ id: generationId }: Generation, cause: string): void {
+      log.info(
+        { event: 'cancel.refused', generationId, cause },
+        'an upstream did not confirm that it ended a task',
+      )
+    },
     raceLost(generation: Generation, step: string): void {
       log.info(
         { event: 'generation.race_lost', generationId: generation.id, step },

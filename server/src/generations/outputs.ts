@@ -1,17 +1,37 @@
 // The outputs of an attempt: stored already, or at a URL of the upstream and fetched from there. What lies there has
 // been paid for and reading it again costs nothing, so one failed download gives no picture up.
-import { OutboundError } from '../outbound.ts'
-import { ImageRejected, type ReceivedImage, type UpstreamImage } from '../providers/provider.ts'
-import { type DispatchNeeds, openContext } from './dispatch.ts'
+import { OutboundError, type OutboundResponse } from '../outbound.ts'
+import {
+  type CallContext,
+  ImageRejected,
+  type ProviderOutcome,
+  type ReceivedImage,
+  type UpstreamImage,
+  type UpstreamTask,
+} from '../providers/provider.ts'
+import { type DispatchNeeds, openContext, type PartOutcome } from './dispatch.ts'
 import { backoffMs, type Generation, type StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import { timeLeftMs } from './time-left.ts'
 
+/** An output that is still to be fetched: the one at that place (`at`) of what its part brought. */
+type Address = { index: number; url: string; part?: number; at?: number }
 /** One output as T5 records it: stored already, or a URL still to be fetched. */
-export type ExpectedImage = StoredImage | { index: number; url: string }
+export type ExpectedImage = StoredImage | Address
 
 export type CollectNeeds = DispatchNeeds & { events: GenerationEvents; random: () => number }
-type Work = { generation: Generation; n: number; received: string[] }
+export type CollectWork = {
+  generation: Generation
+  n: number
+  provider: string
+  /** The handles of the parts, where the upstream gave one: by them an address that is gone is had anew. */
+  tasks: ReadonlyMap<number, UpstreamTask>
+  received: string[]
+}
+/** `gone`: how many the upstream no longer has. */
+export type Collected = { images: StoredImage[]; gone: number }
+/** `reread` is one answer for each part, asked for once. */
+type Work = CollectWork & { reread: Map<number, Promise<UpstreamImage[]>> }
 
 /** Outputs are small; an upstream that drips is cut. */
 const fetchTimeoutMs = 60_000
@@ -23,8 +43,13 @@ const maxDoubtfulTries = 2
 /** Kept free before the deadline for the manifest and the settlement. */
 const reserveMs = 1_000
 
-export function toExpected(image: UpstreamImage, index: number): ExpectedImage {
-  return image.kind === 'url' ? { index, url: image.url } : toStored(image.image, index)
+export function toExpected(parts: PartOutcome[]): ExpectedImage[] {
+  const images = parts.flatMap(({ part, outcome }) =>
+    outcome.kind === 'succeeded' ? outcome.images.map((image, at) => ({ image, part, at })) : [],
+  )
+  return images.map(({ image, part, at }, index) =>
+    image.kind === 'url' ? { index, url: image.url, part, at } : toStored(image.image, index),
+  )
 }
 
 function toStored(image: ReceivedImage, index: number): StoredImage {
@@ -35,56 +60,102 @@ function toStored(image: ReceivedImage, index: number): StoredImage {
 /** Fetches what is still a URL. An output that cannot be had is left out: the customer pays for what is there. */
 export async function collectImages(
   needs: CollectNeeds,
-  work: Work,
+  work: CollectWork,
   expected: ExpectedImage[],
-): Promise<StoredImage[]> {
+): Promise<Collected> {
+  const reading = { ...work, reread: new Map() }
   const collected = await Promise.all(
-    expected.map(async image => ('key' in image ? image : await fetchOutput(needs, work, image))),
+    expected.map(async image => ('key' in image ? image : await fetchOutput(needs, reading, image))),
   )
-  return collected.filter(image => image !== null).map((image, index) => ({ ...image, index }))
+  const images = collected.filter(image => image !== null && image !== 'gone')
+  return {
+    images: images.map((image, index) => ({ ...image, index })),
+    gone: collected.filter(image => image === 'gone').length,
+  }
 }
 
 /** How one try failed, and how often such a failure is worth a try in all. */
-type Miss = { cause: string; maxTries: number; retryAfterMs: number | null }
+type Miss = { cause: string; maxTries: number; retryAfterMs: number | null; isGone?: boolean }
 
 async function fetchOutput(
   needs: CollectNeeds,
   work: Work,
-  image: { index: number; url: string },
-): Promise<StoredImage | null> {
+  image: Address,
+): Promise<StoredImage | 'gone' | null> {
   const leftMs = () => timeLeftMs(work.generation.timeLeft) - reserveMs
+  let { url } = image
+  let isFresh = false
   for (let tries = 1; ; tries += 1) {
     const timeoutMs = Math.max(1, Math.min(fetchTimeoutMs, leftMs()))
-    const result = await tryFetch(needs, work, { ...image, timeoutMs })
+    const result = await tryFetch(needs, work, { ...image, url, timeoutMs })
     if (!('cause' in result)) return toStored(result, image.index)
     const pauseMs = Math.max(backoffMs(tries, needs.random()), result.retryAfterMs ?? 0)
     if (tries >= result.maxTries || pauseMs >= leftMs()) {
+      const fresh = result.isGone && !isFresh ? await findFresh(needs, work, { ...image, timeoutMs }) : null
+      if (fresh?.kind === 'received') return toStored(fresh.image, image.index)
+      if (fresh) {
+        isFresh = true
+        url = fresh.url
+        tries = 0
+        continue
+      }
       needs.events.outputLost(work.generation, { index: image.index, cause: result.cause, tries })
-      return null
+      return result.isGone ? 'gone' : null
     }
     await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }
 
-async function tryFetch(
+type Call = Address & { timeoutMs: number }
+
+/** Asks the upstream once more for what the part brought: its addresses end sooner than its memory. */
+async function findFresh(needs: CollectNeeds, work: Work, call: Call): Promise<UpstreamImage | null> {
+  const part = call.part ?? 0
+  const task = work.tasks.get(part)
+  const poll = needs.providers.get(work.provider)?.poll
+  if (!task || !poll) return null
+  const asked = work.reread.get(part) ?? readAgain(() => poll(task, openCall(needs, work, call)))
+  work.reread.set(part, asked)
+  const images = await asked
+  return images[call.at ?? call.index] ?? null
+}
+
+async function readAgain(poll: () => Promise<ProviderOutcome>): Promise<UpstreamImage[]> {
+  // What it says in place of its result is of no use here, and its words are not kept.
+  const outcome = await poll().catch(() => null)
+  return outcome?.kind === 'succeeded' ? outcome.images : []
+}
+
+/** Objects of outputs that were fetched are numbered behind those that came with the answer to a call. */
+const fetchedFrom = 50
+
+function openCall(needs: CollectNeeds, work: Work, { part, at, index, timeoutMs }: Call): CallContext {
+  const { generation, n, received } = work
+  const signal = AbortSignal.timeout(timeoutMs)
+  const firstObject = fetchedFrom + (at ?? index)
+  return openContext(needs, { generation, n, part: part ?? 0, signal, timeoutMs, received, firstObject })
+}
+
+function requestOutput(
   needs: CollectNeeds,
   work: Work,
-  { index, url, timeoutMs }: { index: number; url: string; timeoutMs: number },
-): Promise<ReceivedImage | Miss> {
+  { url, timeoutMs, context }: Call & { context: CallContext },
+): Promise<OutboundResponse> {
+  const fetchIt = needs.providers.get(work.provider)?.fetchOutput
+  if (fetchIt) return fetchIt(url, context)
+  const plain = { method: 'GET', trust: 'upstream', maxBodyBytes: maxOutputBytes } as const
+  return needs.http.request({ ...plain, url, timeoutMs, signal: context.signal })
+}
+
+async function tryFetch(needs: CollectNeeds, work: Work, call: Call): Promise<ReceivedImage | Miss> {
+  const context = openCall(needs, work, call)
   try {
-    const answer = await needs.http.request({
-      method: 'GET',
-      url,
-      trust: 'upstream',
-      timeoutMs,
-      maxBodyBytes: maxOutputBytes,
-    })
+    const answer = await requestOutput(needs, work, { ...call, context })
     if (answer.status !== 200) {
       await answer.discard()
       return missByStatus(answer.status, answer.headers['retry-after'])
     }
-    const signal = AbortSignal.timeout(timeoutMs)
-    return await openContext(needs, { ...work, part: index, signal, timeoutMs }).receiveImage(answer.body)
+    return await context.receiveImage(answer.body)
   } catch (error) {
     return missByError(error)
   }
@@ -94,6 +165,7 @@ function missByStatus(status: number, retryAfter: string | undefined): Miss {
   const seconds = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null
   const isPassing = status >= 500 || status === 429 || status === 408
   return {
+    isGone: status === 403 || status === 404 || status === 410,
     cause: `status ${status}`,
     maxTries: isPassing ? maxTries : maxDoubtfulTries,
     retryAfterMs: isPassing && seconds !== null ? seconds * 1_000 : null,

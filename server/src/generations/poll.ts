@@ -1,110 +1,246 @@
-// One poll of an upstream task under a fresh claim. A read that fails is tried again later; only the upstream's
-// own word, or the deadline, ends the generation.
+// What reads of an order's upstream tasks told, acted on under a fresh claim: parts end one by one, what they brought
+// is fetched at once, and when the last has ended the order does. A read that fails is made again later; only the
+// upstream's own word, or the deadline, ends a part.
 import { fp } from '../failpoints.ts'
-import type { Route } from '../models/catalog.ts'
-import type { ProviderFailure, ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
+import type { ProviderFailure, ProviderOutcome } from '../providers/provider.ts'
+import { cancelTasks } from './cancel-tasks.ts'
 import { deliver, dropLeftovers, giveUp } from './deliver.ts'
-import { openContext } from './dispatch.ts'
+import { combineParts, type PartOutcome } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
 import { failureRules, type Generation, type StoredImage } from './generation.ts'
-import { costOfOutcome } from './loss.ts'
+import { lossOfParts } from './loss.ts'
+import { collectImages } from './outputs.ts'
+import { hasAddress, type PartRecord, tasksOf, toEndedRecord, toPartOutcome } from './parts.ts'
+import { pollDelayMs } from './pending.ts'
+import { pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
-import { type RunNeeds, reconcileUnknown } from './run.ts'
+import { type RunNeeds, reconcileGeneration } from './run.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
+import { timeLeftMs } from './time-left.ts'
+
+/** What one read of a part told, and the pictures that came with it. */
+export type Read = { part: number; outcome: ProviderOutcome; received: string[] }
+/** What is known of a generation whose tasks were read; `told` as in the row of its poll. */
+export type Reading = { generation: Generation; reads: Read[]; told: boolean }
 
 /** Between polls when a read failed and the upstream named no delay. */
-const failedReadDelayMs = 2_000
-/** One poll is a small read; it must not hold the lease of a stuck socket. */
-const pollTimeoutMs = 30_000
+export const failedReadDelayMs = 2_000
+/** The upstream's last chance to end work that is paid for; the caller waits no longer than a few seconds more. */
+const lastCancelMs = 2_000
 
-export async function pollGeneration(needs: RunNeeds, generation: Generation): Promise<void> {
-  const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
-  const attempt = attempts.find(each => each.n === generation.attempts && each.state === 'accepted')
-  const provider = attempt ? needs.providers.get(attempt.provider) : undefined
-  const poll = provider?.poll
-  if (!attempt?.upstream_task || !poll)
-    return waitOn(needs, generation, { part: 0, delayMs: failedReadDelayMs })
-  const signal = AbortSignal.timeout(pollTimeoutMs)
-  const received: string[] = []
-  const context = openContext(needs, {
-    generation,
-    n: attempt.n,
-    part: attempt.part,
-    signal,
-    timeoutMs: pollTimeoutMs,
-    received,
-  })
-  if (__FAILPOINTS__) await fp('poll.before')
-  const task = attempt.upstream_task as UpstreamTask
-  const outcome = await callUpstream(needs, generation, () => poll(task, context))
-  if (__FAILPOINTS__) await fp('poll.after')
-  const sold = await act(needs, { generation, attempt, received }, outcome)
-  await dropLeftovers(needs, generation, { received, sold })
+/** These say that a read failed, and nothing of the task. */
+export function isFailedRead(outcome: ProviderOutcome): boolean {
+  return (
+    outcome.kind === 'failed' && ['unavailable', 'rate_limited', 'misconfigured'].includes(outcome.failure)
+  )
 }
 
-async function act(
-  needs: RunNeeds,
-  { generation, attempt, received }: { generation: Generation; attempt: AttemptRow; received: string[] },
-  outcome: ProviderOutcome,
-): Promise<StoredImage[] | null> {
-  const { n, part } = attempt
-  if (outcome.kind === 'pending') {
-    await waitOn(needs, generation, { part, delayMs: outcome.pollAfterMs, task: outcome.task })
-    return null
-  }
-  if (outcome.kind === 'succeeded') {
-    const { images, usage } = outcome
-    const warnings = [...generation.warnings, ...outcome.warnings]
-    const parts = [{ part, outcome }]
-    const { provider, expected_cost_usd_micro: shareUsdMicro } = attempt
-    const result = { images, usage, warnings, parts, received }
-    return deliver(needs, { generation, n, provider, ...result, shareUsdMicro })
-  }
-  await actOnFailure(needs, { generation, attempt }, outcome)
+export function delayOfRead(outcome: ProviderOutcome, told: boolean): number | null {
+  if (outcome.kind === 'pending') return pollDelayMs(outcome.pollAfterMs, told)
+  if (outcome.kind === 'failed' && isFailedRead(outcome)) return outcome.retryAfterMs ?? failedReadDelayMs
   return null
 }
 
-async function actOnFailure(
+/** Acts on a generation that this process has just claimed; its state is `awaiting`. */
+export async function settleReads(needs: RunNeeds, { reads, ...reading }: Reading): Promise<void> {
+  const { generation } = reading
+  if (__FAILPOINTS__) await fp('poll.after')
+  const received = reads.flatMap(read => read.received)
+  const outcomes = new Map<number, ProviderOutcome>()
+  for (const { part, outcome } of reads) {
+    // The words of an upstream are cleaned only now, because a mere read does not know the prompt.
+    outcomes.set(part, await callUpstream(needs, generation, () => Promise.resolve(outcome)))
+  }
+  const rows = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
+  const attempts = rows.filter(each => each.n === generation.attempts)
+  const sold = await act(needs, { ...reading, attempts, outcomes, received })
+  await dropLeftovers(needs, generation, { received, sold })
+}
+
+type Work = {
+  generation: Generation
+  told: boolean
+  attempts: AttemptRow[]
+  /** By part, of the reads that were made. */
+  outcomes: Map<number, ProviderOutcome>
+  received: string[]
+}
+
+async function act(needs: RunNeeds, work: Work): Promise<StoredImage[] | null> {
+  const { generation, attempts, outcomes } = work
+  const open = attempts.filter(({ state }) => state === 'accepted')
+  if (timeLeftMs(generation.timeLeft) <= 0) return endAtDeadline(needs, work)
+  const waiting = open.filter(({ part }) => isWaiting(outcomes.get(part)))
+  const lost = open.filter(({ part }) => isLost(outcomes.get(part)))
+  if (waiting.length + lost.length > 0) {
+    await goOn(needs, work, lost)
+    return null
+  }
+  return end(needs, work, partsOf(work))
+}
+
+function isWaiting(outcome: ProviderOutcome | undefined): boolean {
+  return outcome === undefined || outcome.kind === 'pending' || isFailedRead(outcome)
+}
+
+function isLost(outcome: ProviderOutcome | undefined): boolean {
+  return outcome?.kind === 'failed' && outcome.failure === 'unknown_outcome'
+}
+
+/** Every part as it stands: as it was read now, else as it is recorded. */
+function partsOf({ attempts, outcomes }: Work): PartOutcome[] {
+  return attempts.map(attempt => {
+    const outcome = attempt.state === 'accepted' ? outcomes.get(attempt.part) : undefined
+    return outcome ? { part: attempt.part, outcome } : toPartOutcome(attempt)
+  })
+}
+
+/** Writes down which parts ended, fetches what they brought, and lets the others be read again. */
+async function goOn(needs: RunNeeds, work: Work, lost: AttemptRow[]): Promise<void> {
+  const { generation, attempts, told } = work
+  const { id, epoch, attempts: n } = generation
+  const ended = attempts.filter(({ part, state }) => {
+    const outcome = work.outcomes.get(part)
+    return state === 'accepted' && !isWaiting(outcome) && !isLost(outcome)
+  })
+  const records = ended.flatMap(attempt => toRecord(work, attempt))
+  if (records.length > 0 && !(await note(needs, generation, records)))
+    return giveUp(needs, generation, { n, step: 'T4' })
+  const fetched = await fetchParts(needs, work, records)
+  if (lost.length > 0) {
+    if (fetched.length > 0) await note(needs, generation, fetched)
+    return loseTasks(needs, work, lost)
+  }
+  const delays = [...work.outcomes.values()].flatMap(outcome => delayOfRead(outcome, told) ?? [])
+  const delayMs = delays.length > 0 ? Math.max(1, Math.round(Math.min(...delays))) : failedReadDelayMs
+  const values = [id, epoch, n, JSON.stringify(fetched), delayMs, null]
+  const row = await findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values)
+  if (row?.done) needs.pollAfter(delayMs)
+  else await giveUp(needs, generation, { n, step: 'T4' })
+}
+
+function toRecord({ outcomes }: Work, attempt: AttemptRow): PartRecord[] {
+  const outcome = outcomes.get(attempt.part)
+  return outcome ? [toEndedRecord({ part: attempt.part, outcome }, attempt.expected_cost_usd_micro)] : []
+}
+
+async function note(needs: RunNeeds, generation: Generation, records: PartRecord[]): Promise<boolean> {
+  if (__FAILPOINTS__) await fp('parts.before')
+  const values = [generation.id, generation.epoch, generation.attempts, JSON.stringify(records)]
+  const row = await findRow<{ done: boolean }>(needs.db, pollSql.noteParts, values)
+  if (__FAILPOINTS__) await fp('parts.after')
+  return row?.done === true
+}
+
+/** Pictures of parts that have ended are had now: their addresses may not outlast the other parts. */
+async function fetchParts(needs: RunNeeds, work: Work, records: PartRecord[]): Promise<PartRecord[]> {
+  const { generation, attempts, received } = work
+  const known = records.flatMap(({ part, cost, result }) => (result ? [{ part, cost, result }] : []))
+  const earlier = attempts
+    .filter(hasAddress)
+    .flatMap(({ part, cost_usd_micro: cost, result }) => (result ? [{ part, cost, result }] : []))
+  const wanted = [...known, ...earlier].filter(({ result }) => result.images.some(image => 'url' in image))
+  return Promise.all(
+    wanted.map(async ({ part, cost, result }): Promise<PartRecord> => {
+      const provider = attempts[0]?.provider ?? ''
+      const collecting = { generation, n: generation.attempts, provider, tasks: tasksOf(attempts), received }
+      const expected = result.images.map((image, at) => ({ ...image, part, at }))
+      const { images } = await collectImages(needs, collecting, expected)
+      return { part, state: 'done', result: { ...result, images: images.map(toPlain) }, cost: cost ?? 0 }
+    }),
+  )
+}
+
+function toPlain({ index, key, mediaType, sizeBytes, sha256, width, height }: StoredImage): StoredImage {
+  return { index, key, mediaType, sizeBytes, sha256, width, height }
+}
+
+/** T9 for the tasks that the upstream does not know, and at once the reconciler, which has them read again. */
+async function loseTasks(needs: RunNeeds, { generation, outcomes }: Work, lost: AttemptRow[]): Promise<void> {
+  const { id, epoch, attempts: n } = generation
+  const first = outcomes.get(lost[0]?.part ?? 0)
+  const message = first?.kind === 'failed' ? first.message : ''
+  const parts = lost.map(({ part }) => part)
+  if (__FAILPOINTS__) await fp('T9.before')
+  const values = [id, epoch, n, parts, needs.processName, needs.leaseMs, message]
+  const row = await findRow<{ epoch: number | null }>(needs.db, pollSql.loseTasks, values)
+  if (__FAILPOINTS__) await fp('T9.after')
+  if (!row?.epoch) return giveUp(needs, generation, { n, step: 'T9' })
+  needs.claimMoved(id, row.epoch)
+  needs.events.generationReconciling(generation, message)
+  await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch })
+}
+
+/** Every part has ended. */
+async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<StoredImage[] | null> {
+  const { generation, attempts, received } = work
+  const combined = combineParts(parts)
+  const [attempt] = attempts
+  const shareUsdMicro = attempt?.expected_cost_usd_micro ?? 0
+  if (combined.kind === 'delivered') {
+    const { images, usage } = combined
+    const provider = attempt?.provider ?? ''
+    const warnings = [...generation.warnings, ...combined.warnings]
+    const tasks = tasksOf(attempts)
+    const result = { images, usage, warnings, parts, received, tasks, shareUsdMicro }
+    return deliver(needs, { generation, n: generation.attempts, provider, ...result })
+  }
+  const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
+  if (combined.kind === 'failed') await fail(needs, generation, { failure: combined.failure, lossUsdMicro })
+  return null
+}
+
+async function fail(
   needs: RunNeeds,
-  { generation, attempt }: { generation: Generation; attempt: AttemptRow },
-  outcome: ProviderFailure,
+  generation: Generation,
+  { failure, lossUsdMicro }: { failure: ProviderFailure; lossUsdMicro: number },
 ): Promise<void> {
-  const { n, part } = attempt
-  const rule = failureRules[outcome.failure]
-  if (rule.action === 'retry') {
-    return waitOn(needs, generation, { part, delayMs: outcome.retryAfterMs ?? failedReadDelayMs })
-  }
-  const route: Route = {
-    provider: attempt.provider,
-    upstreamModel: attempt.upstream_model,
-    retiresAt: null,
-    successor: null,
-    maxCountPerCall: generation.count,
-  }
-  const { message } = outcome
-  const lossUsdMicro = costOfOutcome(outcome, attempt.expected_cost_usd_micro)
-  if (rule.action === 'reconcile')
-    return reconcileUnknown(needs, { generation, route, n }, { message, lossUsdMicro })
+  const { state, reason } = failureRules[failure.failure]
   const done = await settleReleased(needs, generation, {
     from: ['awaiting'],
-    state: rule.state,
-    reason: rule.reason,
-    attemptState: 'failed',
-    failure: outcome.failure,
-    message,
+    state,
+    reason,
+    attemptState: failure.failure === 'unknown_outcome' ? 'unknown' : 'failed',
+    failure: failure.failure,
+    message: failure.message,
+    lossUsdMicro,
+    epoch: generation.epoch,
+  })
+  if (!done) await giveUp(needs, generation, { n: generation.attempts, step: 'T7' })
+}
+
+/** Tasks that still run are canceled, what has come is sold, and without any picture the customer gets all back. */
+async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[] | null> {
+  const { generation, attempts } = work
+  const n = generation.attempts
+  const open = attempts.filter(({ state }) => state === 'accepted')
+  const tasks = [...tasksOf(open)].map(([part, task]) => ({ part, task }))
+  const provider = open[0]?.provider ?? ''
+  const canceled = await cancelTasks(needs, { generation, n, provider, tasks }, lastCancelMs)
+  const parts = attempts.map(attempt => {
+    if (attempt.state !== 'accepted') return toPartOutcome(attempt)
+    return toUnfinished(attempt, canceled.has(attempt.part))
+  })
+  if (combineParts(parts).kind === 'delivered') return end(needs, work, parts)
+  const lossUsdMicro = lossOfParts(parts, attempts[0]?.expected_cost_usd_micro ?? 0)
+  const done = await settleReleased(needs, generation, {
+    from: ['awaiting'],
+    state: 'failed',
+    reason: 'deadline_exceeded',
+    attemptState: canceled.size === open.length ? 'failed' : 'unknown',
+    failure: null,
+    message: 'the deadline has passed',
     lossUsdMicro,
     epoch: generation.epoch,
   })
   if (!done) await giveUp(needs, generation, { n, step: 'T7' })
+  return null
 }
 
-async function waitOn(
-  needs: RunNeeds,
-  generation: Generation,
-  next: { part: number; delayMs: number; task?: UpstreamTask },
-): Promise<void> {
-  const task = next.task ? JSON.stringify(next.task) : null
-  const values = [generation.id, generation.epoch, generation.attempts, next.part, task, next.delayMs]
-  await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)
-  needs.wakeAfter(next.delayMs)
+/** A task that did not come to its end; only one that the upstream ended costs nothing. */
+export function toUnfinished({ part }: AttemptRow, isCanceled: boolean): PartOutcome {
+  const failure: ProviderFailure = isCanceled
+    ? { kind: 'failed', failure: 'unavailable', message: 'canceled at the upstream' }
+    : { kind: 'failed', failure: 'unknown_outcome', message: 'it had not ended at the deadline' }
+  return { part, outcome: failure }
 }

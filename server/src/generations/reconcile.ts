@@ -2,27 +2,33 @@
 // an upstream's handle is polled on (T10); an upstream with idempotent creates is asked again under the same key
 // (T11); otherwise the customer gets the hold back and the operator bears the expected cost (T13).
 import { fp } from '../failpoints.ts'
-import type { UpstreamTask } from '../providers/provider.ts'
 import { findManifest, type Manifest, verifyManifest } from '../storage/manifest.ts'
 import { StorageError } from '../storage/storage.ts'
 import { type DeliverNeeds, storeAndSettle } from './deliver.ts'
+import { combineParts } from './dispatch.ts'
 import { type DeliveryRecord, settleReleased, settleSucceeded } from './finish.ts'
 import { backoffMs, type Generation, type StoredImage } from './generation.ts'
-import { costsOfAttempt, isOpenPart, lossOfMissing } from './loss.ts'
-import { collectImages, type ExpectedImage } from './outputs.ts'
+import { costOfDelivered, costsOfAttempt, isOpenPart, lossOfMissing, lossOfParts } from './loss.ts'
+import { collectImages, type ExpectedImage, toExpected } from './outputs.ts'
+import { taskOf, tasksOf, toPartOutcome } from './parts.ts'
+import { pollSql } from './poll-sql.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
 
 export type ReconcileNeeds = DeliverNeeds & {
   leaseMs: number
-  /** Wakes the runner, after a requeue or for a poll. */
+  /** Wakes the runner after a requeue. */
   wakeAfter(delayMs: number): void
+  /** Looks for polls that are due then. */
+  pollAfter(delayMs: number): void
   /** This process goes on with the generation under a new epoch, whose lease it keeps renewing. */
   claimMoved(generationId: string, epoch: number): void
 }
 
 /** Before a task is polled on whose last read told nothing: an upstream that lost it is not hammered. */
 const pollAgainMs = 2_000
+/** How long a task that the upstream denies is asked for: it may be found when a machine of the upstream is back. */
+const lostTaskMs = 60_000
 
 /** T11 found its row in `dispatching` again: the caller must send the same create under the same key. */
 export type SendAgain = { generation: Generation; provider: string; upstreamModel: string }
@@ -43,7 +49,8 @@ export async function reconcile(
   const fromStorage = await settleFromStorage(needs, generation, { ...costs, attempt: last })
   if (fromStorage === 'settled') return null
   const attempt = last[0]
-  if (attempt && (await pollOn(needs, generation, attempt))) return null
+  if (attempt && (await pollOn(needs, generation, last))) return null
+  if (attempt && (await settleFromParts(needs, generation, last))) return null
   const again = attempt ? await sendAgain(needs, generation, attempt) : null
   if (again) return again
   await settleReleased(needs, generation, {
@@ -103,7 +110,9 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, known: 
   )
   if (expected.length === 0) return false
   const n = generation.attempts
-  const stored = await collectImages(needs, { generation, n, received: [] }, expected)
+  const provider = known.attempt[0]?.provider ?? ''
+  const work = { generation, n, provider, tasks: tasksOf(known.attempt), received: [] }
+  const { images: stored } = await collectImages(needs, work, expected)
   const checks = await Promise.all(stored.map(image => isReadable(needs, generation, image)))
   const images = stored.filter((_, index) => checks[index]).map((image, index) => ({ ...image, index }))
   if (images.length === 0) return false
@@ -150,16 +159,46 @@ async function isReadable(
   return (await verifyManifest(needs.storage, manifest, { hashes: true })).ok
 }
 
-/** T10. */
-async function pollOn(needs: ReconcileNeeds, generation: Generation, attempt: AttemptRow): Promise<boolean> {
-  const task = attempt.upstream_task as UpstreamTask | null
-  if (!task || !isInTime(generation) || !needs.providers.get(attempt.provider)?.poll) return false
-  const values = [generation.id, generation.epoch, attempt.n, attempt.part, null, pollAgainMs]
+/** T10, for all parts of which a handle is known. */
+async function pollOn(needs: ReconcileNeeds, generation: Generation, parts: AttemptRow[]): Promise<boolean> {
+  const canBeRead = parts.some(each => taskOf(each) && needs.providers.get(each.provider)?.poll)
+  if (!canBeRead || !isInTime(generation)) return false
+  const values = [generation.id, generation.epoch, generation.attempts, pollAgainMs, lostTaskMs]
   if (__FAILPOINTS__) await fp('T10.before')
-  const row = await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)
+  const row = await findRow<{ done: boolean }>(needs.db, pollSql.resume, values)
   if (__FAILPOINTS__) await fp('T10.after')
-  needs.wakeAfter(pollAgainMs)
-  return row?.done ?? true
+  if (row?.done) needs.pollAfter(pollAgainMs)
+  return row?.done === true
+}
+
+/** T12 for an order of which some parts brought pictures before the others were lost: what came is sold. */
+async function settleFromParts(
+  needs: ReconcileNeeds,
+  generation: Generation,
+  attempts: AttemptRow[],
+): Promise<boolean> {
+  const [first] = attempts
+  const parts = attempts.map(toPartOutcome)
+  const combined = combineParts(parts)
+  if (!first || generation.images.length > 0 || combined.kind !== 'delivered') return false
+  const { n, provider, expected_cost_usd_micro: shareUsdMicro } = first
+  const all = toExpected(parts)
+  const expected = all.filter(image => 'key' in image || isInTime(generation))
+  const work = { generation, n, provider, tasks: tasksOf(attempts), received: [] }
+  const { images } = await collectImages(needs, work, expected)
+  if (images.length === 0) return false
+  const { usage } = combined
+  await storeAndSettle(needs, {
+    generation: { ...generation, usage },
+    n,
+    collect: async () => images,
+    warnings: [...generation.warnings, ...combined.warnings],
+    bought: all.length,
+    lossUsdMicro: lossOfParts(parts, shareUsdMicro),
+    boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
+    record: { n, usage, costsUsdMicro: parts.map(() => null) },
+  })
+  return true
 }
 
 /** T11. */

@@ -5,9 +5,8 @@ import type { Route } from '../models/catalog.ts'
 import type { ProviderFailure } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
 import type { Breaker } from './breaker.ts'
-import { attemptStateOf, deliver, dropLeftovers, giveUp } from './deliver.ts'
+import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import {
-  type Combined,
   combineParts,
   createKeyOf,
   expectedPartCostUsdMicro,
@@ -19,6 +18,8 @@ import {
 import { settleReleased } from './finish.ts'
 import { backoffMs, failureRules, type Generation, type Reason, type StoredImage } from './generation.ts'
 import { lossOfParts } from './loss.ts'
+import { attemptStateOf } from './parts.ts'
+import { abandonTasks, awaitParts, createPartNotes } from './pending.ts'
 import { persist } from './persist.ts'
 import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -123,7 +124,9 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
   const beganAt = performance.now()
   if (started.n === 1) needs.retryBudget.earn()
   try {
-    const parts = await submitParts(needs, started)
+    const count = partsOf(started.generation, started.route).length
+    const onOutcome = createPartNotes(needs, started, count)
+    const parts = await submitParts(needs, { ...started, onOutcome })
     leave(parts.map(part => part.outcome))
     for (const { outcome } of parts) {
       const seconds = (performance.now() - beganAt) / 1000
@@ -139,6 +142,7 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
         message: error.message,
         lossUsdMicro: needs.catalog.expectedCostUsdMicro(started.route, started.generation.options),
       })
+      await abandonTasks(needs, started.generation, started.n)
       return null
     }
     const message = error instanceof Error ? error.message : String(error)
@@ -176,31 +180,9 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
       shareUsdMicro,
     })
   }
-  if (combined.kind === 'pending') await actOnPending(needs, started, { ...combined, parts })
+  if (combined.kind === 'pending') await awaitParts(needs, started, parts)
   else await actOnFailure(needs, started, { failure: combined.failure, parts })
   return null
-}
-
-/** T4. */
-async function actOnPending(
-  needs: RunNeeds,
-  started: Started,
-  { part, outcome, parts }: Extract<Combined, { kind: 'pending' }> & { parts: PartOutcome[] },
-): Promise<void> {
-  const { generation, n } = started
-  // A handle for one part of several cannot be awaited: the others' outcomes would be lost.
-  if (parts.length > 1) {
-    const message = 'one of several parts is pending'
-    return reconcileUnknown(needs, started, { message, lossUsdMicro: lossOf(needs, started, parts) })
-  }
-  if (__FAILPOINTS__) await fp('T4.before')
-  const { task, pollAfterMs } = outcome
-  const values = [generation.id, generation.epoch, n, part, JSON.stringify(task), pollAfterMs]
-  // The handle is the only way to what was bought: it is not lost to a database that is away for a moment.
-  const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))
-  if (__FAILPOINTS__) await fp('T4.after')
-  if (row?.done) needs.wakeAfter(pollAfterMs)
-  else await giveUp(needs, generation, { n, step: 'T4' })
 }
 
 async function actOnFailure(

@@ -1,10 +1,10 @@
 // Runs generations in this process: claims queued ones while there is room, renews the leases of all it holds in
 // one statement, and stops without abandoning work. Leases and epochs decide; a lost wake-up only costs time.
 import { randomUUID } from 'node:crypto'
-import type { Statement } from '../db/db.ts'
 import type { Generation } from './generation.ts'
 import { createPlaces, type Places } from './places.ts'
-import { pollGeneration } from './poll.ts'
+import { type Reading, settleReads } from './poll.ts'
+import { createPoller, type Poller } from './poller.ts'
 import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
 import { type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -15,6 +15,8 @@ export type Runner = {
   fill(): Promise<void>
   /** Claims polls that are due and leases that ran out. */
   sweep(): Promise<void>
+  /** Reads upstream tasks that are due. */
+  poll(): Promise<void>
   /** Keeps a place for work that is about to start; call the answer when it has, or will not. Null = no room. */
   reserve(): (() => void) | null
   runs(generationId: string): boolean
@@ -29,7 +31,7 @@ export type Runner = {
 const claimBatch = 32
 const firstAccount = '00000000-0000-0000-0000-000000000000'
 
-type RunnerNeeds = Omit<RunNeeds, 'wakeAfter' | 'claimMoved'>
+type RunnerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved'>
 
 export function createRunner(
   needs: RunnerNeeds,
@@ -40,10 +42,14 @@ export function createRunner(
   const timers = createTimers(places)
   const runNeeds: RunNeeds = {
     ...needs,
-    wakeAfter: delayMs =>
-      timers.after(delayMs, () => Promise.all([queue.fill(), sweepPolls()]).catch(report('wake'))),
+    wakeAfter: delayMs => timers.after(delayMs, () => queue.fill().catch(report('wake'))),
+    pollAfter: delayMs => poller.pollAfter(delayMs),
     claimMoved: places.moveEpoch,
   }
+  // An end is acted on whether or not there is a place: its addresses do not wait.
+  const poller = createPoller(needs, (reading: Reading) =>
+    track(reading.generation, () => settleReads(runNeeds, reading)),
+  )
   function track(generation: Generation, work: () => Promise<void>): void {
     places.hold(generation, () => work().catch(report(generation.id)))
   }
@@ -55,24 +61,12 @@ export function createRunner(
     onFailure: report('claim'),
   })
 
-  /** Also beyond the places there are: rows of dead workers must not wait for them. */
-  function claimAll(
-    { text, more = [] }: { text: Statement; more?: unknown[] },
-    run: (generation: Generation) => Promise<void>,
-  ): Promise<void> {
-    return withPlaces(places, 1, async () => {
-      const values = [needs.processName, needs.leaseMs, claimBatch, ...more]
-      const rows = await needs.db.query<GenerationRow>(text, values)
-      for (const row of rows) {
-        const generation = toGeneration(row)
-        track(generation, () => run(generation))
-      }
+  function reconcileLost(): Promise<void> {
+    return claimLost(needs, places, generation => {
+      needs.events.generationReconciling(generation, 'lease expired')
+      track(generation, () => reconcileGeneration(runNeeds, generation))
     })
   }
-  async function sweepPolls(): Promise<void> {
-    if (places.room() > 0) await claimAll({ text: sql.claimPolls }, each => pollGeneration(runNeeds, each))
-  }
-
   return {
     start: started => track(started.generation, () => runGeneration(runNeeds, started)),
     fill: queue.fill,
@@ -80,26 +74,42 @@ export function createRunner(
     runs: places.holds,
     running: places.held,
     draining: places.isDraining,
+    poll: poller.look,
     async sweep() {
       // A process that was stopped or stalled finds its own leases run out while its work goes on: what nobody has
       // taken stays its own, and no other row may be judged dead before that is said.
       await renewLeases(needs, places)
       if (places.isDraining()) return
       // Polls that cannot be claimed must not keep the rows of dead workers waiting.
-      await sweepPolls().catch(report('poll'))
-      const lost = { text: sql.claimReconciling, more: [places.leases().ids] }
-      await claimAll(lost, generation => {
-        needs.events.generationReconciling(generation, 'lease expired')
-        return reconcileGeneration(runNeeds, generation)
-      })
+      await poller.look().catch(report('poll'))
+      await reconcileLost()
     },
     renewLeases: () => renewLeases(needs, places),
     async stop(graceMs) {
-      const drained = places.drain()
+      void places.drain()
       timers.clear()
-      await atMost(graceMs, drained)
+      await atMost(graceMs, endAll(poller, places))
     },
   }
+}
+
+/** Also beyond the places there are: rows of dead workers must not wait for them. */
+function claimLost(
+  needs: RunnerNeeds,
+  places: Places,
+  begin: (generation: Generation) => void,
+): Promise<void> {
+  return withPlaces(places, 1, async () => {
+    const values = [needs.processName, needs.leaseMs, claimBatch, places.leases().ids]
+    const rows = await needs.db.query<GenerationRow>(sql.claimReconciling, values)
+    for (const row of rows) begin(toGeneration(row))
+  })
+}
+
+/** A read under way may still bring work. */
+async function endAll(poller: Poller, places: Places): Promise<void> {
+  await poller.stop()
+  await places.drain()
 }
 
 async function renewLeases({ db, leaseMs }: RunnerNeeds, places: Places): Promise<void> {

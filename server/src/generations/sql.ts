@@ -1,10 +1,10 @@
-// Every statement on generations. The functions called here live in migrations/0004; each is one round trip and
-// one transaction, and the only place where a generation and its money move together.
+// Every statement on generations but those of polls. The functions called here live in migrations/0004; each is one
+// round trip and one transaction, and the only place where a generation and its money move together.
 import { type Queryable, statement } from '../db/db.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Usage } from '../providers/provider.ts'
 import type { StoredInputs } from '../uploads/input.ts'
-import type { Generation, GenerationState, Reason, StoredImage } from './generation.ts'
+import type { Generation, GenerationState, PartResult, Reason, StoredImage } from './generation.ts'
 import { startCountdown } from './time-left.ts'
 
 export type GenerationRow = {
@@ -185,7 +185,6 @@ export const sql = {
     'UPDATE generation SET left_at = coalesce(left_at, app_now()) WHERE id = $1 AND answered_at IS NULL',
   ),
   claimQueued: statement('generation_claim', `SELECT ${columns} FROM claim_queued($1, $2, $3, $4)`),
-  claimPolls: statement('generation_claim_polls', `SELECT ${columns} FROM claim_polls($1, $2, $3)`),
   claimReconciling: statement(
     'generation_claim_lost',
     `SELECT ${columns} FROM claim_reconciling($1, $2, $3, $4)`,
@@ -195,7 +194,6 @@ export const sql = {
     'SELECT begin_attempt($1, $2, $3, $4, $5, $6, $7) AS n',
   ),
   requeue: statement('generation_requeue', 'SELECT requeue_generation($1, $2, $3, $4, $5, $6) AS done'),
-  awaitTask: statement('generation_await', 'SELECT await_task($1, $2, $3, $4, $5, $6) AS done'),
   beginStoring: statement('generation_storing', 'SELECT begin_storing($1, $2, $3, $4, $5, $6) AS done'),
   settleSucceeded: statement(
     'generation_succeeded',
@@ -224,13 +222,17 @@ export const sql = {
         WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'accepted'), 0)::bigint AS loss,
         g.deadline::text AS at
       FROM generation g WHERE g.state IN ('queued', 'awaiting') AND g.deadline < app_now()
+        -- Whoever polls it ends it at its deadline, and sells what came of it.
+        AND (g.state = 'queued' OR g.deadline < app_now() - interval '4 s'
+          AND (g.lease_until IS NULL OR g.lease_until < app_now()) AND NOT EXISTS (SELECT 1 FROM attempt t
+            WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'done'))
         AND (g.deadline, g.id) > ($1::timestamptz, $2::uuid)
       ORDER BY g.deadline, g.id LIMIT $3`,
   ),
   attempts: statement(
     'generation_attempts',
     `SELECT n, part, provider, upstream_model, state, upstream_key, upstream_task, expected_cost_usd_micro,
-        cost_usd_micro
+        cost_usd_micro, result, failure, message
       FROM attempt WHERE generation_id = $1 ORDER BY n, part`,
   ),
   markLate: statement(
@@ -332,8 +334,12 @@ export type AttemptRow = {
   upstream_key: string | null
   upstream_task: Record<string, unknown> | null
   expected_cost_usd_micro: number
-  /** Set with T5: what a part cost, also one that failed then. */
+  /** Set when the part ended: what it cost, also one that failed then. */
   cost_usd_micro: number | null
+  /** What it brought, where other parts had not ended yet. */
+  result: PartResult | null
+  failure: string | null
+  message: string | null
 }
 
 /** The first row, or null. */

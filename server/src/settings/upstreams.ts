@@ -108,6 +108,13 @@ const packages: Setting[] = [
 
 const reaching: Setting[] = [
   {
+    name: 'UPSTREAM_WEBHOOKS',
+    default: 'auto',
+    values: 'auto, on, off',
+    meaning:
+      'Upstreams are asked to call `PUBLIC_URL` when work has ended, and are polled rarely then. `auto`: where it is https.',
+  },
+  {
     name: 'OUTBOUND_ALLOW',
     default: '',
     values: 'host:port, …',

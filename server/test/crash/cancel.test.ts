@@ -48,6 +48,8 @@ function makeCancel() {
     redact: createRedact([]),
     attemptHeaders: () => ({}),
     moderation: { checksOutput: false },
+    leaseMs: 1_000,
+    hooks: { urlOf: () => null },
   }
   // What a cancel never touches is not there: touching it would throw.
   const cancel = (id: string) =>

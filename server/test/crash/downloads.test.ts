@@ -73,14 +73,31 @@ test('a file that appears a moment after its address is found, and so is one tha
   }
 })
 
-test('a file that is gone is asked for twice, and nobody pays for it but the operator', async () => {
-  const faults = ['file_404', 'file_403', 'file_410', 'file_words']
-  await Promise.all(faults.map(fault => place(`gone-${fault}`, fault)))
-  for (const fault of faults) {
+test('a file that is gone is asked for again at the address the task tells then, and nobody pays for it but the operator', async () => {
+  const faults: [string, string, number][] = [
+    ['file_404', 'unknown_outcome', 4],
+    ['file_403', 'unknown_outcome', 4],
+    ['file_410', 'unknown_outcome', 4],
+    ['file_words', 'malformed_result', 2],
+  ]
+  await Promise.all(faults.map(([fault]) => place(`gone-${fault}`, fault)))
+  for (const [fault, reason, downloads] of faults) {
     const fate = await endOf(`gone-${fault}`)
-    expect(fate, fault).toMatchObject({ state: 'failed', reason: 'malformed_result', captured: 0, billed: 1 })
+    expect(fate, fault).toMatchObject({ state: 'failed', reason, captured: 0, billed: 1 })
     expect(fate.lossUsdMicro, fault).toBe(expectedUsdMicro)
-    expect(downloadsOf(fate), fault).toEqual([2])
+    expect(downloadsOf(fate), fault).toEqual([downloads])
+  }
+})
+
+test('a file that is had at the second address only is sold, also when the create itself told the first', async () => {
+  await Promise.all([place('fresh', 'file_404=3'), place('fresh-at-once', 'sync_url, file_410=2')])
+  for (const [key, downloads] of [
+    ['fresh', 4],
+    ['fresh-at-once', 3],
+  ] as const) {
+    const fate = await endOf(key)
+    expect(fate, key).toMatchObject({ state: 'succeeded', captured: price, billed: 1, lossUsdMicro: 0 })
+    expect(downloadsOf(fate), key).toEqual([downloads])
   }
 })
 
@@ -93,7 +110,7 @@ test('what could be fetched is sold, and what could not is a loss at its share o
     captured: 2 * price,
     lossUsdMicro: 10_000,
   })
-  expect(downloadsOf(fate)).toEqual([1, 2, 1])
+  expect(downloadsOf(fate)).toEqual([1, 4, 1])
   expect(node.output.filter(line => line.includes('output.lost') && line.includes(fate.id))).toHaveLength(1)
   const { outputs } = await read(fate.id)
   expect(outputs).toHaveLength(2)

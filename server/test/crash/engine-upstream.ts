@@ -10,6 +10,7 @@ import {
   type Upstream,
 } from '../upstreams/upstream.ts'
 import { fileDirectives, sendFile, sendPicture } from './engine-files.ts'
+import { callBack } from './engine-hooks.ts'
 
 export type EngineUpstream = Upstream & {
   /** Keys of `/repeatable` with the number of requests that carried each. */
@@ -26,6 +27,7 @@ export const engineDirectives: Record<string, string> = {
   busy: '503 before any work',
   'poll_500=N': 'the first N polls are answered 500',
   'vanish=N': 'the first N polls are answered 404',
+  'answer_slow=MS': 'the create is answered so late, though its work has begun',
   'words=TEXT': 'the create is answered with TEXT and the prompt, where JSON is expected',
   'echo_poll=N': 'the first N polls are answered in such words',
   task_failed: 'the task ends as failed',
@@ -36,6 +38,10 @@ export const engineDirectives: Record<string, string> = {
   'cost=N': 'the cost that is stated with them, or with the result, in micro-USD',
   ...fileDirectives,
   no_cancel: 'a cancel is refused',
+  sync: 'the create is answered with the picture itself',
+  sync_url: 'the create is answered with the address of the picture',
+  call: 'the webhook of the create is called when the work is done',
+  'queue=N': 'the first N polls tell a place in the queue, counting down, and some progress',
 }
 
 type Work = {
@@ -121,8 +127,23 @@ async function createTask(exchange: Exchange, state: State): Promise<void> {
   state.byId.set(id, newWork(directives, orderOf(exchange.request.body)))
   state.upstream?.tasks.set(exchange.attempt, { id, canceled: false, polls: 0 })
   exchange.bill()
+  const { webhook } = orderOf(exchange.request.body)
+  const pollUrl = `${state.upstream?.url}/tasks/${id}`
+  if (webhook && directives.has('call')) {
+    const slowMs = readNumber(directives, 'slow', 20)
+    void exchange.wait(slowMs).then(() => callBack(webhook, { id, pollUrl }))
+  }
+  if (directives.has('sync')) return sendPicture(exchange, id)
+  if (directives.has('sync_url')) return send(exchange, 200, JSON.stringify({ id, ...doneOf(state, id) }))
   if (directives.has('lose')) return void exchange.response.socket?.resetAndDestroy()
+  await exchange.wait(readNumber(directives, 'answer_slow', 0))
   send(exchange, 202, JSON.stringify({ id }))
+}
+
+function doneOf(state: State, id: string): { status: 'done'; urls: string[] } {
+  const count = state.byId.get(id)?.count ?? 0
+  const urls = Array.from({ length: count }, (_, index) => `${state.upstream?.url}/files/${id}/${index}.png`)
+  return { status: 'done', urls }
 }
 
 async function pollTask(exchange: Exchange, state: State, id: string): Promise<void> {
@@ -135,15 +156,14 @@ async function pollTask(exchange: Exchange, state: State, id: string): Promise<v
   if (work.polls <= readNumber(work.directives, 'poll_500', 0)) return send(exchange, 500, 'oops')
   if (work.polls <= readNumber(work.directives, 'echo_poll', 0)) return send(exchange, 200, work.prompt)
   if (work.canceled) return send(exchange, 200, JSON.stringify({ status: 'failed' }))
-  if (performance.now() < work.readyAt) return send(exchange, 200, JSON.stringify({ status: 'running' }))
+  const queue = readNumber(work.directives, 'queue', 0) - work.polls
+  const place = queue >= 0 ? { queuePosition: queue, progress: 1 / (queue + 2) } : {}
+  if (performance.now() < work.readyAt || queue >= 0)
+    return send(exchange, 200, JSON.stringify({ status: 'running', ...place }))
   const told = describeRefusal(work.directives, work.directives.get('end'))
   if (work.directives.has('task_failed') || told.failure)
     return send(exchange, 200, JSON.stringify({ ...told, status: 'failed' }))
-  const urls = Array.from(
-    { length: work.count },
-    (_, index) => `${state.upstream?.url}/files/${id}/${index}.png`,
-  )
-  send(exchange, 200, JSON.stringify({ ...told, status: 'done', urls }))
+  send(exchange, 200, JSON.stringify({ ...told, ...doneOf(state, id) }))
 }
 
 async function cancelTask(exchange: Exchange, state: State, id: string): Promise<void> {
@@ -161,22 +181,23 @@ function send({ response }: Exchange, status: number, body: string): void {
   response.end(body)
 }
 
-type Order = { prompt: string; count: number }
+type Order = { prompt: string; count: number; webhook?: string }
 
 function orderOf(body: Buffer): Order {
-  return { count: 1, ...(JSON.parse(body.toString('utf8')) as { prompt: string }) }
+  return { count: 1, ...(JSON.parse(body.toString('utf8')) as { prompt: string; webhook?: string }) }
 }
 
 /**
- * Writes a catalogue file for DARKROOM_CATALOG: `engine:repeatable` and `engine:tasks`; `engine:pair`, which two shipped
+ * Writes a catalogue file for DARKROOM_CATALOG: `engine:repeatable` and `engine:tasks`; `engine:singles`, whose tasks
+ * make one picture each; `engine:pair`, which two shipped
  * upstreams can make, and `engine:fallback`, which has one of them behind the engine.
  */
 export function writeEngineCatalog(file: string, address: string): void {
-  const upstreamOf = (provider: string) => ({
+  const upstreamOf = (provider: string, maxCountPerCall = 1) => ({
     provider,
     model: provider,
     modes: ['generate'],
-    maxCountPerCall: provider === 'tasks' ? 4 : 1,
+    maxCountPerCall,
     shape: { by: 'pixels', sizes: { '1K': { '1:1': '1024x1024' } } },
     formats: ['png'],
     parameters: { address },
@@ -189,16 +210,21 @@ export function writeEngineCatalog(file: string, address: string): void {
     createdAt: '2026-01-01',
     dialects: ['getimages'],
     modes: ['generate'],
-    maxCount: name === 'tasks' ? 4 : 1,
+    maxCount: name === 'tasks' || name === 'singles' ? 4 : 1,
     aspectRatios: ['1:1'],
     resolutions: ['1K'],
     routes,
     prices: { getimages: 5, native: 5 },
   })
-  const names = ['repeatable', 'tasks']
-  const upstreams = Object.fromEntries(names.map(name => [`${name}/${name}`, upstreamOf(name)]))
+  const upstreams = {
+    'repeatable/repeatable': upstreamOf('repeatable'),
+    'tasks/tasks': upstreamOf('tasks', 4),
+    'tasks/singles': { ...upstreamOf('tasks'), model: 'singles' },
+  }
   const models = [
-    ...names.map(name => modelOf(name, [`${name}/${name}`])),
+    modelOf('repeatable', ['repeatable/repeatable']),
+    modelOf('tasks', ['tasks/tasks']),
+    modelOf('singles', ['tasks/singles']),
     modelOf('pair', ['openai/gpt-image-2', 'google/gemini-nano-banana-2.1']),
     modelOf('fallback', ['repeatable/repeatable', 'openai/gpt-image-2']),
   ]

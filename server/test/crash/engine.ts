@@ -14,6 +14,8 @@ import {
   type UpstreamTask,
 } from '../../src/providers/provider.ts'
 
+import { readCall } from './engine-hooks.ts'
+
 const maxAnswerBytes = 16 * 1024 * 1024
 
 // A run that is killed outright leaves no nodes behind: they notice that their parent is another one.
@@ -64,8 +66,13 @@ function createTasksProvider(): Provider {
           method: 'POST',
           url,
           headers: {},
-          body: JSON.stringify({ prompt: request.prompt, count: request.count }),
+          body: JSON.stringify({
+            prompt: request.prompt,
+            count: request.count,
+            webhook: context.webhookUrl,
+          }),
         })
+        if (answer.status === 200) return readAtOnce(answer, url, context)
         if (answer.status === 422) return readRefusal(parse(await answer.text()) as Refusal)
         if (answer.status !== 202) return unknown(`status ${answer.status}`)
         const text = await answer.text()
@@ -81,6 +88,11 @@ function createTasksProvider(): Provider {
           return { kind: 'failed', failure: 'unavailable', message: `${answer.status}` }
         return readTask(task, parse(await answer.text()) as TaskAnswer)
       }),
+    async readWebhook(request) {
+      const call = readCall(request)
+      if (!call) return null
+      return { taskId: call.id, ...(call.pollUrl ? { task: { id: call.id, pollUrl: call.pollUrl } } : {}) }
+    },
     async cancel(task, context) {
       const answer = await send(context, { method: 'DELETE', url: task.pollUrl ?? '', headers: {} })
       await answer.discard()
@@ -90,6 +102,18 @@ function createTasksProvider(): Provider {
   }
 }
 
+/** The work was done by the time of the answer: the picture itself, or where it lies. */
+async function readAtOnce(
+  answer: OutboundResponse,
+  url: string,
+  context: CallContext,
+): Promise<ProviderOutcome> {
+  if (answer.headers['content-type'] === 'image/png') return readPicture(answer, context)
+  const told = parse(await answer.text()) as TaskAnswer & { id: string }
+  const task = { id: told.id, pollUrl: `${url}/${told.id}` }
+  return { ...readTask(task, told), task } as ProviderOutcome
+}
+
 /** Careless on purpose: its error holds all that the upstream said. */
 function parse(text: string): unknown {
   if (!text.startsWith('{')) throw new Error(`no JSON: ${text}`)
@@ -97,10 +121,24 @@ function parse(text: string): unknown {
 }
 
 type Refusal = { failure?: FailureKind; stage?: 'input' | 'output'; costUsdMicro?: number; accepted?: true }
-type TaskAnswer = Refusal & { status: 'running' | 'done' | 'failed'; urls?: string[] }
+type TaskAnswer = Refusal & {
+  status: 'running' | 'done' | 'failed'
+  urls?: string[]
+  progress?: number
+  queuePosition?: number
+}
 
 function readTask(task: UpstreamTask, answer: TaskAnswer): ProviderOutcome {
-  if (answer.status === 'running') return { kind: 'pending', task, pollAfterMs: 50 }
+  if (answer.status === 'running') {
+    const { progress, queuePosition } = answer
+    return {
+      kind: 'pending',
+      task,
+      pollAfterMs: 50,
+      ...(progress === undefined ? {} : { progress }),
+      ...(queuePosition === undefined ? {} : { queuePosition }),
+    }
+  }
   if (answer.status === 'failed') return readRefusal(answer)
   const urls = answer.urls ?? []
   const images = urls.map(url => ({ kind: 'url' as const, url, mediaType: 'image/png' }))

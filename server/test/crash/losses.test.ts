@@ -96,7 +96,7 @@ test('a create that is refused is lost at the stated cost, else at the expected 
 
 test('a task that ends as a failure is lost likewise', async () => {
   // After these a task is read again.
-  const passing = ['rate_limited', 'unavailable', 'unknown_outcome']
+  const passing = ['rate_limited', 'unavailable', 'misconfigured', 'unknown_outcome']
   const ends = [...billable, ...notRun].filter(([kind]) => !passing.includes(kind))
   const cases = ends.flatMap(([kind, state]): Case[] => {
     const lossUsdMicro = billable.some(([each]) => each === kind) ? expectedUsdMicro : 0

@@ -121,7 +121,7 @@ test('a result that comes after the deadline is never captured', async () => {
   const before = await rig.balance(account.accountId)
   const keys = await Promise.all(
     Array.from({ length: crashCounts.lateResults }, (_, at) =>
-      place(node, `late-${at}`, { model: 'engine:tasks', directives: 'slow=6000' }),
+      place(node, `late-${at}`, { model: 'engine:tasks', directives: 'slow=6000, no_cancel' }),
     ),
   )
   for (const key of keys) {

@@ -266,9 +266,9 @@ export const mutants: Mutant[] = [
     test: 'a handle that cannot be stored while the database is away for a moment is stored afterwards',
     source: [
       {
-        file: 'src/generations/run.ts',
-        from: 'await persist(() => findRow<{ done: boolean }>(needs.db, sql.awaitTask, values))',
-        to: 'await findRow<{ done: boolean }>(needs.db, sql.awaitTask, values)',
+        file: 'src/generations/pending.ts',
+        from: 'await persist(() => findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values))',
+        to: 'await findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values)',
       },
     ],
   },
@@ -291,8 +291,8 @@ export const mutants: Mutant[] = [
     imported: [
       {
         file: 'src/generations/cancel.ts',
-        from: "attempts.find(each => each.n === generation.attempts && each.state === 'accepted')",
-        to: 'attempts[0]',
+        from: 'rows.filter(each => each.n === n)',
+        to: 'rows.filter(each => each.n === 1)',
       },
     ],
   },

@@ -74,6 +74,7 @@ const noRunner: Runner = {
   running: () => 0,
   draining: () => false,
   renewLeases: async () => undefined,
+  poll: async () => undefined,
   stop: async () => undefined,
 }
 
@@ -101,6 +102,7 @@ function needsOf(db: Db, processName: string) {
     moderation: noModeration,
     now: () => new Date(),
     attemptHeaders: () => ({}),
+    hooks: { urlOf: () => null },
     random: Math.random,
     processName,
     leaseMs: 60_000,

@@ -1,0 +1,43 @@
+// Every statement on polls, upstream tasks and parts of an order that end one by one. The functions live in
+// migrations/0019.
+import { statement } from '../db/db.ts'
+import type { UpstreamTask } from '../providers/provider.ts'
+import { columns } from './sql.ts'
+
+export const pollSql = {
+  noteParts: statement('poll_note_parts', 'SELECT note_parts($1, $2, $3, $4) AS done'),
+  awaitParts: statement('poll_await_parts', 'SELECT await_parts($1, $2, $3, $4, $5, $6) AS done'),
+  claim: statement('poll_claim', 'SELECT * FROM claim_polls($1, $2)'),
+  repeat: statement('poll_repeat', 'SELECT repeat_polls($1, $2, $3, $4, $5) AS woken'),
+  wake: statement('poll_wake', 'SELECT wake_poll($1, $2) AS known'),
+  adopt: statement('poll_adopt', 'SELECT adopt_task($1, $2, $3, $4, $5) AS adopted'),
+  loseTasks: statement('poll_lose_tasks', 'SELECT lose_tasks($1, $2, $3, $4, $5, $6, $7) AS epoch'),
+  resume: statement('poll_resume', 'SELECT resume_polls($1, $2, $3, $4, $5) AS done'),
+  /** The right to act on a generation that is awaited: a new epoch fences everybody else. */
+  claimAwaiting: statement(
+    'poll_claim_awaiting',
+    `UPDATE generation SET epoch = epoch + 1, lease_owner = $3, lease_until = app_now() + $4 * interval '1 ms'
+      WHERE id = $1 AND epoch = $2 AND state = 'awaiting' AND (lease_until IS NULL OR lease_until < app_now())
+      RETURNING ${columns}`,
+  ),
+  progress: statement(
+    'poll_progress',
+    'SELECT progress::float8 AS progress, queue_position FROM poll WHERE generation_id = $1',
+  ),
+}
+
+export type ClaimedPoll = {
+  id: string
+  epoch: number
+  /** The attempt whose tasks are read. */
+  n: number
+  /** To the deadline, and since the wait began. */
+  left_ms: number
+  age_ms: number
+  wakes: number
+  told: boolean
+  /** Null when every part has ended, and whoever ought to have acted on it has died. */
+  tasks: { part: number; provider: string; task: UpstreamTask | null }[] | null
+  /** A part that has ended brought an address that was not fetched yet. */
+  has_address: boolean
+}

@@ -1,0 +1,222 @@
+// Reads upstream tasks that are due: claimed many in one statement, read side by side, and what is still under way put
+// back in one statement. No worker and no memory is held between reads. Who acts on an end claims the generation
+// first; a read alone changes nothing, so one that is made twice or lost does no harm.
+import { fp } from '../failpoints.ts'
+import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
+import { openContext } from './dispatch.ts'
+import { delayOfRead, failedReadDelayMs, type Read, type Reading } from './poll.ts'
+import { type ClaimedPoll, pollSql } from './poll-sql.ts'
+import { callUpstream } from './redaction.ts'
+import type { RunNeeds } from './run.ts'
+import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+
+export type Poller = {
+  /** Looks for polls that are due so long from now; calls of about one moment are one look. */
+  pollAfter(delayMs: number): void
+  /** Claims what is due and begins to read it. */
+  look(): Promise<void>
+  /** Begins nothing more; resolves when the reads have ended and are written down. */
+  stop(): Promise<void>
+}
+
+export type PollerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved'>
+
+/** Wake-ups within so long are one look, and so are writes: no poll is worth a statement of its own. */
+const tickMs = 50
+/** Generations read at once by one process. */
+const maxReading = 128
+/** One poll is a small read, and ends before the claim on it does, which is a lease. */
+const readTimeoutMs = 20_000
+/** Work that has taken long is read more rarely: at most this share of its age is lost, and no more than so long. */
+const ageShare = 1 / 10
+const maxAgeDelayMs = 5_000
+
+/** `act` is given generations that were claimed, and takes charge of them. */
+export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void): Poller {
+  const report = (what: string) => (error: unknown) => needs.events.workFailed(what, error)
+  const ticks = createTicks(() => void look().catch(report('poll')))
+  const repeats = createRepeats(needs, { pollAfter: ticks.after, report: report('poll') })
+  const reading = new Set<Promise<void>>()
+  let looking: Promise<void> | null = null
+  let isMore = false
+  let isShort = false
+  let isStopped = false
+
+  function begin(poll: ClaimedPoll): void {
+    const read = readOne(needs, poll, { act, repeat: repeats.add })
+      .catch(report(poll.id))
+      .finally(() => {
+        reading.delete(read)
+        if (isShort) ticks.after(0)
+      })
+    reading.add(read)
+  }
+  async function claimDue(): Promise<void> {
+    do {
+      isMore = false
+      isShort = false
+      for (let room = maxReading; room > 0 && !isStopped; ) {
+        room = maxReading - reading.size
+        isShort = room <= 0
+        if (isShort) break
+        const claimed = await needs.db.query<ClaimedPoll>(pollSql.claim, [needs.leaseMs, room])
+        for (const each of claimed) begin(each)
+        if (claimed.length < room) break
+      }
+    } while (isMore && !isStopped)
+  }
+  function look(): Promise<void> {
+    isMore = true
+    if (isStopped) return Promise.resolve()
+    looking ??= claimDue().finally(() => {
+      looking = null
+    })
+    return looking
+  }
+  return {
+    pollAfter: ticks.after,
+    look,
+    async stop() {
+      isStopped = true
+      ticks.clear()
+      await looking?.catch(() => undefined)
+      await Promise.all(reading)
+      await repeats.flush()
+    },
+  }
+}
+
+type Ends = { act(reading: Reading): void; repeat(poll: ClaimedPoll, reads: Read[]): void }
+
+async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: Ends): Promise<void> {
+  const isOver = poll.left_ms <= 0
+  if (__FAILPOINTS__ && !isOver) await fp('poll.before')
+  const tasks = isOver ? [] : (poll.tasks ?? [])
+  const reads = (await Promise.all(tasks.map(each => readTask(needs, poll, each)))).flat()
+  const isUnderWay =
+    !isOver &&
+    !poll.has_address &&
+    tasks.length > 0 &&
+    reads.every(({ outcome }) => delayOfRead(outcome, poll.told) !== null)
+  if (isUnderWay) return repeat(poll, reads)
+  const values = [poll.id, poll.epoch, needs.processName, needs.leaseMs]
+  const row = await findRow<GenerationRow>(needs.db, pollSql.claimAwaiting, values)
+  // Somebody else acts on it, or has: what this read told is of no more use.
+  if (row) act({ generation: toGeneration(row), reads, told: poll.told })
+}
+
+/** Nothing where this process has no such provider, or the adapter failed: the task is read again later. */
+async function readTask(
+  needs: PollerNeeds,
+  poll: ClaimedPoll,
+  { part, provider, task }: { part: number; provider: string; task: UpstreamTask | null },
+): Promise<Read[]> {
+  const read = needs.providers.get(provider)?.poll
+  if (!read || !task) return []
+  const received: string[] = []
+  const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
+  const signal = AbortSignal.timeout(timeoutMs)
+  const { id, n } = poll
+  const context = openContext(needs, { generation: { id }, n, part, signal, timeoutMs, received })
+  try {
+    const outcome: ProviderOutcome = await read(task, context)
+    return [{ part, outcome, received }]
+  } catch (error) {
+    await reportCleaned(needs, poll, error)
+    return []
+  }
+}
+
+/** An error of an adapter may hold what the upstream said, and that the prompt: it is not logged as it is. */
+async function reportCleaned(needs: PollerNeeds, { id }: ClaimedPoll, error: unknown): Promise<void> {
+  const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])
+  if (!row) return
+  await callUpstream(needs, toGeneration(row), () => Promise.reject(error)).catch(cleaned =>
+    needs.events.workFailed(id, cleaned),
+  )
+}
+
+/** Looks at times to come, those of one tick together. */
+function createTicks(look: () => void) {
+  const timers = new Map<number, NodeJS.Timeout>()
+  let isClear = false
+  return {
+    after(delayMs: number): void {
+      const now = performance.now()
+      const tick = Math.ceil((now + delayMs) / tickMs)
+      if (isClear || timers.has(tick)) return
+      const timer = setTimeout(
+        () => {
+          timers.delete(tick)
+          look()
+        },
+        // A moment later than the database's clock says due, not earlier.
+        tick * tickMs - now + 2,
+      )
+      timers.set(tick, timer)
+    },
+    clear(): void {
+      isClear = true
+      for (const timer of timers.values()) clearTimeout(timer)
+      timers.clear()
+    },
+  }
+}
+
+type Repeat = {
+  id: string
+  delayMs: number
+  wakes: number
+  progress: number | null
+  position: number | null
+}
+
+/** Reads that told "not yet", put back together. Those that cannot be written are read again when their claim ends. */
+function createRepeats(
+  needs: PollerNeeds,
+  { pollAfter, report }: { pollAfter(delayMs: number): void; report(error: unknown): void },
+) {
+  let waiting: Repeat[] = []
+  let timer: NodeJS.Timeout | null = null
+  async function flush(): Promise<void> {
+    if (timer) clearTimeout(timer)
+    timer = null
+    const batch = waiting
+    waiting = []
+    if (batch.length === 0) return
+    const values = [
+      batch.map(({ id }) => id),
+      batch.map(({ delayMs }) => delayMs),
+      batch.map(({ wakes }) => wakes),
+      batch.map(({ progress }) => progress),
+      batch.map(({ position }) => position),
+    ]
+    const row = await findRow<{ woken: boolean }>(needs.db, pollSql.repeat, values)
+    for (const { delayMs } of batch) pollAfter(delayMs)
+    if (row?.woken) pollAfter(0)
+  }
+  return {
+    add(poll: ClaimedPoll, reads: Read[]): void {
+      waiting.push(toRepeat(poll, reads))
+      timer ??= setTimeout(() => void flush().catch(report), tickMs)
+    },
+    flush: () => flush().catch(report),
+  }
+}
+
+function toRepeat({ id, wakes, told, age_ms }: ClaimedPoll, reads: Read[]): Repeat {
+  const delays = reads.map(({ outcome }) => delayOfRead(outcome, told) ?? failedReadDelayMs)
+  const delayMs = Math.max(Math.min(...delays), Math.min(age_ms * ageShare, maxAgeDelayMs))
+  return { id, wakes, delayMs: Math.round(delayMs), ...toProgress(reads) }
+}
+
+/** Of the part that is furthest behind. */
+function toProgress(reads: Read[]): { progress: number | null; position: number | null } {
+  const known = reads.flatMap(({ outcome }) => (outcome.kind === 'pending' ? [outcome] : []))
+  const progress = known.flatMap(each => each.progress ?? [])
+  const positions = known.flatMap(each => each.queuePosition ?? [])
+  return {
+    progress: progress.length > 0 ? Math.max(0, Math.min(1, ...progress)) : null,
+    position: positions.length > 0 ? Math.max(0, Math.round(Math.max(...positions))) : null,
+  }
+}
