@@ -2,6 +2,7 @@
 // comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
 import type { EngineConfig, HostedConfig, PackageConfig, ProviderSettings } from '../config.ts'
 import { createAiSdkProvider } from './ai-sdk.ts'
+import { createFalProvider } from './fal.ts'
 import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
 import { createModelArkProvider } from './modelark.ts'
@@ -24,6 +25,7 @@ const hosted: Partial<Record<HostedName, Create>> = {
   google: createGoogleProvider,
   replicate: createReplicateProvider,
   getimg: createGetimgProvider,
+  fal: createFalProvider,
   stability: createStabilityProvider,
   modelark: createModelArkProvider,
 }

@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Control, type Rehearsed, startControl } from './control.ts'
+import { defaultFalKey, falDirectives, startFalUpstream } from './fal.ts'
 import { transportDirectives } from './faults.ts'
 import type { FileHost } from './files.ts'
 import { defaultFireworksKey, fireworksDirectives, startFireworksUpstream } from './fireworks.ts'
@@ -66,6 +67,17 @@ const table: readonly Row[] = [
     environment: (url, { filesPort }) => ({
       REPLICATE_BASE_URL: `${url}/v1`,
       REPLICATE_API_TOKEN: defaultReplicateKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
+    }),
+  },
+  {
+    name: 'fal',
+    port: 4805,
+    start: startFalUpstream,
+    directives: falDirectives,
+    environment: (url, { filesPort }) => ({
+      FAL_BASE_URL: url,
+      FAL_API_KEY: defaultFalKey,
       OUTBOUND_ALLOW: `127.0.0.1:${filesPort}`,
     }),
   },
