@@ -2,6 +2,7 @@
 // comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
 import type { EngineConfig, HostedConfig, PackageConfig, ProviderSettings } from '../config.ts'
 import { createAiSdkProvider } from './ai-sdk.ts'
+import { createBflProvider } from './bfl.ts'
 import { createFalProvider } from './fal.ts'
 import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
@@ -26,6 +27,7 @@ const hosted: Partial<Record<HostedName, Create>> = {
   replicate: createReplicateProvider,
   getimg: createGetimgProvider,
   fal: createFalProvider,
+  bfl: createBflProvider,
   stability: createStabilityProvider,
   modelark: createModelArkProvider,
 }

@@ -2,6 +2,7 @@
 // environment lines to paste and the behaviours that can be asked for.
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bflDirectives, defaultBflKey, startBflUpstream } from './bfl.ts'
 import { type Control, type Rehearsed, startControl } from './control.ts'
 import { defaultFalKey, falDirectives, startFalUpstream } from './fal.ts'
 import { transportDirectives } from './faults.ts'
@@ -109,6 +110,18 @@ const table: readonly Row[] = [
       OPENAI_COMPATIBLE_API_KEY: defaultOpenAiCompatibleKey,
       OPENAI_COMPATIBLE_MODEL: localAiModel,
       OPENAI_COMPATIBLE_PROFILE: 'localai',
+    }),
+  },
+  {
+    name: 'bfl',
+    port: 4806,
+    // Tasks are read at a third host.
+    start: options => startBflUpstream({ ...options, pollPort: pollPortOf(options.filesPort) }),
+    directives: bflDirectives,
+    environment: (url, { filesPort }) => ({
+      BFL_BASE_URL: `${url}/v1`,
+      BFL_API_KEY: defaultBflKey,
+      OUTBOUND_ALLOW: `127.0.0.1:${filesPort},127.0.0.1:${pollPortOf(filesPort)}`,
     }),
   },
   {
@@ -244,6 +257,10 @@ function joinEnvironment(environments: readonly Record<string, string>[]): strin
     values.set(name, earlier === undefined ? value : `${earlier},${value}`)
   }
   return [...values].map(([name, value]) => `${name}=${value}\n`).join('')
+}
+
+function pollPortOf(filesPort: number): number {
+  return filesPort === 0 ? 0 : filesPort + 100
 }
 
 function filesPortOf(row: Row): number {
