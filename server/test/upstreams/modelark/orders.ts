@@ -160,14 +160,7 @@ function readSize(value: unknown, model: EmulatedModel): [number, number] {
   const ratio = width / height
   const isGood = pixels >= model.minPixels && pixels <= maxPixels && ratio >= 1 / 16 && ratio <= 16
   if (match !== null && isGood) return [width, height]
-  throw new Refused(
-    refuse(
-      400,
-      'InvalidParameter',
-      `The parameter \`size\` specified in the request is not valid: image size must be at least ${model.minPixels} pixels.`,
-      'size',
-    ),
-  )
+  return fail('size', 'InvalidParameter', `image size must be at least ${model.minPixels} pixels.`)
 }
 
 function readCount(fields: Fields, references: number): number {
@@ -184,8 +177,7 @@ function readCount(fields: Fields, references: number): number {
     : fail('sequential_image_generation_options.max_images')
 }
 
-function fail(param: string, code = 'InvalidParameter'): never {
-  throw new Refused(
-    refuse(400, code, `The parameter \`${param}\` specified in the request is not valid.`, param),
-  )
+function fail(param: string, code = 'InvalidParameter', why = ''): never {
+  const message = `The parameter \`${param}\` specified in the request is not valid. ${why}`.trim()
+  throw new Refused(refuse(400, code, { message, param }))
 }

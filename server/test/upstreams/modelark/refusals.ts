@@ -12,7 +12,12 @@ export function jsonAnswer(status: number, value: unknown): Answer {
 }
 
 /** An error in the vendor's envelope. */
-export function refuse(status: number, code: string, message: string, param = ''): Answer {
+export function refuse(
+  status: number,
+  code: string,
+  said: string | { message: string; param: string },
+): Answer {
+  const { message, param } = typeof said === 'string' ? { message: said, param: '' } : said
   const type = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound', 429: 'TooManyRequests' }[status]
   const words = `${message} Request id: ${randomUUID().replaceAll('-', '')}`
   return jsonAnswer(status, { error: { code, message: words, param, type: type ?? 'BadRequest' } })
