@@ -216,7 +216,8 @@ const working: Setting[] = [
     name: 'WEBHOOK_CONCURRENCY',
     default: '64',
     values: '1 to 1000',
-    meaning: 'Webhooks one worker sends at once, at most 16 of them to the same endpoint.',
+    meaning:
+      'Webhooks one worker sends at once, at most 16 of them to the same endpoint, and 48 or half of all while it answers within a second.',
   },
   {
     name: 'WEBHOOK_LOG_DAYS',

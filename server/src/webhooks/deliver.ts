@@ -1,13 +1,14 @@
 // Sends deliveries: claims what is due while there is room, one place for each attempt, few places for each endpoint,
 // so that a receiver that hangs delays nobody else. Leases and epochs decide; whoever dies has its work sent again.
 import type { Db } from '../db/db.ts'
+import { gatherOn } from '../db/gather.ts'
 import { fp } from '../failpoints.ts'
 import { scrubSecrets } from '../log.ts'
 import { type OutboundClient, OutboundError, type OutboundResponse } from '../outbound.ts'
 import type { Seal } from '../seal.ts'
 import { type FindFacts, renderGenerationEvent, renderTestEvent } from './events.ts'
 import type { DeliveryEvents } from './observe.ts'
-import { decideNext, policies } from './policy.ts'
+import { decideNext, type NextStep, policies } from './policy.ts'
 import { signedHeaders } from './sign.ts'
 import { type ClaimedRow, type FinishedRow, sql } from './sql.ts'
 
@@ -30,8 +31,11 @@ export type Deliverer = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Attempts at one endpoint at a time, in this process: enough for a fast receiver, few for one that hangs. */
+/** Attempts at one endpoint at a time, in this process: few, since it may hang. */
 const placesPerEndpoint = 16
+/** More of them while it answers at once, so that a burst does not wait; at most half of all places. */
+const placesPerQuickEndpoint = 48
+const quickMs = 1_000
 /** Kept of an answer, for the owner to read; the rest is never read. */
 const answerBytes = 1_024
 /** More than this in an answer's head already ends it. */
@@ -39,7 +43,7 @@ const maxAnswerBytes = 64 * 1_024
 const firstEndpoint = '00000000-0000-0000-0000-000000000000'
 
 export function createDeliverer(needs: DelivererNeeds, { places }: { places: number }): Deliverer {
-  const held = new Map<string, number>()
+  const held = holdPlaces(places)
   const running = new Set<Promise<void>>()
   let filling: Promise<void> | null = null
   let again = false
@@ -47,14 +51,13 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
   let cursor = firstEndpoint
 
   function start(row: ClaimedRow, body: string | null): void {
-    held.set(row.endpoint_id, (held.get(row.endpoint_id) ?? 0) + 1)
+    held.take(row.endpoint_id)
     const work = attempt(needs, row, body)
+      .then(isQuick => held.noteQuick(row.endpoint_id, isQuick))
       .catch(error => needs.events.workFailed(row.id, error))
       .finally(() => {
         running.delete(work)
-        const left = (held.get(row.endpoint_id) ?? 1) - 1
-        if (left > 0) held.set(row.endpoint_id, left)
-        else held.delete(row.endpoint_id)
+        held.giveBack(row.endpoint_id)
         // Whatever waited for a place, of the process or of the endpoint, is due.
         fill().catch(error => needs.events.workFailed('claim', error))
       })
@@ -66,7 +69,7 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
     const limit = places - running.size
     const rows = await needs.db.query<ClaimedRow>(sql.claim, [
       ...[needs.processName, needs.leaseMs, limit, placesPerEndpoint, cursor],
-      ...[[...held.keys()], [...held.values()]],
+      ...held.list(),
     ])
     const bodies = await renderAll(needs, rows)
     for (const row of rows) {
@@ -106,6 +109,31 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
   }
 }
 
+/** How many attempts are under way at each endpoint, and which of them have answered at once. */
+function holdPlaces(places: number) {
+  const held = new Map<string, number>()
+  const quick = new Set<string>()
+  const bonus = Math.max(0, Math.min(placesPerQuickEndpoint, Math.floor(places / 2)) - placesPerEndpoint)
+  return {
+    take: (endpointId: string) => void held.set(endpointId, (held.get(endpointId) ?? 0) + 1),
+    giveBack(endpointId: string) {
+      const left = (held.get(endpointId) ?? 1) - 1
+      if (left > 0) return void held.set(endpointId, left)
+      held.delete(endpointId)
+      quick.delete(endpointId)
+    },
+    noteQuick(endpointId: string, isQuick: boolean) {
+      if (isQuick) quick.add(endpointId)
+      else quick.delete(endpointId)
+    },
+    /** The endpoints and the places each has taken, less those it has earned. */
+    list: (): [string[], number[]] => [
+      [...held.keys()],
+      [...held].map(([endpointId, count]) => (quick.has(endpointId) ? count - bonus : count)),
+    ],
+  }
+}
+
 /** Resolves when the work has ended or the time is up. */
 async function atMost(graceMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -116,12 +144,13 @@ async function atMost(graceMs: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer)
 }
 
-async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | null): Promise<void> {
+/** True when it arrived and was answered at once. */
+async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | null): Promise<boolean> {
   const ids = { deliveryId: row.id, endpointId: row.endpoint_id }
   if (body === null) {
     await needs.db.query(sql.drop, [row.id, row.epoch])
     needs.events.deliveryEnded('dropped')
-    return
+    return false
   }
   const policy = policies[row.policy]
   const startedAt = needs.now()
@@ -130,12 +159,10 @@ async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | nu
   const sent = await send(needs, { row, body, startedAt, timeoutMs: policy.timeoutMs })
   if (__FAILPOINTS__) await fp('webhook.after')
   const next = decideNext(policy, sent, { tries: row.tries + 1, random: needs.random() })
-  const [finished] = await needs.db.query<FinishedRow>(sql.finish, [
-    ...[row.id, row.epoch, row.endpoint_id, next.ok, sent.status, sent.error, sent.answer],
-    ...[startedAt, Math.round(performance.now() - begunMs), next.delayMs],
-    ...[policy.maxFailures, policy.maxFailingMs === null ? null : policy.maxFailingMs / 1000, next.gone],
-  ])
-  if (!finished) return
+  const tried = { row, sent, startedAt, durationMs: Math.round(performance.now() - begunMs) }
+  const finished = next.ok ? await finishArrived(needs.db, tried) : await finishFailed(needs.db, tried, next)
+  const isQuick = next.ok && tried.durationMs < quickMs
+  if (!finished) return isQuick
   needs.events.attemptEnded(ids, {
     result: next.ok ? 'succeeded' : 'failed',
     status: sent.status,
@@ -143,6 +170,37 @@ async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | nu
   })
   if (finished.state !== 'pending') needs.events.deliveryEnded(finished.state)
   if (finished.disabled) needs.events.endpointDisabled(ids)
+  return isQuick
+}
+
+type Tried = { row: ClaimedRow; sent: Sent; startedAt: Date; durationMs: number }
+
+/** Most deliveries arrive, and many end at once: they are noted together. Null = taken from us meanwhile. */
+const finishArrived = gatherOn<Tried, FinishedRow | null>(async (db, tried) => {
+  // Rows of endpoints are locked in one order by all who lock several.
+  const sorted = tried.toSorted((a, b) => (a.row.endpoint_id < b.row.endpoint_id ? -1 : 1))
+  const column = <Value>(pick: (each: Tried) => Value) => sorted.map(pick)
+  const rows = await db.query<FinishedRow & { id: string }>(sql.finishArrived, [
+    ...[column(({ row }) => row.id), column(({ row }) => row.epoch), column(({ row }) => row.endpoint_id)],
+    ...[column(({ sent }) => sent.status), column(({ sent }) => sent.answer)],
+    ...[column(({ startedAt }) => startedAt), column(({ durationMs }) => durationMs)],
+  ])
+  const found = new Map(rows.map(row => [row.id, row]))
+  return tried.map(({ row }) => found.get(row.id) ?? null)
+})
+
+async function finishFailed(
+  db: Db,
+  { row, sent, startedAt, durationMs }: Tried,
+  next: NextStep,
+): Promise<FinishedRow | null> {
+  const { maxFailures, maxFailingMs } = policies[row.policy]
+  const [finished] = await db.query<FinishedRow>(sql.finish, [
+    ...[row.id, row.epoch, row.endpoint_id, false, sent.status, sent.error, sent.answer],
+    ...[startedAt, durationMs, next.delayMs],
+    ...[maxFailures, maxFailingMs === null ? null : maxFailingMs / 1000, next.gone],
+  ])
+  return finished ?? null
 }
 
 /** By delivery; the same bytes for every attempt as long as the generation is as it was, none when it is no more. */

@@ -115,6 +115,15 @@ export const sql = {
     'webhook_finish',
     'SELECT * FROM finish_delivery($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
   ),
+  /** Attempts that arrived, as many as ended at once. Whoever asks names them in the order of their endpoints. */
+  finishArrived: statement(
+    'webhook_finish_arrived',
+    `SELECT a.id, f.state, f.attempt, f.disabled
+       FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::timestamptz[], $7::int[])
+         AS a (id, epoch, endpoint_id, status, answer, started_at, duration_ms)
+       CROSS JOIN LATERAL finish_delivery(a.id, a.epoch, a.endpoint_id, true, a.status, NULL, a.answer, a.started_at,
+         a.duration_ms, NULL, NULL, NULL, false) f`,
+  ),
   /** What nobody can tell about any more is not sent. */
   drop: statement(
     'webhook_drop',
