@@ -62,7 +62,7 @@ export const crashCounts = {
   killsPerSeed: 100,
   killsPerDatabaseCrash: isProof ? 45 : 60,
   naiveKills: countOf(200, 25),
-  killLoopTimeoutMs: 400_000,
+  killLoopTimeoutMs: 600_000,
   // G-2, G-22: rounds of every fault at once.
   upstreamFaults: countOf(20),
   // L-14: lost acknowledgements, half of them committed.

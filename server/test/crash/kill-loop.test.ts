@@ -110,11 +110,12 @@ for (let seed = 1; seed <= crashCounts.killSeeds; seed += 1) {
       Object.assign(faults, judgeAnswers(record, rows))
       await sample()
       await Promise.all(run.ready.map(node => node.kill()))
-      const { kills, databaseCrashes, samples } = run
+      const { kills, databaseCrashes, outageMs, samples } = run
       recordProof('kill loop', {
         seed,
         kills,
         databaseCrashes,
+        outageMs,
         generations,
         succeeded,
         unknown,

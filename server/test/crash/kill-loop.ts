@@ -18,7 +18,14 @@ export type KillLoop = {
   callers: number
 }
 
-export type KillLoopResult = { kills: number; databaseCrashes: number; calls: number; samples: number }
+export type KillLoopResult = {
+  kills: number
+  databaseCrashes: number
+  /** How long the database was away in all. */
+  outageMs: number
+  calls: number
+  samples: number
+}
 
 const shortestPauseMs = 60
 const longestPauseMs = 300
@@ -27,7 +34,7 @@ const longestPauseMs = 300
 export async function runKillLoop(loop: KillLoop): Promise<KillLoopResult & { ready: Node[] }> {
   const random = createRandom(loop.seed)
   const places: { node: Node | null }[] = Array.from({ length: loop.nodes }, () => ({ node: null }))
-  const result: KillLoopResult = { kills: 0, databaseCrashes: 0, calls: 0, samples: 0 }
+  const result: KillLoopResult = { kills: 0, databaseCrashes: 0, outageMs: 0, calls: 0, samples: 0 }
   const ready = () => places.flatMap(({ node }) => (node ? [node] : []))
   let isOver = false
 
@@ -57,7 +64,9 @@ export async function runKillLoop(loop: KillLoop): Promise<KillLoopResult & { re
     const restart = fill(place).finally(() => starting.delete(restart))
     starting.add(restart)
     if (loop.databaseCrashEvery > 0 && result.kills % loop.databaseCrashEvery === 0) {
+      const crashedAt = performance.now()
       await loop.crashDatabase()
+      result.outageMs += Math.round(performance.now() - crashedAt)
       result.databaseCrashes += 1
     }
     await loop.sample()

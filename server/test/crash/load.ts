@@ -40,8 +40,11 @@ const behaviours: [share: number, model: string, directives: string][] = [
   [0.06, 'engine:repeatable', 'lose,first=1'],
 ]
 
-/** A client gives up after so long: well past the deadline of any order and the slowest restart of everything. */
-const patienceMs = 90_000
+/**
+ * A client gives up after so long: well past the deadline of any order and the slowest restart of everything. A database
+ * that has crashed may itself take a minute on a slow disk, and every node starts anew behind it.
+ */
+const patienceMs = 180_000
 
 export async function placeOrder(
   options: { apiKey: string; record: LoadRecord },

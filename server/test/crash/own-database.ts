@@ -25,7 +25,11 @@ export async function createOwnDatabase(): Promise<OwnDatabase> {
   const embedded = await startEmbeddedPostgres({
     dataDir: folder,
     log: silentLog,
-    settings: { max_connections: '300' },
+    // The files of a crashed server are synced by one call a disk, where the system has it, not one by one.
+    settings: {
+      max_connections: '300',
+      ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
+    },
   })
   const { appUrl, ownerUrl, adminUrl, port } = embedded
   await migrate({ ownerUrl, appRole: 'darkroom_app', log: silentLog })
