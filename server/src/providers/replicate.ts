@@ -33,7 +33,7 @@ import {
   classifyUploadAnswer,
   type ErrorAnswer,
 } from './replicate/failures.ts'
-import { readPrediction, toTask, Unreadable } from './replicate/prediction.ts'
+import { describeUnreadable, readPrediction, toTask, Unreadable } from './replicate/prediction.ts'
 import { placePictures } from './replicate/references.ts'
 import { type Inputs, type Plan, planPrediction } from './replicate/request.ts'
 import { createSecrets, readSignedNotice } from './replicate/webhook.ts'
@@ -119,7 +119,7 @@ async function readCreated(
   try {
     return await readPrediction(await readSmallJson(response), known, context)
   } catch (error) {
-    if (error instanceof Unreadable) return describeUnreadable(error)
+    if (error instanceof Unreadable) return describeUnreadable(error.message)
     return classifyBrokenAnswer(VENDOR, error, response)
   }
 }
@@ -144,7 +144,7 @@ async function poll(api: Api, given: UpstreamTask, context: CallContext): Promis
     if (!(error instanceof Unreadable)) throw error
     const misreads = Number(given.misreads ?? 0) + 1
     // A front that speaks for the vendor for a moment must not end paid work.
-    if (misreads > MAX_MISREADS) return describeUnreadable(error)
+    if (misreads > MAX_MISREADS) return describeUnreadable(error.message)
     return { kind: 'pending', task: { ...task, misreads }, pollAfterMs: 1_000 }
   }
 }
@@ -272,14 +272,6 @@ function isSuccess({ status }: OutboundResponse): boolean {
 async function readError(response: OutboundResponse): Promise<ErrorAnswer> {
   const { status, headers } = response
   return { status, headers, text: await readErrorText(response) }
-}
-
-function describeUnreadable(error: Unreadable): ProviderFailure {
-  return {
-    kind: 'failed',
-    failure: 'malformed_response',
-    message: `Replicate's answer is unusable: ${error.message}`,
-  }
 }
 
 function check(api: Api, context: CallContext): Promise<{ ok: true } | { ok: false; message: string }> {

@@ -44,8 +44,8 @@ export type ReplicateUpstream = Upstream & {
   /** Signs the webhooks; a new one may be made. */
   secret(): string
   renewSecret(): void
-  /** Webhook calls made, retries among them. */
-  webhookCalls(): number
+  /** Webhook calls, retries among them. */
+  webhooks: { made: number; taken: number }
 }
 
 export const defaultReplicateKey = 'r8_EmulatedReplicateKey0123456789abcdef'
@@ -74,7 +74,7 @@ export async function startReplicateUpstream(
     expiresMs: removesAfterMs,
   })
   const closing = new AbortController()
-  let calls = 0
+  const webhooks = { made: 0, taken: 0 }
   const hooks: Hooks = {
     files,
     api: '',
@@ -83,8 +83,8 @@ export async function startReplicateUpstream(
     secret: makeSecret(),
     secondMs: options.secondMs ?? 1_000,
     closing: closing.signal,
-    count: () => {
-      calls += 1
+    count: what => {
+      webhooks[what] += 1
     },
   }
   const state: State = { settings, predictions: new Map(), uploads: new Map(), hooks }
@@ -101,7 +101,7 @@ export async function startReplicateUpstream(
     renewSecret: () => {
       hooks.secret = makeSecret()
     },
-    webhookCalls: () => calls,
+    webhooks,
     async close() {
       closing.abort()
       await Promise.all([upstream.close(), files.close()])

@@ -38,7 +38,7 @@ export function toTask(given: UpstreamTask): ReplicateTask {
   }
 }
 
-/** An answer that is no prediction, or one without the output that it promises. */
+/** An answer that is no prediction: perhaps not the vendor's own. */
 export class Unreadable extends Error {
   override name = 'Unreadable'
 }
@@ -102,40 +102,47 @@ async function readSuccess(
   }
   const outputs = listOutputs(prediction.output)
   const images: UpstreamImage[] = []
-  for (const output of outputs.slice(0, known.count)) images.push(await takeOutput(output, context))
-  const warnings = [...known.warnings]
-  if (outputs.length !== known.count) {
-    warnings.push(`Asked for ${known.count} pictures, ${outputs.length} arrived`)
+  for (const output of outputs.slice(0, known.count)) {
+    const image = await takeOutput(output, context)
+    if (image !== null) images.push(image)
   }
+  // It is a prediction and it says that it is done: another read would say the same.
+  if (images.length === 0) {
+    return { ...describeUnreadable('The prediction succeeded without a readable output'), usage }
+  }
+  const warnings = [...known.warnings]
+  const arrived = Math.max(images.length, outputs.length > known.count ? outputs.length : 0)
+  if (arrived !== known.count) warnings.push(`Asked for ${known.count} pictures, ${arrived} arrived`)
   return { kind: 'succeeded', images, usage, warnings, task: { ...known, id } }
+}
+
+export function describeUnreadable(why: string): ProviderFailure {
+  return { kind: 'failed', failure: 'malformed_response', message: `Replicate's answer is unusable: ${why}` }
 }
 
 /** A URL or a list of them, whatever the model's schema says. */
 function listOutputs(output: unknown): string[] {
   const listed = Array.isArray(output) ? output : [output]
-  const found = listed.filter(each => typeof each === 'string' && each !== '')
-  if (found.length === 0 || found.length !== listed.length) {
-    throw new Unreadable('The prediction succeeded without a readable output')
-  }
-  return found
+  return listed.filter(each => typeof each === 'string')
 }
 
+/** Null for what is neither an address nor a picture. */
 async function takeOutput(
   output: string,
   { receiveImage }: Pick<CallContext, 'receiveImage'>,
-): Promise<UpstreamImage> {
+): Promise<UpstreamImage | null> {
   const inline = DATA_URL.exec(output)?.[1]
   if (inline !== undefined) {
     try {
       return { kind: 'received', image: await receiveImage(once(Buffer.from(inline, 'base64'))) }
     } catch (error) {
-      throw error instanceof ImageRejected ? new Unreadable(error.message) : error
+      if (error instanceof ImageRejected) return null
+      throw error
     }
   }
-  if (!/^https?:/.test(output) || !URL.canParse(output)) {
-    throw new Unreadable('The prediction succeeded with an output that is no address')
-  }
-  return { kind: 'url', url: output, mediaType: null }
+  return /^https?:/.test(output) && URL.canParse(output)
+    ? { kind: 'url', url: output, mediaType: null }
+    : null
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {

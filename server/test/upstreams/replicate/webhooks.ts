@@ -2,15 +2,15 @@
 // taken, never redirected. They can be late, twice, out of order, or not come at all.
 import { createHmac } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isEnded, makeId, type Prediction, present, type World } from './predictions.ts'
+import { isEnded, makeId, type Prediction, present, statusOf, type World } from './predictions.ts'
 
 export type Hooks = World & {
   secret: string
   /** How long the vendor's second is here. */
   secondMs: number
   closing: AbortSignal
-  /** Calls that were made, retries among them. */
-  count(): void
+  /** Calls that were made, retries among them, and those of them that were taken. */
+  count(what: 'made' | 'taken'): void
 }
 
 const maxTries = 4
@@ -23,6 +23,8 @@ export async function tellOf(hooks: Hooks, prediction: Prediction): Promise<void
   const events = [...webhook.events]
   if (events.includes('start')) await send(hooks, prediction, 'starting')
   await delay(prediction.durationMs, undefined, { signal: hooks.closing })
+  // A timer may be a moment early.
+  while (!isEnded(statusOf(prediction))) await delay(1, undefined, { signal: hooks.closing })
   if (way === 'late') await delay(500, undefined, { signal: hooks.closing })
   const middle = events.includes('output') ? ['output'] : []
   const last = events.includes('completed') ? ['completed'] : []
@@ -40,7 +42,6 @@ async function send(
   if (webhook === null) return
   const way = directives.get('webhook')
   const shown = present(hooks, prediction, status ?? undefined)
-  if (status === null && !isEnded(shown.status as Parameters<typeof isEnded>[0])) return
   const body = JSON.stringify(way === 'huge' ? { ...shown, logs: 'x'.repeat(2_000_000) } : shown)
   const message = { id: `msg_${makeId()}`, body, atS: nowS() - (way === 'old' ? 3_600 : 0) }
   const times = way === 'twice' ? 2 : 1
@@ -52,7 +53,7 @@ type Message = { id: string; body: string; atS: number; way: string | undefined 
 /** Until it is taken, a few times. */
 async function deliver(hooks: Hooks, url: string, message: Message): Promise<void> {
   for (let tries = 1; tries <= maxTries; tries += 1) {
-    hooks.count()
+    hooks.count('made')
     const answer = await fetch(url, {
       method: 'POST',
       redirect: 'manual',
@@ -61,7 +62,7 @@ async function deliver(hooks: Hooks, url: string, message: Message): Promise<voi
       signal: hooks.closing,
     }).catch(() => null)
     await answer?.arrayBuffer().catch(() => null)
-    if (answer?.ok) return
+    if (answer?.ok) return hooks.count('taken')
     await delay(hooks.secondMs * tries, undefined, { signal: hooks.closing })
   }
 }
