@@ -138,6 +138,8 @@ function registerConnections(rig: Rig): void {
     expect(refused).toMatchObject({ kind: 'failed', failure: 'unavailable' })
     const noTls = await rig.submitTo({ baseUrl: rig.emulator().baseUrl.replace('http:', 'https:') })
     expect(noTls).toMatchObject({ kind: 'failed', failure: 'unavailable' })
+    rig.note('the connection is refused', 'unavailable')
+    rig.note('TLS cannot be agreed on', 'unavailable')
     expect(rig.emulator().upstream.errors).toEqual([])
   })
 
@@ -145,6 +147,7 @@ function registerConnections(rig: Rig): void {
     const { outcome, counters } = await rig.run({ behaviour: '', signal: AbortSignal.abort() })
     expect(outcome).toMatchObject({ kind: 'failed', failure: 'unavailable' })
     expect(counters.requests).toBe(0)
+    rig.note('the deadline has passed before the create', 'unavailable')
   })
 
   it('never follows a redirect with the key', () => rig.playRedirect('on=create', 'malformed_response'))
@@ -251,6 +254,9 @@ function createRig(name: string, options: ContractOptions) {
     emulator: getEmulator,
     run,
     play,
+    /** For the matrix: what no behaviour of the emulator brings about. */
+    note: (behaviour: string, outcome: FailureKind) =>
+      recordScenario({ provider: name, mode: options.mode ?? 'sync', behaviour, outcome }),
     async start() {
       emulator = await options.startEmulator()
       folder = await mkdtemp(join(tmpdir(), 'provider-contract-'))

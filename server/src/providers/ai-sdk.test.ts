@@ -39,7 +39,7 @@ const refusals: ContractScenario[] = [
   { behaviour: 'error_500, when=after', outcome: 'unknown_outcome', billable: 1 },
 ]
 
-describeProviderContract('xai', {
+describeProviderContract('ai-sdk-xai', {
   createProvider: bridge('xai'),
   startEmulator: async () => {
     const upstream = await startXaiUpstream()
@@ -73,7 +73,7 @@ describeProviderContract('xai', {
   ],
 })
 
-describeProviderContract('fireworks', {
+describeProviderContract('ai-sdk-fireworks', {
   createProvider: bridge('fireworks'),
   startEmulator: async () => {
     const upstream = await startFireworksUpstream()
@@ -88,7 +88,7 @@ describeProviderContract('fireworks', {
   ],
 })
 
-describeProviderContract('fireworks', {
+describeProviderContract('ai-sdk-fireworks', {
   mode: 'poll',
   outputs: 'urls',
   createProvider: bridge('fireworks'),
@@ -111,7 +111,7 @@ describeProviderContract('fireworks', {
   ],
 })
 
-describeProviderContract('luma', {
+describeProviderContract('ai-sdk-luma', {
   mode: 'poll',
   outputs: 'urls',
   createProvider: bridge('luma'),
