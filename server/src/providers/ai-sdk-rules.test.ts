@@ -138,6 +138,29 @@ describe('whatever a package does', () => {
     })
   })
 
+  it('words that it returns for a picture are refused', async () => {
+    const { outcome } = await run(odd, { upstreamModel: 'makes-words' })
+    expect(outcome).toMatchObject({ kind: 'failed', failure: 'malformed_response' })
+  })
+
+  it('one that never sends ends at the deadline, and proves that nothing ran', async () => {
+    const { provider, context } = await run(odd, { upstreamModel: 'plain' })
+    const late = { ...context, signal: AbortSignal.timeout(50) }
+    const request = plainRequest('never-sends')
+    expect(await provider.submit(request, late)).toMatchObject({ failure: 'unavailable' })
+  })
+
+  it.each([
+    ['@ai-sdk/togetherai', '/v1/images/generations', 'succeeded'],
+    ['@ai-sdk/openai-compatible', '/v1/images/generations', 'succeeded'],
+    // The emulator of another vendor knows no such address, but a create was sent, and one only.
+    ['@ai-sdk/deepinfra', '/v1/inference/grok-imagine-image', 'misconfigured'],
+  ])('others of the same house send one create: %s', async (packageName, path, outcome) => {
+    const { outcome: seen, requests } = await run(packageName)
+    expect(seen.kind === 'failed' ? seen.failure : seen.kind).toBe(outcome)
+    expect(requests.map(each => `${each.method} ${each.path}`)).toEqual([`POST ${path}`])
+  })
+
   it('usage and warnings are kept', async () => {
     const { outcome } = await run(odd, { upstreamModel: 'plain' })
     expect(outcome).toMatchObject({

@@ -116,19 +116,24 @@ async function poll(
   const { count } = kept
   const wire = createWire({ ...options, context, shelf, prompt, count, replayed: kept.answer })
   const { journal } = wire
+  let result: Awaited<ReturnType<ImageModel['generate']>>
   try {
     const model = (await loadPackage(options.package))({ ...options, model: kept.model, fetch: wire.fetch })
-    const asked = { prompt, n: count, size: undefined, aspectRatio: undefined, seed: undefined }
-    const nothing = { files: undefined, mask: undefined, providerOptions: {}, headers: {} }
-    const generating = model.generate({ ...asked, ...nothing, abortSignal: context.signal })
-    const result = await untilAborted(generating, context, journal)
-    if (journal.own !== null) throw journal.own.error
-    return await conclude(options, { shelf, journal, result, count })
+    const generating = model.generate({ ...askPlainly(prompt, count), abortSignal: context.signal })
+    result = await untilAborted(generating, context, journal)
   } catch (error) {
     if (journal.own !== null) throw journal.own.error
     if (journal.isWaiting) return { kind: 'pending', task, pollAfterMs: POLL_AFTER_MS }
     return classifyPoll({ vendor: options.name, error }, journal, context.signal.aborted)
   }
+  if (journal.own !== null) throw journal.own.error
+  return conclude(options, { shelf, journal, result, count })
+}
+
+/** For runs in which nothing of an order is sent. */
+function askPlainly(prompt: string, n: number) {
+  const shape = { size: undefined, aspectRatio: undefined, seed: undefined }
+  return { prompt, n, ...shape, files: undefined, mask: undefined, providerOptions: {}, headers: {} }
 }
 
 /** Some packages sleep between two requests without looking at the signal. */
@@ -229,9 +234,8 @@ async function check(
         throw new Error('This was only a question')
       },
     })
-    const asked = { prompt: 'check', n: 1, size: undefined, aspectRatio: undefined, seed: undefined }
-    const nothing = { files: undefined, mask: undefined, providerOptions: {}, headers: {} }
-    await model.generate({ ...asked, ...nothing, abortSignal: context.signal }).catch(() => undefined)
+    const asking = model.generate({ ...askPlainly('check', 1), abortSignal: context.signal })
+    await asking.catch(() => undefined)
   } catch (error) {
     if (!(error instanceof UnusablePackage)) throw error
     return { ok: false, message: scrubKey(error.message, options.apiKey) }

@@ -28,6 +28,7 @@ async function generate(modelId: string, options: Options, settings: Settings): 
   const body = JSON.stringify({ model: 'grok-imagine-image', prompt: options.prompt, n: options.n })
   const create = () =>
     settings.fetch(`${settings.baseURL}/images/generations`, { method: 'POST', headers, body })
+  if (modelId === 'never-sends') await new Promise(() => undefined)
   if (modelId === 'refuses-masks') throw new Error('This package takes no masks')
   if (modelId === 'repeats') {
     for (let tries = 0; tries < 3; tries += 1) {
@@ -44,6 +45,7 @@ async function generate(modelId: string, options: Options, settings: Settings): 
     await settings.fetch('http://127.0.0.1:9/stolen', { method: 'GET', headers })
   }
   const read = await readPictures(response)
+  if (modelId === 'makes-words') return { ...read, images: ['no picture at all'] }
   return modelId === 'makes-bytes'
     ? { ...read, images: [Buffer.from(String(options.providerOptions.odd?.picture), 'base64')] }
     : read

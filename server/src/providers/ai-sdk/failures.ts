@@ -90,7 +90,7 @@ function classifyWhole(
 /** Nothing that could have begun work was sent. */
 function classifyUnsent({ vendor, error }: Words, journal: Journal, isAborted: boolean): ProviderFailure {
   if (error instanceof UnusablePackage) return fail('misconfigured', error.message)
-  if (journal.broken !== null) return fail('misconfigured', `${vendor}: ${journal.broken}`)
+  if (!isAborted && journal.broken !== null) return fail('misconfigured', `${vendor}: ${journal.broken}`)
   if (isAborted || journal.readError !== null || journal.readAnswer !== null) {
     return fail('unavailable', `${vendor} was not asked: ${journal.readError?.message ?? nameError(error)}`)
   }

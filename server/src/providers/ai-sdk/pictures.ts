@@ -57,8 +57,14 @@ export function createShelf(context: Pick<CallContext, 'receiveImage'>): Shelf {
       const known = text.length <= TOKEN_BYTES * 2 ? kept.get(text) : undefined
       if (known !== undefined) return known
       if (typeof returned !== 'string') return store(once(returned))
-      const { images } = await readPicture(once(Buffer.from(`"${stripPrefix(returned)}"`)), store)
-      return images[0]?.received ?? null
+      try {
+        const { images } = await readPicture(once(Buffer.from(`"${stripPrefix(returned)}"`)), store)
+        return images[0]?.received ?? null
+      } catch (error) {
+        if (!(error instanceof JsonImagesError)) throw error
+        rejections.push(error.message)
+        return null
+      }
     },
   }
 }

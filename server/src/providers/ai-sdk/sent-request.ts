@@ -13,7 +13,7 @@ const LEAST_TELLING_CHARS = 12
 export async function readSent(input: string | URL | Request, init: RequestInit = {}): Promise<Sent> {
   // The signal is ours already; forms and texts are encoded here.
   const { signal: _signal, ...rest } = init
-  const request = new Request(input, rest)
+  const request = new Request(input, { ...rest, duplex: 'half' })
   const body = request.body === null ? null : Buffer.from(await request.arrayBuffer())
   return {
     method: request.method as Sent['method'],
