@@ -15,6 +15,8 @@ export type OutboundRequest = {
   /** Who wrote the URL: the operator's configuration, an upstream's answer, or a customer. */
   trust: 'configured' | 'upstream' | 'customer'
   headers?: Record<string, string>
+  /** Keeps the connection for the next request, though nobody configured the origin: a vendor's further host. */
+  keepsConnection?: true
   body?: string | Buffer | AsyncIterable<Uint8Array>
   /** Time to connect (10 s by default), from sending to headers, and for the whole exchange. */
   connectTimeoutMs?: number
@@ -147,8 +149,9 @@ export function createOutbound(
     async request(request) {
       options.assertNoTransaction?.('outbound request')
       if (isClosed) throw outboundError('aborted', false)
-      const target = judge(request.url, request.trust)
-      if ('refused' in target) throw outboundError('blocked', false, new Error(target.refused))
+      const judged = judge(request.url, request.trust)
+      if ('refused' in judged) throw outboundError('blocked', false, new Error(judged.refused))
+      const target = { ...judged, isPooled: judged.isPooled || request.keepsConnection === true }
       const { url, isPooled } = target
       const isSafe = request.method === 'GET' || request.method === 'HEAD'
       const connection = (isPooled && idle.take(url.origin, isSafe)) || open(target)

@@ -187,6 +187,13 @@ describe('the adapter of Black Forest Labs', () => {
     expect(elsewhere.total.requests).toBe(0)
   })
 
+  it('keeps the connection for the next read, though the host is nobody’s setting', async () => {
+    const { outcome, context } = await submit({})
+    if (outcome.kind !== 'pending') throw new Error(JSON.stringify(outcome))
+    for (let reads = 0; reads < 2; reads += 1) await open().poll?.(outcome.task, context)
+    expect(upstream.polls.requests.at(-1)?.headers.connection).toBe('keep-alive')
+  })
+
   it('judges the address anew at each read: a stored one proves nothing', async () => {
     const { outcome, context } = await submit({})
     if (outcome.kind !== 'pending') throw new Error(JSON.stringify(outcome))

@@ -93,6 +93,8 @@ async function poll(options: BflOptions, task: UpstreamTask, context: CallContex
       // Judged anew: the configured address may have changed since the task was written down.
       url: choosePollUrl(options.baseUrl, task.id, task.pollUrl),
       trust: 'upstream',
+      // The vendor's hosts for tasks are named in no setting, and a handshake costs more than the whole read.
+      keepsConnection: true,
       headers: { ...context.headers, ...authorize(options), accept: 'application/json' },
       ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
     })
