@@ -35,6 +35,7 @@ import { AppError } from './errors.ts'
 import type { Generation } from './generations/generation.ts'
 import { receiveHook, takesHooks } from './generations/hooks.ts'
 import { openPublicLink, openSignedLink } from './generations/linked.ts'
+import { findQueuePlace } from './generations/queue-place.ts'
 import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
 import { methodNotAllowed, toAppError } from './http/errors.ts'
 import { addFiles } from './http/files.ts'
@@ -58,7 +59,8 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     deadlineAsyncMs: needs.config.deadlineAsyncMs,
     interimResponses: needs.config.interimResponses,
     gptimage2Model: needs.config.gptimage2Model,
-    showGeneration: (generation: Generation) => toGenerationObject(needs, generation),
+    showGeneration: async (generation: Generation) =>
+      toGenerationObject(needs, generation, await findQueuePlace(needs.db, generation)),
   }
   const url = needs.publicUrl
   const getimages = createGetImagesDialect(dialectNeeds)

@@ -73,6 +73,11 @@ export class AppError extends Error {
   }
 }
 
+/** Whether the model is what is wrong: nobody knows it, or it is served no more. */
+export function isUnknownModel({ options: { reason } }: AppError): boolean {
+  return reason === 'unknown_model' || reason === 'retired_model'
+}
+
 /** A refusal of one field, naming it and what is allowed. */
 export function invalidField(path: string, message: string, code = 'invalid_value'): AppError {
   return new AppError('invalid_request', message, { details: [{ path, message, code }] })

@@ -14,6 +14,7 @@ import { quotePrice } from './credits/pricing.ts'
 import { findSettingFaults } from './db/check-settings.ts'
 import type { Db } from './db/db.ts'
 import { armFailpoints } from './failpoints.ts'
+import { listRouteStates } from './generations/route-states.ts'
 import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
 import { createLog, type Log } from './log.ts'
 import type { ModelList } from './models/catalog.ts'
@@ -189,6 +190,7 @@ function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
     http,
     storage,
     close,
+    listRoutes: ({ db }) => listRouteStates({ db, catalog }),
     models: {
       list: () => listEverywhere(catalog),
       check: () => {

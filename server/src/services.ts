@@ -16,11 +16,10 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate, readRole } from './db/migrate.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
 import { listCappedAccounts } from './generations/blocked.ts'
-import { type Breaker, createBreaker, failuresToOpen } from './generations/breaker.ts'
 import { createFactFinder } from './generations/event-facts.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createHooks, type Hooks } from './generations/hooks.ts'
-import { createBreakerEvents, createGenerationEvents, type GenerationEvents } from './generations/observe.ts'
+import { openRouting, type Routed } from './generations/open-routing.ts'
 import { createPartialBus, type PartialBus } from './generations/partials.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
 import { createRedact, type Redact } from './generations/redaction.ts'
@@ -170,41 +169,40 @@ function checkGptimage2Model(catalog: ModelList, id: string): void {
 
 const defaultGptimage2Model = 'gpt-image-2'
 
-export type Services = Omit<Outside, 'storage'> & {
-  storage: WatchedStorage
-  links: Links
-  deriver: Deriver
-  /** The origin callers use; final once openSessions has been told the port. */
-  publicUrl: () => string
-  config: Config
-  log: Log
-  metrics: Metrics
-  db: Db
-  now: () => Date
-  processName: string
-  leaseMs: number
-  isSandbox(): boolean
-  settled: SettledBus
-  partials: PartialBus
-  attemptHeaders(attemptId: string): Record<string, string>
-  hooks: Hooks
-  fresh: FreshImages
-  events: GenerationEvents
-  queue: QueueSample
-  breaker: Breaker
-  runner: Runner
-  inputs: InputTaker
-  uploads: UploadNeeds
-  moderation: Moderation
-  keyring: Keyring
-  webhooks: EndpointNeeds
-  deliverer: Deliverer
-  answered: AnsweredMarks
-  lastUsed: LastUsed
-  plans: Plans
-  /** For roles that serve; opened by openSessions once the port is known. */
-  openSessions(port: number): Promise<Sessions>
-}
+export type Services = Omit<Outside, 'storage'> &
+  Routed & {
+    storage: WatchedStorage
+    links: Links
+    deriver: Deriver
+    /** The origin callers use; final once openSessions has been told the port. */
+    publicUrl: () => string
+    config: Config
+    log: Log
+    metrics: Metrics
+    db: Db
+    now: () => Date
+    processName: string
+    leaseMs: number
+    isSandbox(): boolean
+    settled: SettledBus
+    partials: PartialBus
+    attemptHeaders(attemptId: string): Record<string, string>
+    hooks: Hooks
+    fresh: FreshImages
+    queue: QueueSample
+    runner: Runner
+    inputs: InputTaker
+    uploads: UploadNeeds
+    moderation: Moderation
+    keyring: Keyring
+    webhooks: EndpointNeeds
+    deliverer: Deliverer
+    answered: AnsweredMarks
+    lastUsed: LastUsed
+    plans: Plans
+    /** For roles that serve; opened by openSessions once the port is known. */
+    openSessions(port: number): Promise<Sessions>
+  }
 
 export type Tuning = {
   leaseMs: number
@@ -319,11 +317,6 @@ function openWebhooks(
   }
 }
 
-function openBreaker(log: Log, { metrics, breaks }: { metrics: Metrics; breaks: boolean }): Breaker {
-  const limit = breaks ? failuresToOpen : Number.POSITIVE_INFINITY
-  return createBreaker(createBreakerEvents(log, metrics), { limit })
-}
-
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
@@ -343,6 +336,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const intake = await orClose([opened, database], () => openIntake(parts, secret))
   const queue = createQueueSample({ db, metrics }, config.queueBound)
   const settled = createSettledBus()
+  const named = { processName: nameProcess(), leaseMs: tuning.leaseMs }
   // What whoever takes an order and whoever runs it share.
   const shared = {
     ...parts,
@@ -350,14 +344,12 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     settled,
     partials: createPartialBus(log),
     fresh: createFreshImages(settled.isWaitedFor),
-    events: createGenerationEvents(log, metrics),
-    breaker: openBreaker(log, { metrics, breaks: tuning.breaks }),
-    processName: nameProcess(),
-    leaseMs: tuning.leaseMs,
+    ...named,
+    ...openRouting({ ...parts, ...named }, tuning.breaks),
     attemptHeaders: labelAttempt,
   }
   const runner = createRunner(
-    { ...shared, random: Math.random, retryBudget: createRetryBudget() },
+    { ...shared, retryBudget: createRetryBudget() },
     { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
   const places = tuning.runsGenerations ? config.webhookConcurrency : 0

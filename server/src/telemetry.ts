@@ -16,6 +16,7 @@ export function createMetrics() {
     ...countRequests(registers),
     ...countGenerations(registers),
     ...watchQueue(registers),
+    ...watchRoutes(registers),
     ...countWebhooks(registers),
   }
 }
@@ -101,6 +102,36 @@ function countGenerations(registers: Registers) {
   }
 }
 
+function watchRoutes(registers: Registers) {
+  const labelNames = ['provider', 'upstream_model'] as const
+  return {
+    routeInFlight: new Gauge({
+      name: 'darkroom_route_in_flight',
+      help: 'Calls of orders under way at a route, whole installation.',
+      labelNames,
+      registers,
+    }),
+    routeWaiting: new Gauge({
+      name: 'darkroom_route_waiting',
+      help: 'Generations waiting for a place at a paced route, whole installation.',
+      labelNames,
+      registers,
+    }),
+    routeLastSuccess: new Gauge({
+      name: 'darkroom_route_last_success_timestamp_seconds',
+      help: 'When a call to a route last succeeded, at any process; 0 = never.',
+      labelNames,
+      registers,
+    }),
+    routeLastFailure: new Gauge({
+      name: 'darkroom_route_last_failure_timestamp_seconds',
+      help: "When a call to a route last failed through no customer's fault, at any process; 0 = never.",
+      labelNames,
+      registers,
+    }),
+  }
+}
+
 function countWebhooks(registers: Registers) {
   return {
     webhookAttempts: new Counter({
@@ -138,6 +169,11 @@ function watchQueue(registers: Registers) {
     queueDepth: new Gauge({
       name: 'darkroom_queue_depth',
       help: 'Generations waiting for a worker.',
+      registers,
+    }),
+    queueWaiting: new Gauge({
+      name: 'darkroom_queue_waiting_for_route',
+      help: 'Generations waiting for a place at a paced route.',
       registers,
     }),
     queueAgeSeconds: new Gauge({

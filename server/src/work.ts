@@ -6,6 +6,7 @@ import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
 import { sweepLeftovers } from './generations/leftovers.ts'
 import { markLists } from './generations/marks.ts'
+import { sampleRoutes } from './generations/route-states.ts'
 import { createScrub } from './generations/scrub.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
@@ -99,6 +100,10 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
   return [
     { name: 'sweep', everyMs: sweepEveryMs, run: () => sweepOnce(services) },
     // A third of the lease: two renewals may fail before anybody takes over.
+    { name: 'routes.letGo', everyMs: sweepEveryMs, run: () => services.pacing.letGo() },
+    { name: 'routes.fill', everyMs: second, run: () => fillPaced(services) },
+    { name: 'routes.flush', everyMs: 3 * second, run: () => services.routeHealth.flush() },
+    { name: 'routes.sample', everyMs: 10 * second, run: () => sampleRoutes(services) },
     { name: 'leases.renew', everyMs: leaseMs / 3, run: () => runner.renewLeases() },
     { name: 'lists.mark', everyMs: minute, run: () => markLists(db) },
     { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
@@ -108,6 +113,11 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     ...webhookTasks(services, sweepEveryMs),
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
+}
+
+/** Images of a minute come back second by second. */
+async function fillPaced({ pacing, runner }: Services): Promise<void> {
+  if (pacing.needsTicks()) await runner.fill()
 }
 
 function bookTasks(services: Services, signal: AbortSignal): PeriodicTask[] {

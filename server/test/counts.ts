@@ -63,6 +63,8 @@ export const crashCounts = {
   killsPerDatabaseCrash: isProof ? 45 : 60,
   naiveKills: countOf(200, 25),
   killLoopTimeoutMs: 600_000,
+  // Kills of nodes while two upstreams with limits fail in turns.
+  chaosKills: countOf(200, 12),
   // G-2, G-22: rounds of every fault at once.
   upstreamFaults: countOf(20),
   // L-14: lost acknowledgements, half of them committed.

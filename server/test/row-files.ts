@@ -11,6 +11,7 @@ export const files: Record<string, string> = {
   schedules: 'test/races/schedules.test.ts',
   linearizable: 'test/races/linearizable.test.ts',
   claims: 'test/races/claims.test.ts',
+  chaos: 'test/crash/chaos.test.ts',
   paging: 'test/races/paging.test.ts',
   failpoints: 'test/crash/failpoints.test.ts',
   'kill loop': 'test/crash/kill-loop.test.ts',

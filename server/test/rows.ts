@@ -191,6 +191,8 @@ export const rows: Record<string, string[]> = {
   'G-15 another upstream only after proof that nothing ran': [
     'retries: never after an answer that leaves open whether the first one worked',
     'retries: once, after proof that nothing ran',
+    'retries: by the kind of failure: those that prove that nothing ran, and no other',
+    'chaos: no order is bought twice and no limit is passed while nodes die and upstreams fail in turns',
     'retries: never when only the repeat of a create did not run, since the create itself may have',
   ],
   'G-16 the queue is bounded and sheds early and cheaply': [

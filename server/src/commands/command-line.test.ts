@@ -17,7 +17,7 @@ import type { Environment } from '../setting-values.ts'
 import { settingGroups } from '../settings.ts'
 import { openStorage } from '../storage/open.ts'
 import { runCommand } from './command-line.ts'
-import type { CommandIo, OutsideNeeds } from './needs.ts'
+import type { CommandIo, OutsideNeeds, RouteRow } from './needs.ts'
 
 let database: TestDatabase
 let folder: string
@@ -38,6 +38,7 @@ type Surroundings = {
   input?: string
   models?: OutsideNeeds['models']
   providers?: Provider[]
+  routes?: RouteRow[]
   openDatabase?: CommandIo['openDatabase']
   roles?: Partial<CommandIo['roles']>
 }
@@ -84,6 +85,7 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
       sandbox: () => decideSandbox({ ...config.sandbox, providers: [] }),
       http: { request: () => Promise.reject(new Error('nothing goes out here')) },
       storage: openStorage(config.storageUrl),
+      listRoutes: async () => surroundings.routes ?? [],
       close,
     }),
     roles: { serve: unused, work: unused, all: unused, ...surroundings.roles },
@@ -294,7 +296,7 @@ test('every command closes what it opened, also when it fails', async () => {
   expect((await runLine(['accounts', 'list'])).closed).toBe(1)
   expect((await runLine(['keys', 'revoke', 'x'])).closed).toBe(1)
   expect((await runLine(['models', 'list'])).closed).toBe(1)
-  expect((await runLine(['doctor'])).closed).toBe(2)
+  expect((await runLine(['doctor'])).closed).toBe(3)
 })
 
 test('a wrong environment is told in full and ends with 1', async () => {
@@ -361,6 +363,35 @@ test('doctor finds nothing wrong with a sound installation and says that the san
   expect(found.checks.map(check => check.name)).toEqual(names)
   expect(found.named('database')?.message).toMatch(/^PostgreSQL \d+/)
   expect(found.named('sandbox')).toMatchObject({ status: 'warn', message: expect.stringContaining('On') })
+})
+
+test('doctor tells of each route whether it works, what it is given and its last error', async () => {
+  const route: RouteRow = {
+    ...{ provider: 'openai', upstreamModel: 'gpt-image-2', breaker: 'closed', lastSuccessAt: null },
+    ...{ lastFailure: null, inFlight: 0, waiting: 0, pacing: null },
+  }
+  const at = new Date(now().getTime() - 60_000)
+  const failed = { ...route, lastFailure: { kind: 'unavailable', message: 'overloaded', at } }
+  const worked = { ...failed, lastSuccessAt: now() }
+  const pacing = { maxInFlight: 3, imagesPerMinute: 50, imagesLastMinute: 12 }
+  const names = ['unused', 'failing', 'healed', 'open', 'full']
+  const states: RouteRow[] = [
+    route,
+    failed,
+    worked,
+    { ...worked, breaker: 'open' },
+    { ...worked, pacing, inFlight: 3, waiting: 7 },
+  ]
+  const routes = states.map((each, nth) => ({ ...each, upstreamModel: names[nth] ?? '' }))
+  const found = await diagnose({ routes })
+  const shown = names.map(name => found.named(`route openai/${name}`))
+  expect(shown.map(each => each?.status)).toEqual(['ok', 'warn', 'ok', 'warn', 'ok'])
+  expect(shown[0]?.message).toBe('not used yet')
+  expect(shown[1]?.message).toBe(`no success yet; last error unavailable ${at.toISOString()}: overloaded`)
+  expect(shown[3]?.message).toMatch(/^breaker open; last success /)
+  expect(shown[4]?.message).toMatch(
+    /; 3 of 3 in flight; 12 of 50 images in the last minute; 7 orders wait for it$/,
+  )
 })
 
 test('doctor tells of each broken part what to do, and one hides no other', async () => {

@@ -5,6 +5,7 @@ import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
 import { isLoopbackHost } from '../loopback.ts'
 import type { Provider } from '../providers/provider.ts'
+import { describeRoute } from './doctor-routes.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
 import { describeError } from './present.ts'
 import { proveProvider } from './provider-check.ts'
@@ -207,6 +208,17 @@ function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
   return { checks, known: { config, keys: new Map(), rows } }
 }
 
+async function checkRoutes(io: CommandIo, config: Config, needs: DatabaseNeeds): Promise<CheckResult[]> {
+  const outside = await io.openOutside(config)
+  try {
+    const now = needs.now()
+    const routes = await outside.listRoutes(needs)
+    return routes.map(route => describeRoute(route, now)).map(({ name, ...parts }) => report(name, parts))
+  } finally {
+    await outside.close()
+  }
+}
+
 async function examineDatabase(io: CommandIo, config: Config): Promise<Examined> {
   const advice =
     config.database === null
@@ -225,6 +237,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
     let { known, checks } = onlyConfigured(config, [])
     checks = [
       ...(await attempt('database', advice, () => checkDatabase(needs))),
+      ...(await attempt('routes', 'Run `models check`.', () => checkRoutes(io, config, needs))),
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
       ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {

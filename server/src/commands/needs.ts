@@ -35,7 +35,20 @@ export type ModelRow = {
   notes: readonly string[]
 }
 
+export type RouteRow = {
+  provider: string
+  upstreamModel: string
+  breaker: 'closed' | 'open'
+  lastSuccessAt: Date | null
+  lastFailure: { kind: string; message: string; at: Date } | null
+  inFlight: number
+  waiting: number
+  pacing: { maxInFlight: number | null; imagesPerMinute: number | null; imagesLastMinute: number } | null
+}
+
 export type OutsideNeeds = {
+  /** Each configured route over all processes, as the database of `needs` tells it. */
+  listRoutes(needs: { db: Db }): Promise<readonly RouteRow[]>
   models: {
     list(): readonly ModelRow[]
     /** Mistakes that stop the service, and things that will need care. */

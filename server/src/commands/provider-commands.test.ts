@@ -63,6 +63,7 @@ async function run(line: string, { input = '', secrets = ['first'], env = {} }: 
     openOutside: async () => ({
       models: { list: () => [], check: () => ({ problems: [], warnings: [] }) },
       providers: [],
+      listRoutes: async () => [],
       providerWith,
       sandbox: () => ({ on: false, reason: '', warning: null }),
       http: { request: refuse },

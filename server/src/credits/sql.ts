@@ -55,5 +55,8 @@ export const sql = {
       GROUP BY 1`,
   ),
   timeAgo: statement('credits_time_ago', "SELECT app_now() - $1::float8 * interval '1 ms' AS since"),
-  violations: statement('credits_violations', 'SELECT rule, subject FROM invariant_violations($1)'),
+  violations: statement(
+    'credits_violations',
+    'SELECT rule, subject FROM invariant_violations($1) UNION ALL SELECT rule, subject FROM pacing_violations()',
+  ),
 }

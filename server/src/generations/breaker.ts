@@ -1,73 +1,165 @@
-// A breaker for each upstream model, of this process alone: after a row of calls that failed through no fault of a
-// customer nothing is sent there but one probe a period, until one succeeds. Open means "nothing ran": it moves no
-// money, and a call that it stops may be tried again or elsewhere.
+// Breakers of this process alone: for each upstream model, and within it for each account. After a row of calls that
+// failed through no fault of a customer nothing is sent there but one probe a period, until one succeeds. Open means
+// "nothing ran": it moves no money, and a call that it stops may be tried again or elsewhere.
 import type { FailureKind, ProviderOutcome } from '../providers/provider.ts'
 
 export type UpstreamModel = { provider: string; upstreamModel: string }
+export type BreakerState = 'closed' | 'open' | 'half_open'
+
+/** Told the outcomes of the call that was let in. */
+export type Leave = (outcomes: readonly ProviderOutcome[]) => void
 
 export type Breaker = {
-  /** Lets one call begin, to be told its outcomes; null while the breaker is open. */
-  enter(target: UpstreamModel): ((outcomes: readonly ProviderOutcome[]) => void) | null
-  /** Whole milliseconds until a call may begin; 0 = it may now. */
-  waitMs(target: UpstreamModel): number
+  /** Lets one call begin; null while the breaker is open for this account. `isProbe`: it decides whether it closes. */
+  enter(target: UpstreamModel, accountId: string): { leave: Leave; isProbe: boolean } | null
+  /** Whole milliseconds until a call of the account may begin; 0 = it may now. */
+  waitMs(target: UpstreamModel, accountId: string): number
+  /** For everybody; one account's own is no business of the others. */
+  stateOf(target: UpstreamModel): BreakerState
 }
 
 export type BreakerEvents = {
-  breakerOpened(target: UpstreamModel): void
-  breakerClosed(target: UpstreamModel): void
+  breakerOpened(target: UpstreamModel, accountId: string | null): void
+  breakerClosed(target: UpstreamModel, accountId: string | null): void
 }
 
 /** So many in a row are no chance: at an upstream that loses one call in ten it happens once in 10^10 calls. */
 export const failuresToOpen = 10
 /** Between two probes: callers are told to come back within it, and each probe may be billed for nothing. */
 export const probeEveryMs = 5_000
+/** Of the failures that open it for all, one account is good for so many at most: what it asks may be the cause. */
+export const failuresOfOne = failuresToOpen / 2
+/** Accounts remembered for each upstream model; beyond it the one that failed longest ago is forgotten. */
+const maxAccounts = 1_000
 
-/** A call is judged only in the turn it began in: late ends of an outage say nothing of what came after it. */
-type Circuit = { isOpen: boolean; failures: number; probeAtMs: number; turn: number }
+/** What of a row of failures is counted, and for whom the door closes then. */
+type Circuit = {
+  isOpen: boolean
+  /** Failures in a row: those that no content can cause, and the others by account. */
+  sure: number
+  byAccount: Map<string, number>
+  probeAtMs: number
+  /** A call is judged only in the turn it began in: late ends of an outage say nothing of what came after it. */
+  turn: number
+}
+
+/** For everybody, and for accounts that fail alone. */
+type Target = { all: Circuit; accounts: Map<string, Circuit> }
 
 export function createBreaker(
   events: BreakerEvents,
   { limit = failuresToOpen, nowMs = () => performance.now() } = {},
 ): Breaker {
-  const circuits = new Map<string, Circuit>()
-  function circuitOf({ provider, upstreamModel }: UpstreamModel): Circuit {
+  const targets = new Map<string, Target>()
+  function targetOf({ provider, upstreamModel }: UpstreamModel): Target {
     const name = `${provider}/${upstreamModel}`
-    const circuit = circuits.get(name) ?? { isOpen: false, failures: 0, probeAtMs: 0, turn: 0 }
-    circuits.set(name, circuit)
-    return circuit
+    const target = targets.get(name) ?? { all: newCircuit(), accounts: new Map() }
+    targets.set(name, target)
+    return target
   }
-  function turnTo(target: UpstreamModel, isOpen: boolean): void {
-    const circuit = circuitOf(target)
-    Object.assign(circuit, { isOpen, failures: 0, probeAtMs: nowMs() + probeEveryMs, turn: circuit.turn + 1 })
-    if (isOpen) events.breakerOpened(target)
-    else events.breakerClosed(target)
-  }
-  function note(target: UpstreamModel, outcomes: readonly ProviderOutcome[]): void {
-    const circuit = circuitOf(target)
-    if (outcomes.some(outcome => outcome.kind !== 'failed')) {
-      if (circuit.isOpen) turnTo(target, false)
-      circuit.failures = 0
-    } else if (!circuit.isOpen && outcomes.every(isUpstreamsFault)) {
-      circuit.failures += 1
-      if (circuit.failures >= limit) turnTo(target, true)
-    }
-  }
-  const waitMs = (target: UpstreamModel) => {
-    const { isOpen, probeAtMs } = circuitOf(target)
-    return isOpen ? Math.max(0, Math.ceil(probeAtMs - nowMs())) : 0
+  const waitOf = (circuit: Circuit | undefined) =>
+    circuit?.isOpen ? Math.max(0, Math.ceil(circuit.probeAtMs - nowMs())) : 0
+  const waitMs: Breaker['waitMs'] = (at, accountId) => {
+    const { all, accounts } = targetOf(at)
+    return Math.max(waitOf(all), waitOf(accounts.get(accountId)))
   }
   return {
     waitMs,
-    enter(target) {
-      const circuit = circuitOf(target)
-      if (waitMs(target) > 0) return null
-      if (circuit.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs
-      const { turn } = circuit
-      return outcomes => {
-        if (circuit.turn === turn) note(target, outcomes)
+    stateOf(at) {
+      const { all } = targetOf(at)
+      if (!all.isOpen) return 'closed'
+      return waitOf(all) > 0 ? 'open' : 'half_open'
+    },
+    enter(at, accountId) {
+      if (waitMs(at, accountId) > 0) return null
+      const target = targetOf(at)
+      const { all } = target
+      const own = target.accounts.get(accountId)
+      for (const circuit of [all, own]) if (circuit?.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs
+      const turns = { all: all.turn, own: own?.turn ?? 0 }
+      return {
+        isProbe: all.isOpen || own?.isOpen === true,
+        leave(outcomes) {
+          const isLate = all.turn !== turns.all || (target.accounts.get(accountId)?.turn ?? 0) !== turns.own
+          if (!isLate) judge(target, { accountId, outcomes, limit, nowMs: nowMs() }, toTell(events, at))
+        },
       }
     },
   }
+}
+
+type Tell = (isOpen: boolean, accountId: string | null) => void
+type Ended = { accountId: string; outcomes: readonly ProviderOutcome[]; limit: number; nowMs: number }
+
+function toTell(events: BreakerEvents, at: UpstreamModel): Tell {
+  return (isOpen, accountId) =>
+    isOpen ? events.breakerOpened(at, accountId) : events.breakerClosed(at, accountId)
+}
+
+function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
+  const { accountId, outcomes } = ended
+  if (outcomes.some(outcome => outcome.kind !== 'failed')) {
+    close(all, ended, isOpen => tell(isOpen, null))
+    const own = accounts.get(accountId)
+    if (own) close(own, ended, isOpen => tell(isOpen, accountId))
+    // What is known of its failures is void; the turn stays, as long as an open one might be meant.
+    if (own && own.turn === 0) accounts.delete(accountId)
+  } else if (outcomes.every(isUpstreamsFault)) {
+    countFailure(all, outcomes.every(isSure) ? null : accountId)
+    open(all, ended, isOpen => tell(isOpen, null))
+    const own = keepCircuit(accounts, accountId)
+    countFailure(own, null)
+    open(own, ended, isOpen => tell(isOpen, accountId))
+  }
+}
+
+function close(circuit: Circuit, { nowMs }: Ended, tell: (isOpen: boolean) => void): void {
+  reset(circuit)
+  if (circuit.isOpen) turnTo(circuit, { isOpen: false, nowMs }, tell)
+}
+
+function open(circuit: Circuit, { limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
+  if (circuit.isOpen || countFailures(circuit) < limit) return
+  reset(circuit)
+  turnTo(circuit, { isOpen: true, nowMs }, tell)
+}
+
+function turnTo(
+  circuit: Circuit,
+  { isOpen, nowMs }: { isOpen: boolean; nowMs: number },
+  tell: (isOpen: boolean) => void,
+): void {
+  Object.assign(circuit, { isOpen, probeAtMs: nowMs + probeEveryMs, turn: circuit.turn + 1 })
+  tell(isOpen)
+}
+
+/** Null: no content can be the cause, or whose it is does not matter. */
+function countFailure(circuit: Circuit, accountId: string | null): void {
+  if (circuit.isOpen) return
+  if (accountId === null) circuit.sure += 1
+  else circuit.byAccount.set(accountId, (circuit.byAccount.get(accountId) ?? 0) + 1)
+}
+
+function keepCircuit(accounts: Map<string, Circuit>, accountId: string): Circuit {
+  const circuit = accounts.get(accountId) ?? newCircuit()
+  // At the end of the map: the latest to fail is the last to be forgotten.
+  accounts.delete(accountId)
+  accounts.set(accountId, circuit)
+  if (accounts.size > maxAccounts) accounts.delete(accounts.keys().next().value ?? accountId)
+  return circuit
+}
+
+function newCircuit(): Circuit {
+  return { isOpen: false, sure: 0, byAccount: new Map(), probeAtMs: 0, turn: 0 }
+}
+
+function reset(circuit: Circuit): void {
+  circuit.sure = 0
+  circuit.byAccount.clear()
+}
+
+function countFailures({ sure, byAccount }: Circuit): number {
+  return [...byAccount.values()].reduce((sum, count) => sum + Math.min(count, failuresOfOne), sure)
 }
 
 /** What the customer asked wrongly, and a rate that is ours to keep, say nothing of the upstream's health. */
@@ -86,4 +178,11 @@ const upstreamsFault: Record<FailureKind, boolean> = {
 
 function isUpstreamsFault(outcome: ProviderOutcome): boolean {
   return outcome.kind === 'failed' && upstreamsFault[outcome.failure]
+}
+
+/** No content can cause these: the call never began, or there is nothing there that could take it. */
+function isSure(outcome: ProviderOutcome): boolean {
+  return (
+    outcome.kind === 'failed' && (outcome.failure === 'unavailable' || outcome.failure === 'model_retired')
+  )
 }

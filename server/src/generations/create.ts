@@ -16,7 +16,8 @@ import type { InputRequests, InputTaker, StoredInputs } from '../uploads/input.t
 import { findUnaffordable } from './afford.ts'
 import { announced } from './announce.ts'
 import type { Breaker } from './breaker.ts'
-import { createKeyOf, expectedPartCostUsdMicro, listRoutes, partsOf } from './dispatch.ts'
+import { findFreeRoute } from './choose.ts'
+import { createKeyOf, expectedPartCostUsdMicro, partsOf } from './dispatch.ts'
 import { findRowById, findRowByKey } from './find.ts'
 import { type Generation, isTerminal } from './generation.ts'
 import { resolveWish, takeInputs } from './intake.ts'
@@ -28,6 +29,7 @@ import type { QueueSample } from './queue.ts'
 import { isRefusal, refusalOf } from './refusal.ts'
 import type { Runner } from './runner.ts'
 import type { Settled, SettledBus } from './settled.ts'
+import { refuseWhenBroken, refuseWhenFull } from './shed.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 import { startCountdown } from './time-left.ts'
 
@@ -123,7 +125,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   await input.beforeNew?.()
   const offer = resolveWish(needs, input)
   refuseWhenFull(needs)
-  refuseWhenBroken(needs, offer)
+  refuseWhenBroken(needs, offer, input.accountId)
   needs.moderation.refuseAccount(input.accountId)
   const unaffordable = await findUnaffordable(needs, input, offer.price)
   if (unaffordable) {
@@ -154,26 +156,6 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   return winner
 }
 
-function refuseWhenFull(needs: CreateNeeds): void {
-  // What cannot be kept is not bought.
-  if (needs.storage.isFailing()) {
-    const retryAfterSeconds = needs.queue.retryAfterSeconds()
-    throw new AppError('unavailable', 'Images cannot be stored right now.', { retryAfterSeconds })
-  }
-  if (needs.runner.draining() || needs.queue.isFull()) {
-    throw new AppError('overloaded', undefined, { retryAfterSeconds: needs.queue.retryAfterSeconds() })
-  }
-}
-
-/** What no upstream can make now would only fill the queue, where the orders of other models wait. */
-function refuseWhenBroken(needs: CreateNeeds, offer: Offer): void {
-  const routes = listRoutes(needs, { model: offer.modelId, options: offer.options })
-  const waitsMs = routes.map(route => needs.breaker.waitMs(route))
-  if (waitsMs.length === 0 || waitsMs.includes(0)) return
-  const retryAfterSeconds = Math.ceil(Math.min(...waitsMs) / 1_000)
-  throw new AppError('unavailable', 'The model is not available right now.', { retryAfterSeconds })
-}
-
 type Taking = { id: string; offer: Offer; inputs: StoredInputs | null }
 
 /**
@@ -187,7 +169,7 @@ async function insert(
   order: Taking,
 ): Promise<{ generation: Generation; available: number } | null> {
   const { modelId: model, options } = order.offer
-  const route = listRoutes(needs, { model, options }).find(each => needs.breaker.waitMs(each) === 0)
+  const route = findFreeRoute(needs, { id: order.id, model, options, accountId: input.accountId })
   const leave = route && needs.queue.isEmpty() ? needs.runner.reserve() : null
   const arrived = leave ? null : needs.queue.arrive()
   let isTaken = false
@@ -333,6 +315,7 @@ function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): G
     epoch: 0,
     attempts: 0,
     leaseOwner: null,
+    pacedRoute: null,
     timeLeft: startCountdown(input.deadlineMs),
     images: [],
     warnings: offer.warnings,

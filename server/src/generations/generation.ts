@@ -59,6 +59,8 @@ export type Generation = {
   epoch: number
   attempts: number
   leaseOwner: string | null
+  /** The paced route whose places it holds, as `openai/gpt-image-2`. */
+  pacedRoute: string | null
   /** What is left to the deadline, counted down since the row was read. */
   timeLeft: Countdown
   images: StoredImage[]

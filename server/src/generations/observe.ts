@@ -24,6 +24,7 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
       const { outcome } = call
       noteUnknown(call.provider, outcome.kind === 'failed' && outcome.failure === 'unknown_outcome')
     },
+    taskEnded: (task: EndedTask): void => recordTask(log, task),
     generationSettled: (generation: Generation): void => recordSettled(log, metrics, generation),
     generationReconciling(generation: Generation, cause: string): void {
       log.warn(
@@ -81,14 +82,21 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
 
 /** The breakers of this process; others know nothing of them. */
 export function createBreakerEvents(log: Log, metrics: Metrics): BreakerEvents {
-  const note = (isOpen: boolean, { provider, upstreamModel: upstream_model }: UpstreamModel) => {
-    metrics.breakerOpen.set({ provider, upstream_model }, Number(isOpen))
-    return { event: isOpen ? 'breaker.opened' : 'breaker.closed', provider, upstream_model }
+  const note = (isOpen: boolean, target: UpstreamModel, accountId: string | null) => {
+    const { provider, upstreamModel: upstream_model } = target
+    // Metrics know no accounts: one that fails alone is no outage.
+    if (accountId === null) metrics.breakerOpen.set({ provider, upstream_model }, Number(isOpen))
+    const scope = accountId === null ? {} : { accountId }
+    return { event: isOpen ? 'breaker.opened' : 'breaker.closed', provider, upstream_model, ...scope }
   }
   return {
-    breakerOpened: target =>
-      log.error(note(true, target), 'an upstream fails every call; it is only probed now'),
-    breakerClosed: target => log.warn(note(false, target), 'the upstream works again'),
+    breakerOpened(target, accountId) {
+      if (accountId === null)
+        log.error(note(true, target, null), 'an upstream fails every call; it is only probed now')
+      else log.warn(note(true, target, accountId), 'an upstream fails every call of one account')
+    },
+    breakerClosed: (target, accountId) =>
+      log.warn(note(false, target, accountId), 'the upstream works again'),
   }
 }
 
@@ -111,13 +119,15 @@ function watchUnknown(log: Log, metrics: Metrics): (provider: string, unknown: b
   }
 }
 
-type EndedCall = {
+/** A task that the upstream had accepted, as it told the end. */
+type EndedTask = {
   generation: Generation
   provider: string
   upstreamModel: string
   outcome: ProviderOutcome
-  seconds: number
 }
+
+type EndedCall = EndedTask & { seconds: number }
 
 function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
   const { provider, upstreamModel: upstream_model, outcome, seconds } = call
@@ -132,6 +142,14 @@ function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
   const record = { event: 'attempt.ended', generationId, provider, upstream_model, kind, seconds }
   if (outcome.kind !== 'failed') log.info(record, 'upstream call ended')
   else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream call failed')
+}
+
+function recordTask(log: Log, task: EndedTask): void {
+  const { generation, provider, upstreamModel: upstream_model, outcome } = task
+  const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+  const record = { event: 'task.ended', generationId: generation.id, provider, upstream_model, kind }
+  if (outcome.kind !== 'failed') log.info(record, 'upstream task ended')
+  else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream task failed')
 }
 
 function recordSettled(log: Log, metrics: Metrics, generation: Generation): void {

@@ -53,8 +53,18 @@ export async function settleReads(needs: RunNeeds, { reads, ...reading }: Readin
   }
   const rows = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const attempts = rows.filter(each => each.n === generation.attempts)
+  tellEnds(needs, { ...reading, attempts, outcomes, received })
   const sold = await act(needs, { ...reading, attempts, outcomes, received })
   await dropLeftovers(needs, generation, { received, sold })
+}
+
+/** What became of the tasks that ended, for whoever watches over the route. */
+function tellEnds(needs: RunNeeds, { generation, attempts, outcomes }: Work): void {
+  for (const { part, state, provider, upstream_model: upstreamModel } of attempts) {
+    const outcome = outcomes.get(part)
+    if (state === 'accepted' && outcome && !isWaiting(outcome))
+      needs.events.taskEnded({ generation, provider, upstreamModel, outcome })
+  }
 }
 
 type Work = {

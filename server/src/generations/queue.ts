@@ -2,10 +2,13 @@
 // whether somebody already waits (then a new order queues behind them instead of starting at once).
 import type { Db } from '../db/db.ts'
 import type { Metrics } from '../telemetry.ts'
+import { routeSql } from './routing-sql.ts'
 import { findRow, sql } from './sql.ts'
 
 export type QueueSample = {
   isFull(): boolean
+  /** As many wait for routes as may; orders of other routes are taken all the same. */
+  isFullOfWaiting(): boolean
   isEmpty(): boolean
   /** Counts an order that is about to enter the queue; call the answer with whether it did. */
   arrive(): (isTaken: boolean) => void
@@ -18,6 +21,8 @@ export type QueueSample = {
   refresh(): Promise<void>
 }
 
+type SampleRow = { depth: number; age_s: number; waiting: number }
+
 /** Told to callers that were shed: long enough for the queue to move, short enough to be obeyed by SDKs. */
 const shedRetrySeconds = 5
 
@@ -26,8 +31,10 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
   // Asked of the database but not yet there: a sample taken meanwhile does not show them.
   let arriving = 0
   let ageSeconds = 0
+  let waiting = 0
   return {
     isFull: () => depth + arriving >= bound,
+    isFullOfWaiting: () => waiting >= bound,
     isEmpty: () => depth + arriving === 0,
     arrive() {
       arriving += 1
@@ -43,10 +50,12 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
     depth: () => depth,
     ageSeconds: () => ageSeconds,
     async refresh() {
-      const row = await findRow<{ depth: number; age_s: number }>(needs.db, sql.queueSample, [])
+      const row = await findRow<SampleRow>(needs.db, routeSql.queueSample, [])
       depth = row?.depth ?? 0
       ageSeconds = row?.age_s ?? 0
+      waiting = row?.waiting ?? 0
       needs.metrics.queueDepth.set(depth)
+      needs.metrics.queueWaiting.set(waiting)
       needs.metrics.queueAgeSeconds.set(ageSeconds)
       const open = await findRow<{ open: number }>(needs.db, sql.openHolds, [])
       needs.metrics.openHolds.set(open?.open ?? 0)

@@ -4,13 +4,14 @@ import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
 import type { ProviderFailure } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
-import type { Breaker } from './breaker.ts'
+import { type Breaker, probeEveryMs } from './breaker.ts'
+import { beginAgain, beginAttempt, listOrderChoices, listUntried } from './choose.ts'
 import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import {
   combineParts,
-  createKeyOf,
   expectedPartCostUsdMicro,
   listRoutes,
+  openContext,
   type PartOutcome,
   partsOf,
   submitParts,
@@ -23,7 +24,7 @@ import { abandonTasks, awaitParts, createPartNotes } from './pending.ts'
 import { persist } from './persist.ts'
 import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
 import type { RetryBudget } from './retry-budget.ts'
-import { type AttemptRow, findRow, sql } from './sql.ts'
+import { findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
 
 export type RunNeeds = ReconcileNeeds & {
@@ -54,16 +55,17 @@ export async function runGeneration(
 }
 
 /**
- * T2's second half: the route and the committed intent. Null when the claim is lost or no route is left.
- * `same` repeats a create at the same upstream (T11).
+ * T2's second half: the route and the committed intent. Null when the claim is lost, the order waits for a route, or
+ * none is left. `same` repeats a create at the same upstream (T11).
  */
 export async function startAttempt(
   needs: RunNeeds,
   generation: Generation,
   same?: SendAgain,
 ): Promise<Started | null> {
-  const route = same ? sameRoute(needs, same) : await chooseRoute(needs, generation)
-  if (!route) {
+  const again = same ? sameRoute(needs, same) : null
+  const choices = again || same ? [] : await listOrderChoices(needs, generation)
+  if (!again && choices.length === 0) {
     await settleReleased(needs, generation, {
       from: ['dispatching'],
       state: 'failed',
@@ -77,18 +79,13 @@ export async function startAttempt(
     return null
   }
   if (__FAILPOINTS__) await fp('T2.before')
-  const row = await findRow<{ n: number | null }>(needs.db, sql.beginAttempt, [
-    generation.id,
-    generation.epoch,
-    route.provider,
-    route.upstreamModel,
-    partsOf(generation, route).length,
-    expectedPartCostUsdMicro(needs.catalog, generation, route),
-    needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(generation.id, 0) : null,
-  ])
+  const begun = again
+    ? await beginAgain(needs, generation, again)
+    : await beginAttempt(needs, generation, choices)
   if (__FAILPOINTS__) await fp('T2.after')
-  if (!row?.n) return null
-  return { generation: { ...generation, attempts: row.n }, route, n: row.n, isRepeat: same !== undefined }
+  if (begun.kind !== 'begun') return null
+  const { route, n } = begun
+  return { generation: { ...generation, attempts: n }, route, n, isRepeat: same !== undefined }
 }
 
 function sameRoute(needs: RunNeeds, { generation, provider, upstreamModel }: SendAgain): Route | null {
@@ -96,31 +93,17 @@ function sameRoute(needs: RunNeeds, { generation, provider, upstreamModel }: Sen
   return routes.find(route => route.provider === provider && route.upstreamModel === upstreamModel) ?? null
 }
 
-/**
- * The first route that was not tried yet and is not broken; when there is none, the first that is not broken, and
- * the first of all when every one is. Whatever was tried before has proved that nothing ran.
- */
-async function chooseRoute(needs: RunNeeds, generation: Generation): Promise<Route | null> {
-  const routes = listRoutes(needs, generation)
-  const isWhole = (route: Route) => needs.breaker.waitMs(route) === 0
-  const untried = await listUntried(needs, generation, routes)
-  return untried.find(isWhole) ?? routes.find(isWhole) ?? routes[0] ?? null
-}
-
-async function listUntried(needs: RunNeeds, generation: Generation, routes: Route[]): Promise<Route[]> {
-  if (generation.attempts === 0) return routes
-  if (routes.length <= 1) return []
-  const tried = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
-  return routes.filter(
-    route =>
-      !tried.some(each => each.provider === route.provider && each.upstream_model === route.upstreamModel),
-  )
-}
-
 /** Null when storage failed: that has been settled. Anything unforeseen is an unknown outcome, never a retry. */
 async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOutcome[] | null> {
-  const leave = needs.breaker.enter(started.route)
-  if (!leave) return [{ part: 0, outcome: brokenOff(needs.breaker.waitMs(started.route)) }]
+  const { accountId } = started.generation
+  const entry = needs.breaker.enter(started.route, accountId)
+  if (!entry) return [{ part: 0, outcome: brokenOff(needs.breaker.waitMs(started.route, accountId)) }]
+  const { leave } = entry
+  const ill = entry.isProbe ? await checkUpstream(needs, started) : null
+  if (ill) {
+    leave([ill])
+    return [{ part: 0, outcome: ill }]
+  }
   const beganAt = performance.now()
   if (started.n === 1) needs.retryBudget.earn()
   try {
@@ -156,6 +139,28 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
 function brokenOff(retryAfterMs: number): ProviderFailure {
   return { kind: 'failed', failure: 'unavailable', message: 'the breaker is open', retryAfterMs }
 }
+
+/**
+ * Before a probe, the upstream's free check where there is one: what it says is down is not sent an order, which might
+ * be billed for nothing. Null = go on.
+ */
+async function checkUpstream(
+  needs: RunNeeds,
+  { generation, route, n }: Started,
+): Promise<ProviderFailure | null> {
+  const check = needs.providers.get(route.provider)?.check
+  if (!check) return null
+  const timeoutMs = Math.min(checkTimeoutMs, Math.max(1, timeLeftMs(generation.timeLeft)))
+  const signal = AbortSignal.timeout(timeoutMs)
+  const context = openContext(needs, { generation, n, part: 0, signal, timeoutMs, received: [] })
+  const result = await check(context).catch(() => ({ ok: false as const, message: 'the check broke off' }))
+  return result.ok
+    ? null
+    : { ...brokenOff(probeEveryMs), message: 'the breaker is open, and the check fails' }
+}
+
+/** A free call that takes longer is as good as none. */
+const checkTimeoutMs = 3_000
 
 /** An attempt under way; `received` takes the keys of its pictures. */
 type Receiving = Started & { received: string[] }
@@ -219,7 +224,7 @@ async function retry(
 ): Promise<boolean> {
   if (n >= maxAttempts) return false
   const untried = await persist(() => listUntried(needs, generation, listRoutes(needs, generation)))
-  const elsewhere = untried.some(route => needs.breaker.waitMs(route) === 0)
+  const elsewhere = untried.some(route => needs.breaker.waitMs(route, generation.accountId) === 0)
   if (failure.action === 'retry_elsewhere' && !elsewhere) return false
   if (failure.overloaded && !needs.retryBudget.take()) return false
   const delayMs = elsewhere ? 0 : (failure.retryAfterMs ?? backoffMs(n, needs.random()))

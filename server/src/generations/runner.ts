@@ -1,10 +1,11 @@
 // Runs generations in this process: claims queued ones while there is room, renews the leases of all it holds in
 // one statement, and stops without abandoning work. Leases and epochs decide; a lost wake-up only costs time.
-import { randomUUID } from 'node:crypto'
 import type { Generation } from './generation.ts'
+import type { Pacing } from './pacing.ts'
 import { createPlaces, type Places } from './places.ts'
 import { type Reading, settleReads } from './poll.ts'
 import { createPoller, type Poller } from './poller.ts'
+import { claimBatch, createQueueClaims, withPlaces } from './queue-claims.ts'
 import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
 import { type GenerationRow, sql, toGeneration } from './sql.ts'
 
@@ -27,11 +28,9 @@ export type Runner = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Rows claimed in one statement: enough to keep up, few enough that another node gets its share. */
-const claimBatch = 32
-const firstAccount = '00000000-0000-0000-0000-000000000000'
-
-type RunnerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved'>
+type RunnerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved'> & {
+  pacing: Pick<Pacing, 'claim'>
+}
 
 export function createRunner(
   needs: RunnerNeeds,
@@ -56,6 +55,7 @@ export function createRunner(
   const queue = createQueueClaims(places, {
     claim: (count, cursor) =>
       needs.db.query<GenerationRow>(sql.claimQueued, [needs.processName, needs.leaseMs, count, cursor]),
+    claimPaced: needs.pacing.claim,
     onClaimed: options.onClaimed,
     run: generation => track(generation, () => runGeneration(runNeeds, { generation })),
     onFailure: report('claim'),
@@ -115,87 +115,6 @@ async function endAll(poller: Poller, places: Places): Promise<void> {
 async function renewLeases({ db, leaseMs }: RunnerNeeds, places: Places): Promise<void> {
   const { ids, epochs } = places.leases()
   if (ids.length > 0) await db.query(sql.renewLeases, [ids, epochs, leaseMs])
-}
-
-/** Keeps places until what was claimed is held, so that a stop never overlooks a claim under way. */
-async function withPlaces<Result>(
-  places: Places,
-  count: number,
-  run: () => Promise<Result>,
-): Promise<Result> {
-  const leave = places.reserve(count)
-  try {
-    return await run()
-  } finally {
-    leave()
-  }
-}
-
-type QueueClaims = {
-  /** One at a time; a wake-up during one makes it look once more. */
-  fill(): Promise<void>
-  onFree(): void
-}
-
-/** Claims queued rows while there is room, account by account, so that no tenant waits behind another's queue. */
-function createQueueClaims(
-  places: Places,
-  needs: {
-    claim(count: number, cursor: string): Promise<GenerationRow[]>
-    onClaimed(count: number): void
-    run(generation: Generation): void
-    onFailure(error: unknown): void
-  },
-): QueueClaims {
-  let filling: Promise<void> | null = null
-  let refill = false
-  // The last fill ended for lack of room, so somebody may be waiting in the queue.
-  let isShort = false
-  // Starts at a random account, so that nodes do not all begin with the same tenant.
-  let cursor: string = randomUUID()
-
-  async function claimOnce(): Promise<number> {
-    const count = Math.min(claimBatch, places.room())
-    const rows = await withPlaces(places, count, async () => {
-      const claimed = await needs.claim(count, cursor)
-      needs.onClaimed(claimed.length)
-      for (const row of claimed) {
-        const generation = toGeneration(row)
-        if (generation.accountId > cursor) cursor = generation.accountId
-        needs.run(generation)
-      }
-      return claimed
-    })
-    if (rows.length === 0 && cursor !== firstAccount) {
-      cursor = firstAccount
-      return -1
-    }
-    return rows.length
-  }
-
-  async function drainQueue(): Promise<void> {
-    do {
-      refill = false
-      isShort = false
-      while (places.room() > 0) if ((await claimOnce()) === 0) break
-    } while (refill && places.room() > 0)
-    isShort = places.room() === 0
-  }
-
-  function fill(): Promise<void> {
-    refill = true
-    filling ??= drainQueue().finally(() => {
-      filling = null
-    })
-    return filling
-  }
-
-  return {
-    fill,
-    onFree() {
-      if (isShort && places.room() > 0) fill().catch(needs.onFailure)
-    },
-  }
 }
 
 function createTimers(places: Places) {

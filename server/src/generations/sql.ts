@@ -27,6 +27,7 @@ export type GenerationRow = {
   epoch: number
   attempts: number
   lease_owner: string | null
+  pace_route: string | null
   /** To the deadline, by the database's clock when the row was read. */
   left_ms: number
   images: StoredImage[] | null
@@ -60,6 +61,7 @@ export function toGeneration(row: GenerationRow): Generation {
     epoch: row.epoch,
     attempts: row.attempts,
     leaseOwner: row.lease_owner,
+    pacedRoute: row.pace_route,
     timeLeft: startCountdown(row.left_ms),
     images: row.images ?? [],
     warnings: row.warnings ?? [],
@@ -74,8 +76,10 @@ export function toGeneration(row: GenerationRow): Generation {
 
 export const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
   count, price, captured, state, reason, epoch, attempts, lease_owner, images, warnings, usage, created_at,
-  completed_at, deleted_at, files_expire_at, files_removed_at,
+  completed_at, deleted_at, files_expire_at, files_removed_at, pace_route,
   extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
+
+export { columns as generationColumns }
 
 /** Its images are there to be read, as `hasFiles` of generation.ts says it. */
 export const hasFiles = `state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL
@@ -246,11 +250,6 @@ export const sql = {
   markAnswered: statement(
     'generation_answered',
     'UPDATE generation SET answered_at = app_now() WHERE id = ANY ($1)',
-  ),
-  queueSample: statement(
-    'generation_queue_sample',
-    `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM app_now() - min(created_at)), 0)::float8 AS age_s
-      FROM (SELECT created_at FROM generation WHERE state = 'queued' LIMIT 100000) q`,
   ),
   blockedToday: statement(
     'generation_blocked_today',

@@ -28,7 +28,13 @@ const graceMs = 5_000
 export async function watchGeneration(
   needs: WatchNeeds,
   generation: Generation,
-  watcher: { signal: AbortSignal; onStatus(status: PublicStatus): void; onPartial: PartialListener },
+  watcher: {
+    signal: AbortSignal
+    onStatus(status: PublicStatus): void
+    /** Called at every look while it is queued. */
+    onQueued?(generation: Generation): Promise<void>
+    onPartial: PartialListener
+  },
 ): Promise<Generation | null> {
   const { id, accountId } = generation
   const { signal } = watcher
@@ -54,6 +60,7 @@ export async function watchGeneration(
       if (!now || signal.aborted) return null
       if (isTerminal(now.state)) return now
       show(publicStatus(now.state))
+      if (now.state === 'queued') await watcher.onQueued?.(now)
       if (needs.runner.draining() && !needs.runner.runs(id)) return null
       if (timeLeftMs(now.timeLeft) < -graceMs) return null
       await bell.wait(lookEveryMs)

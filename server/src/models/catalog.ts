@@ -13,7 +13,29 @@ export type Route = {
   successor: string | null
   /** Pictures one upstream call can make. */
   maxCountPerCall: number
+  /** How much it may be given; left out = as much as there is. */
+  pacing?: Pacing
+  /** Its share where routes are drawn by lot; left out = 1. */
+  weight?: number
 }
+
+/** Limits of a route over all processes; null = none. */
+export type Pacing = {
+  /** Calls open at once. */
+  maxInFlight: number | null
+  /** Images begun in any minute. */
+  imagesPerMinute: number | null
+}
+
+/** How a model's routes are chosen from. */
+export type Routing = {
+  by: 'preference' | 'weight' | 'price'
+  /** What an order does whose route is full. */
+  whenBusy: 'wait' | 'next'
+}
+
+/** A route whose provider is configured, with the models that it serves. */
+export type ConfiguredRoute = Route & { models: string[]; isRetired: boolean }
 
 /** A request the catalogue has accepted: defaults filled in, price fixed. */
 export type Offer = {
@@ -39,7 +61,7 @@ export type Standing = {
 export type Catalog = {
   /**
    * Checks model and options for one dialect and prices them. Throws AppError `invalid_request`: reason
-   * `unknown_model` (not listed or not offered now; no details), `unsupported_option` (details name the field
+   * `unknown_model` (not listed or not offered now; no details), `retired_model` (gone upstream; no details), `unsupported_option` (details name the field
    * in core words) or `no_price` (the combination has no price).
    */
   resolve(dialect: Dialect, modelId: string, options: GenerationOptions): Offer
@@ -47,6 +69,10 @@ export type Catalog = {
   adapt(dialect: Dialect, modelId: string, options: GenerationOptions): Offer
   /** Live, configured routes that can serve the offer, in order of preference. Empty = none right now. */
   routes(modelId: string, options: GenerationOptions): Route[]
+  /** How the model's routes are chosen from; that of a model which is gone is the usual one. */
+  routing(modelId: string): Routing
+  /** Every route whose provider is configured, retired ones too; each once. */
+  configuredRoutes(): ConfiguredRoute[]
   /** The provider's request for one route. */
   toProviderRequest(
     route: Route,

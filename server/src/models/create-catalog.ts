@@ -2,11 +2,22 @@
 // The price is fixed here, at the hold; nothing after it may ask for a price again.
 import { AppError } from '../errors.ts'
 import { adaptOptions, type Fault } from './adapt.ts'
-import type { Catalog, ListedModel, ModelList, Offer, QuotePrice, Route, Standing } from './catalog.ts'
-import { dayOf, isListed, type ModelEntry, type Upstream } from './entry.ts'
-import { describeModel, isOffered } from './list-models.ts'
+import type {
+  Catalog,
+  ConfiguredRoute,
+  ListedModel,
+  ModelList,
+  Offer,
+  QuotePrice,
+  Route,
+  Standing,
+} from './catalog.ts'
+import { dayOf, isListed, isRetired, type ModelEntry, type Upstream } from './entry.ts'
+import { describeModel } from './list-models.ts'
+import { isOffered } from './offered.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
 import { fillDefaults, findOptionIssues, notAllowed, type OptionIssue } from './options-check.ts'
+import { describeRetirement } from './retirement.ts'
 import {
   canServe,
   listLiveRoutes,
@@ -40,8 +51,13 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
     adapt: (dialect, modelId, options) => adaptOffer(shelf, { dialect, modelId, options }),
     routes: (modelId, options) => {
       const entry = shelf.entries.get(modelId)
-      return entry ? listServingRoutes(shelf, entry, options).map(toRoute) : []
+      return entry ? listServingRoutes(shelf, entry, options).map(route => toRoute(route, entry)) : []
     },
+    routing: modelId => {
+      const { routing: by = 'preference', whenBusy = 'wait' } = shelf.entries.get(modelId) ?? {}
+      return { by, whenBusy }
+    },
+    configuredRoutes: rememberRoutes(shelf),
     toProviderRequest: (route, prompt, options) =>
       describeRequest(getUpstream(shelf, route, options), prompt, options),
     expectedCostUsdMicro: (route, options) => {
@@ -100,7 +116,11 @@ function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order)
   const issues = said.issue ? [said.issue] : findOptionIssues(entry, dialect, filled)
   // A model that nothing serves now is unknown to the caller, whatever the options.
   const isServed = issues.length === 0 && canServe(shelf, entry, filled)
-  if (!isServed && !isOffered(shelf, entry, dialect)) throw unknownModel(modelId)
+  if (!isServed && !isOffered(shelf, entry, dialect)) {
+    const retirement = describeRetirement(shelf, entry, dialect)
+    if (retirement === null) throw unknownModel(modelId)
+    throw new AppError('invalid_request', retirement, { reason: 'retired_model' })
+  }
   if (issues.length > 0) throw unsupported(issues)
   if (!isServed) throw unsupported([blame(shelf, entry, filled)])
   const price = quote(shelf, entry, { dialect, options: filled })
@@ -184,9 +204,40 @@ function findBlamed(
   return { path, allowed: values[path] ?? [] }
 }
 
-function toRoute(upstream: Upstream): Route {
-  const { provider, model, retiresAt, successor, maxCountPerCall } = upstream
-  return { provider, upstreamModel: model, retiresAt, successor, maxCountPerCall }
+function toRoute(upstream: Upstream, entry?: ModelEntry): Route {
+  const { provider, model, retiresAt, successor, maxCountPerCall, maxInFlight, imagesPerMinute } = upstream
+  const isPaced = maxInFlight !== null || imagesPerMinute !== null
+  const weight = entry?.routing === 'weight' ? entry.weights[entry.routes.indexOf(upstream)] : undefined
+  return {
+    ...{ provider, upstreamModel: model, retiresAt, successor, maxCountPerCall },
+    ...(isPaced ? { pacing: { maxInFlight, imagesPerMinute } } : {}),
+    ...(weight === undefined ? {} : { weight }),
+  }
+}
+
+/** As the lists: only the day and the providers change them. */
+function rememberRoutes(shelf: Shelf): () => ConfiguredRoute[] {
+  let known: { day: string; standing: Standing; routes: ConfiguredRoute[] } | null = null
+  return () => {
+    const day = dayOf(shelf.now())
+    const standing = shelf.standing()
+    if (known?.day !== day || known.standing !== standing) {
+      known = { day, standing, routes: listConfiguredRoutes(shelf) }
+    }
+    return known.routes
+  }
+}
+
+/** In the sandbox nothing but the built-in model is asked for anything. */
+function listConfiguredRoutes(shelf: Shelf): ConfiguredRoute[] {
+  const now = shelf.now()
+  const isConfigured = ({ provider }: Upstream) =>
+    provider === SKETCH_PROVIDER || (!shelf.sandbox && shelf.configuredProviders.has(provider))
+  return [...shelf.upstreams.values()].filter(isConfigured).map(upstream => ({
+    ...toRoute(upstream),
+    models: [...shelf.entries.values()].filter(each => each.routes.includes(upstream)).map(({ id }) => id),
+    isRetired: isRetired(upstream, now),
+  }))
 }
 
 /** Throws when the route is in no entry: work of a model that the operator has since removed. */

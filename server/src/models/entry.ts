@@ -37,6 +37,8 @@ export type PriceVersion = { from: string | null; rules: PriceRule[] }
 export type ModelEntry = Omit<FileModel, 'routes' | 'prices'> & {
   /** In order of preference. */
   routes: Upstream[]
+  /** The weight of each route, in the same order. */
+  weights: number[]
   /** For every dialect that lists the model, and always for `native` and `openai`. Versions in order of `from`. */
   prices: Partial<Record<Dialect, PriceVersion[]>>
 }

@@ -62,12 +62,31 @@ export function linkModel(
   { upstreams, say }: { upstreams: ReadonlyMap<string, Upstream>; say: Say },
 ): ModelEntry {
   checkModel(file, say)
-  const routes = file.routes.flatMap((key, index) => {
+  const routes = file.routes.flatMap((route, index) => {
+    const key = nameOfRoute(route)
     const upstream = upstreams.get(key)
     if (!upstream) say(['routes', index], `there is no upstream called ${key}`)
-    return upstream ? [upstream] : []
+    return upstream ? [{ upstream, weight: typeof route === 'string' ? 1 : route.weight }] : []
   })
-  return { ...file, routes, prices: linkPrices(file, { upstreams, say }) }
+  return {
+    ...file,
+    routes: routes.map(({ upstream }) => upstream),
+    weights: routes.map(({ weight }) => weight),
+    prices: linkPrices(file, { upstreams, say }),
+  }
+}
+
+function nameOfRoute(route: FileModel['routes'][number]): string {
+  return typeof route === 'string' ? route : route.upstream
+}
+
+function checkRoutes({ routes, routing }: FileModel, say: Say): void {
+  const names = routes.map(nameOfRoute)
+  if (new Set(names).size < names.length) say(['routes'], 'a value is listed twice')
+  for (const [index, route] of routes.entries()) {
+    if (typeof route !== 'string' && routing !== 'weight')
+      say(['routes', index, 'weight'], 'weights need "routing": "weight"')
+  }
 }
 
 function checkModel(file: FileModel, say: Say): void {
@@ -83,6 +102,7 @@ function checkModel(file: FileModel, say: Say): void {
   if (file.modes.includes('edit') !== file.maxReferences > 0) {
     say(['maxReferences'], 'the mode edit and maxReferences above 0 go together')
   }
+  checkRoutes(file, say)
   if (file.mask && !file.modes.includes('edit')) say(['mask'], 'a mask needs the mode edit')
   const lists = [
     'modes',
@@ -91,7 +111,6 @@ function checkModel(file: FileModel, say: Say): void {
     'qualities',
     'formats',
     'thinkingLevels',
-    'routes',
     'dialects',
   ] as const
   for (const field of lists) {

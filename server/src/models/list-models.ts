@@ -3,13 +3,11 @@
 import type { ListedModel, ListedPrice, Quote } from './catalog.ts'
 import { listCombinations } from './combinations.ts'
 import { dayOf, isRetired, type ModelEntry, maxCountOf, maxReferencesOf, type Upstream } from './entry.ts'
+import { isSold } from './offered.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
-import { canServe, listLiveRoutes, quote, type Shelf } from './shelf.ts'
-
-/** True when at least one combination the dialect can express is served now and has a price. */
-export function isOffered(shelf: Shelf, entry: ModelEntry, dialect: Dialect): boolean {
-  return listCombinations(entry, dialect).some(options => isSold(shelf, entry, { dialect, options }))
-}
+import { findSuccessor } from './retirement.ts'
+import { listLiveRoutes, quote, type Shelf } from './shelf.ts'
+import { maxOrderOf } from './upstream.ts'
 
 export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect): ListedModel {
   const all = listCombinations(entry, dialect)
@@ -40,17 +38,19 @@ export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect)
     supportsSeed: entry.seed,
     supportsMask: entry.mask,
     maxReferences: Math.min(maxReferences, maxReferencesOf(entry, dialect)),
-    maxCount: maxCountOf(entry, dialect),
+    maxCount: Math.min(maxCountOf(entry, dialect), largestOrderOf(shelf, entry)),
     streaming: entry.streaming,
     prices: listPrices(shelf, entry, { dialect, shown }),
     offered,
     retiresAt: lastDayOf(entry),
-    notes: describeRoutes(shelf, entry),
+    notes: describeRoutes(shelf, entry, dialect),
   }
 }
 
-function isSold(shelf: Shelf, entry: ModelEntry, order: { dialect: Dialect; options: GenerationOptions }) {
-  return canServe(shelf, entry, order.options) && quote(shelf, entry, order) !== null
+/** What the limits of its live routes let through at once. */
+function largestOrderOf(shelf: Shelf, entry: ModelEntry): number {
+  const live = shelf.sandbox ? [] : listLiveRoutes(shelf, entry)
+  return live.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...live.map(maxOrderOf))
 }
 
 const dimensions = ['resolution', 'size', 'quality', 'thinkingLevel'] as const
@@ -117,7 +117,7 @@ function lastDayOf(entry: ModelEntry): string | null {
 }
 
 /** What the reader of the list should know of the upstream ids behind the model. */
-function describeRoutes(shelf: Shelf, entry: ModelEntry): string[] {
+function describeRoutes(shelf: Shelf, entry: ModelEntry, dialect: Dialect): string[] {
   const now = shelf.now()
   const notes: string[] = []
   const living = entry.routes.filter(route => !isRetired(route, now))
@@ -129,13 +129,18 @@ function describeRoutes(shelf: Shelf, entry: ModelEntry): string[] {
     if (isRetired(route, now)) notes.push(`${route.model} was retired upstream on ${route.retiresAt}${heir}.`)
   }
   if (first?.retiresAt) notes.push(describeComingEnd(first, living))
-  if (!first) notes.push('Every known upstream id of this model is retired.')
+  if (!first) notes.push(`Every known upstream id of this model is retired${heirOf(shelf, entry, dialect)}.`)
   else if (!shelf.sandbox && live.length === 0) {
     const providers = [...new Set(living.map(route => route.provider))]
     notes.push(`No configured provider serves it; it would be served by ${providers.join(', ')}.`)
   }
   if (entry.note !== undefined) notes.push(entry.note)
   return notes
+}
+
+function heirOf(shelf: Shelf, entry: ModelEntry, dialect: Dialect): string {
+  const heir = findSuccessor(shelf, entry, dialect)
+  return heir === null ? '' : `; use ${heir}`
 }
 
 function describeComingEnd(first: Upstream, living: Upstream[]): string {

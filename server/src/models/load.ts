@@ -136,8 +136,12 @@ function parseModels(
     const say = (path: readonly PropertyKey[], message: string) =>
       problems.push(tell([locate(entry, path).path], message))
     const parsed = modelSchema.safeParse(entry.value)
-    if (parsed.success) entries.push(linkModel(parsed.data, { upstreams, say }))
-    else for (const { path, message } of listIssues(parsed.error)) say(path, message)
+    if (parsed.success) {
+      const { successor, id } = parsed.data
+      if (successor !== null && (successor === id || !merged.has(successor)))
+        say(['successor'], `there is no other model called ${successor}`)
+      entries.push(linkModel(parsed.data, { upstreams, say }))
+    } else for (const { path, message } of listIssues(parsed.error)) say(path, message)
   }
   return entries
 }

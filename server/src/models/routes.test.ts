@@ -70,9 +70,18 @@ describe('retirement', () => {
     const entries = [{ ...entry, routes: entry.routes.slice(0, 1) }]
     const catalog = openCatalog({ entries })
     expect(catalog.find('getimages', entry.id)).toMatchObject({ offered: false, retiresAt: '2026-06-25' })
-    expect(catchRefusal(() => catalog.resolve('getimages', entry.id, ask())).options.reason).toBe(
-      'unknown_model',
+    const refusal = catchRefusal(() => catalog.resolve('getimages', entry.id, ask()))
+    expect([refusal.options.reason, refusal.message]).toEqual([
+      'retired_model',
+      `The model ${entry.id} was retired upstream on 2026-06-25 and is served no more. Use gemini-3-pro-image.`,
+    ])
+    const heir = { ...getEntry('google:gemini-2.5-flash-image'), routes: entry.routes.slice(1) }
+    const both = openCatalog({ entries: [...entries, heir] })
+    expect(catchRefusal(() => both.resolve('getimages', entry.id, ask())).message).toContain(
+      `Use ${heir.id}.`,
     )
+    const named = openCatalog({ entries: entries.map(each => ({ ...each, successor: 'house:pro' })) })
+    expect(named.find('getimages', entry.id)?.notes.join(' ')).toContain('is retired; use house:pro.')
     const earlier = openCatalog({ entries, at: '2026-06-24T23:59:59Z' })
     expect(earlier.resolve('getimages', entry.id, ask()).unitPrice).toBe(12)
   })

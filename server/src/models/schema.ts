@@ -97,6 +97,10 @@ export const upstreamSchema = z.strictObject({
   negativePrompt: z.enum(['field', 'phrase', 'none']).default('none'),
   thinking: thinking.nullable().default(null),
   maxCountPerCall: z.int().min(1).max(16).default(1),
+  /** Calls that may be open there at once, over all processes; null = as many as there are workers. */
+  maxInFlight: z.int().min(1).max(10_000).nullable().default(null),
+  /** Images that may be begun there in any minute, over all processes; null = no limit of ours. */
+  imagesPerMinute: z.int().min(1).max(100_000).nullable().default(null),
   parameters: parameters.default({}),
   cost,
   note: z.string().optional(),
@@ -140,6 +144,8 @@ const priceList = z.union([
   z.strictObject({ sameAs: listingDialect }),
 ])
 
+const weightedRoute = z.strictObject({ upstream: name, weight: z.int().min(1).max(1_000) })
+
 export const modelSchema = z.strictObject({
   id: name,
   name,
@@ -175,7 +181,13 @@ export const modelSchema = z.strictObject({
     .default({}),
   thinkingLevels: z.array(thinkingLevel).default([]),
   streaming: z.boolean().default(false),
-  routes: z.array(name).min(1),
+  routes: z.array(z.union([name, weightedRoute])).min(1),
+  /** The model to use once this one is served no more. */
+  successor: name.nullable().default(null),
+  /** Which route is asked first: the first of the list, one by lot with the weights, or the cheapest. */
+  routing: z.enum(['preference', 'weight', 'price']).default('preference'),
+  /** What an order does whose route is full: it waits for a place, or goes to the next route that has one. */
+  whenBusy: z.enum(['wait', 'next']).default('wait'),
   prices: z.partialRecord(pricedDialect, priceList),
   note: z.string().optional(),
 })

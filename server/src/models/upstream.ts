@@ -46,12 +46,19 @@ export function findRefusedField(
   if (options.referenceCount > upstream.maxReferences) return 'referenceCount'
   if (options.hasMask && !upstream.mask) return 'hasMask'
   if (!findShape(upstream, options)) return refusedShapeField(upstream, options)
+  if (options.count > maxOrderOf(upstream)) return 'count'
   if (options.quality !== null && !upstream.qualities.includes(options.quality)) return 'quality'
   if (isBackgroundRefused(upstream, options)) return 'background'
   if (options.thinkingLevel === 'deep' && !canThinkDeep(upstream)) return 'thinkingLevel'
   if (options.negativePrompt !== null && upstream.negativePrompt === 'none') return 'negativePrompt'
   if (options.seed !== null && upstream.seed === 'none') return 'seed'
   return null
+}
+
+/** Pictures of the largest order that its limits let through at once: one that is larger would wait for ever. */
+export function maxOrderOf({ maxCountPerCall, maxInFlight, imagesPerMinute }: Upstream): number {
+  const byPlaces = maxInFlight === null ? Number.POSITIVE_INFINITY : maxInFlight * maxCountPerCall
+  return Math.min(byPlaces, imagesPerMinute ?? Number.POSITIVE_INFINITY)
 }
 
 function refusedShapeField(upstream: Upstream, options: GenerationOptions): keyof GenerationOptions {

@@ -24,11 +24,14 @@ let program: BuiltProgram
 let rig: CrashRig
 const nodes: Node[] = []
 let account: { accountId: string; apiKey: string }
+/** With the first it is who fails: one alone would close the door on itself only. */
+let other: typeof account
 
 beforeAll(async () => {
   program = await buildProgram()
   rig = await createCrashRig({ program: program.file, latencyMs: 5 })
   account = await rig.account({ credits: 1_000_000, key: { inFlight: 10_000 } })
+  other = await rig.account({ credits: 1_000_000, key: { inFlight: 10_000 } })
 })
 afterEach(() => Promise.all(nodes.splice(0).map(node => node.kill())))
 afterAll(async () => {
@@ -46,11 +49,11 @@ async function start(env: Record<string, string> = {}, role = 'all'): Promise<No
 function place(
   node: Node,
   key: string,
-  options: { model?: string; directives?: string; prefer?: string } = {},
+  options: { model?: string; directives?: string; prefer?: string; by?: typeof account } = {},
 ) {
-  const { model = faulty, directives = '', prefer = 'wait=30' } = options
+  const { model = faulty, directives = '', prefer = 'wait=30', by = account } = options
   const prompt = `${key} [[emulate: ${directives}]]`
-  return order(node, { apiKey: account.apiKey, key, model, prompt, native: true, prefer })
+  return order(node, { apiKey: by.apiKey, key, model, prompt, native: true, prefer })
 }
 
 function placeMany(
@@ -67,7 +70,8 @@ const callsOf = (name: string) => rig.openai.requests.filter(each => each.prompt
 /** Fails calls one after the other until the node refuses the model. */
 async function breakModel(node: Node, name: string): Promise<void> {
   for (let at = 0; at < failuresToOpen; at += 1) {
-    expect(endOf(await place(node, `${name}-${at}.`, { directives: 'html_500' }))).toBe('failed')
+    const by = at % 2 === 0 ? account : other
+    expect(endOf(await place(node, `${name}-${at}.`, { directives: 'html_500', by }))).toBe('failed')
   }
 }
 
@@ -82,7 +86,7 @@ const breakerLine = (isOpen: number) =>
 test(
   'a row of failures closes the door on one upstream model, at one process, without a hold',
   async () => {
-    const [node, other] = await Promise.all([start(), start()])
+    const [node, another] = await Promise.all([start(), start()])
     await breakModel(node, 'row')
     expect(await readBreakers(node)).toEqual([breakerLine(1)])
     const before = await rig.balance(account.accountId)
@@ -93,11 +97,54 @@ test(
     expect(refused?.headers.get('x-should-retry')).not.toBe('false')
     expect(await rig.balance(account.accountId)).toBe(before)
     expect(endOf(await place(node, 'row-sound.', { model: sound }))).toBe('succeeded')
-    expect(endOf(await place(other, 'row-other.'))).toBe('succeeded')
+    expect(endOf(await place(another, 'row-other.'))).toBe('succeeded')
     // The key of the refused order is free: once the upstream works, it is an order like any other.
     await eventually('it works again', async () => endOf(await place(node, 'row-refused.')) === 'succeeded')
     expect(await rig.fates(account.accountId, 'row-refused.')).toMatchObject([{ billed: 1, captured: 5 }])
     expect(await readBreakers(node)).toEqual([breakerLine(0)])
+  },
+  patienceMs,
+)
+
+test(
+  'one account whose every order fails closes the door on itself, and on nobody else',
+  async () => {
+    const node = await start()
+    for (let at = 0; at < failuresToOpen; at += 1) {
+      expect(endOf(await place(node, `alone-${at}.`, { directives: 'html_500' }))).toBe('failed')
+    }
+    expect((await place(node, 'alone-refused.'))?.status).toBe(503)
+    expect(endOf(await place(node, 'alone-other.', { by: other }))).toBe('succeeded')
+    expect(await readBreakers(node)).toEqual([])
+    await eventually(
+      'it is let in again',
+      async () => endOf(await place(node, 'alone-again.')) === 'succeeded',
+    )
+  },
+  patienceMs,
+)
+
+test(
+  'a probe is sent after a free check, and none while that fails',
+  async () => {
+    const checks = () => rig.openai.requests.filter(({ method }) => method === 'GET').length
+    const creates = () => rig.openai.requests.filter(({ method }) => method === 'POST').length
+    const [node, locked] = await Promise.all([start(), start({ OPENAI_API_KEY: 'sk-no-such-key' })])
+    const first = checks()
+    await breakModel(node, 'checked')
+    await eventually('a probe works', async () => endOf(await place(node, 'checked-probe.')) === 'succeeded')
+    expect(checks()).toBe(first + 1)
+    expect(await rig.fates(account.accountId, 'checked-probe.')).toMatchObject([{ billed: 1 }])
+    await breakModel(locked, 'locked')
+    const before = creates()
+    let asked = 0
+    const askAgain = async () => {
+      asked += 1
+      await place(locked, `locked-probe-${asked}.`, { prefer: 'wait=1' })
+      return checks() >= first + 2
+    }
+    await eventually('a period passes', askAgain, 90_000)
+    expect(creates()).toBe(before)
   },
   patienceMs,
 )

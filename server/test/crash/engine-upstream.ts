@@ -190,7 +190,7 @@ function orderOf(body: Buffer): Order {
 /**
  * Writes a catalogue file for DARKROOM_CATALOG: `engine:repeatable` and `engine:tasks`; `engine:singles`, whose tasks
  * make one picture each; `engine:pair`, which two shipped
- * upstreams can make, and `engine:fallback`, which has one of them behind the engine.
+ * upstreams can make; `engine:fallback` and `engine:refused`, which have one of them behind the engine.
  */
 export function writeEngineCatalog(file: string, address: string): void {
   const upstreamOf = (provider: string, maxCountPerCall = 1) => ({
@@ -227,6 +227,7 @@ export function writeEngineCatalog(file: string, address: string): void {
     modelOf('singles', ['tasks/singles']),
     modelOf('pair', ['openai/gpt-image-2', 'google/gemini-nano-banana-2.1']),
     modelOf('fallback', ['repeatable/repeatable', 'openai/gpt-image-2']),
+    modelOf('refused', ['tasks/tasks', 'openai/gpt-image-2']),
   ]
   writeFileSync(file, JSON.stringify({ upstreams, models }))
 }

@@ -16,6 +16,8 @@ export type KillLoop = {
   /** One caller: takes one order to its end. Called again and again by each of the callers. */
   call(target: () => string, random: () => number): Promise<void>
   callers: number
+  /** Between two kills, at least and at most. */
+  pauseMs?: readonly [number, number]
 }
 
 export type KillLoopResult = {
@@ -27,12 +29,12 @@ export type KillLoopResult = {
   samples: number
 }
 
-const shortestPauseMs = 60
-const longestPauseMs = 300
+const usualPauseMs = [60, 300] as const
 
 /** Runs until so many nodes were killed and the callers have ended their last orders; leaves one node per place. */
 export async function runKillLoop(loop: KillLoop): Promise<KillLoopResult & { ready: Node[] }> {
   const random = createRandom(loop.seed)
+  const [shortestMs, longestMs] = loop.pauseMs ?? usualPauseMs
   const places: { node: Node | null }[] = Array.from({ length: loop.nodes }, () => ({ node: null }))
   const result: KillLoopResult = { kills: 0, databaseCrashes: 0, outageMs: 0, calls: 0, samples: 0 }
   const ready = () => places.flatMap(({ node }) => (node ? [node] : []))
@@ -52,7 +54,7 @@ export async function runKillLoop(loop: KillLoop): Promise<KillLoopResult & { re
   const callers = Array.from({ length: loop.callers }, (_, at) => keepCalling(loop.seed * 1_000 + at))
   const starting = new Set<Promise<void>>()
   while (result.kills < loop.kills) {
-    await delay(shortestPauseMs + random() * (longestPauseMs - shortestPauseMs))
+    await delay(shortestMs + random() * (longestMs - shortestMs))
     const alive = places.filter(place => place.node)
     const place = alive[Math.floor(random() * alive.length)]
     // The last one is left, or the callers would only wait for a start.

@@ -26,8 +26,10 @@ export function createLoadRecord(): LoadRecord {
   }
 }
 
+export type Behaviour = [share: number, model: string, directives: string]
+
 /** What the upstreams do, by share: most work, some answers are lost, some are refused. */
-const behaviours: [share: number, model: string, directives: string][] = [
+const usualBehaviours: Behaviour[] = [
   [0.3, 'openai:gpt-image-2', 'slow=60'],
   [0.12, 'openai:gpt-image-2', 'slow=250'],
   [0.08, 'openai:gpt-image-2', 'reset_before_headers'],
@@ -47,11 +49,11 @@ const behaviours: [share: number, model: string, directives: string][] = [
 const patienceMs = 180_000
 
 export async function placeOrder(
-  options: { apiKey: string; record: LoadRecord },
+  options: { apiKey: string; record: LoadRecord; behaviours?: readonly Behaviour[] },
   target: () => string,
   random: () => number,
 ): Promise<void> {
-  const { record, apiKey } = options
+  const { record, apiKey, behaviours = usualBehaviours } = options
   let at = random()
   const [, model, directives] = behaviours.find(([share]) => {
     at -= share

@@ -1,7 +1,8 @@
 // G-3, G-12, G-15: only what did not run is tried again, at another upstream too, and never so often that it adds to
 // an upstream's trouble. The breaker's part of that is in breaker.test.ts.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { crashCounts, isProof } from '../counts.ts'
+import { type FailureKind, failureKinds } from '../../src/providers/provider.ts'
+import { crashCounts, isProof as inProof } from '../counts.ts'
 import { startFaultProxy } from '../fault-proxy.ts'
 import { type CrashRig, createCrashRig, eventually, isEnded, type Node, order } from './crash-rig.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
@@ -135,6 +136,23 @@ describe('another upstream is asked', () => {
     }
   })
 
+  test('by the kind of failure: those that prove that nothing ran, and no other', async () => {
+    const node = await start({ TEST_BREAKER: 'off' })
+    const proofs: FailureKind[] = ['rate_limited', 'quota_exhausted', 'unavailable', 'model_retired']
+    for (const failure of failureKinds) {
+      const key = `kind-${failure}.`
+      const prompt = `${key} [[emulate: refuse=${failure}]]`
+      const answer = await place(node, key, { model: 'engine:refused', prompt })
+      const isProof = proofs.includes(failure)
+      expect([callsOf(rig.engine, key), callsOf(rig.openai, key)], failure).toEqual([1, Number(isProof)])
+      const refused = failure === 'content_rejected' ? 'blocked' : 'failed'
+      expect(answer?.body.status, failure).toBe(isProof ? 'succeeded' : refused)
+      const { attempts, captured, billed } = await fateOf(key)
+      expect([captured, billed], failure).toEqual(isProof ? [5, 1] : [0, 0])
+      expect(attempts[0]?.state === 'not_run', failure).toBe(isProof)
+    }
+  })
+
   test('and the first one again when neither ran it', async () => {
     const node = await start()
     const key = 'both.'
@@ -212,7 +230,7 @@ describe('an upstream that refuses everything as overloaded', () => {
       const recoveredMs = Math.round(performance.now() - healedAt)
       recordProof('outage', { orders: sent.length, calls, recoveredMs })
       expect(calls).toBeLessThanOrEqual(1.1 * sent.length)
-      expect(recoveredMs).toBeLessThan(isProof ? 10_000 : 25_000)
+      expect(recoveredMs).toBeLessThan(inProof ? 10_000 : 25_000)
       const statuses = (await Promise.all(sent)).map(answer => answer?.status)
       expect(statuses.filter(status => status !== 200 && status !== 503)).toEqual([])
       // Refused at the door: nothing was held, and callers may come again.

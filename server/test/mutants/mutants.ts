@@ -25,6 +25,7 @@ const oneKey = 'parallel orders with one key are one order'
 const retries = 'test/crash/retries.test.ts'
 const spendCaps = 'test/races/spend-caps.test.ts'
 const breaker = 'test/crash/breaker.test.ts'
+const pacing = 'test/races/pacing.test.ts'
 const loopbackForms = 'no form of a loopback address is reached, whoever but the operator wrote it'
 const noOverspend = 'parallel orders spend what is there and no credit more'
 
@@ -417,7 +418,11 @@ export const mutants: Mutant[] = [
     file: breaker,
     test: 'a row of failures closes the door on one upstream model, at one process, without a hold',
     source: [
-      { file: 'src/generations/breaker.ts', from: 'if (circuit.failures >= limit)', to: 'if (limit < 0)' },
+      {
+        file: 'src/generations/breaker.ts',
+        from: 'if (circuit.isOpen || countFailures(circuit) < limit) return',
+        to: 'if (limit > 0) return',
+      },
     ],
   },
   {
@@ -439,10 +444,44 @@ export const mutants: Mutant[] = [
     source: [
       {
         file: 'src/generations/breaker.ts',
-        from: 'if (circuit.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs',
+        from: 'if (circuit?.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs',
         to: '',
       },
     ],
+  },
+  {
+    name: 'one account opens the breaker for all',
+    file: breaker,
+    test: 'one account whose every order fails closes the door on itself, and on nobody else',
+    source: [{ file: 'src/generations/breaker.ts', from: 'Math.min(count, failuresOfOne)', to: 'count' }],
+  },
+  {
+    name: 'a full route takes one more',
+    file: pacing,
+    test: 'never more orders are begun than a route has places, by however many at once',
+    functions: [
+      { function: 'take_place', from: '(p_max IS NULL OR in_flight + p_places <= p_max)', to: 'true' },
+    ],
+  },
+  {
+    name: 'images of the last minute are forgotten',
+    file: pacing,
+    test: 'images of a minute are counted to the second, over all that begin them',
+    functions: [
+      { function: 'shift_minute', from: 'WHEN p_seconds > 60 THEN', to: 'WHEN p_seconds > 30 THEN' },
+    ],
+  },
+  {
+    name: 'places at routes stay taken',
+    file: pacing,
+    test: 'every end and every way back gives the places back, once',
+    statements: ['DROP TRIGGER generation_gives_places_back ON generation'],
+  },
+  {
+    name: 'accounts that wait for a route have no turns',
+    file: pacing,
+    test: 'a thousand waiting orders of one account make nobody else wait for them',
+    functions: [{ function: 'take_place', from: 'turn = coalesce(p_turn, turn)', to: 'turn = turn' }],
   },
   {
     name: 'a repeat joins what its twin has joined',

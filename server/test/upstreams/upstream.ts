@@ -51,6 +51,9 @@ export type Counters = {
   billable: number
   inFlight: number
   maxInFlight: number
+  /** As the two before, of requests with a prompt alone: reads and checks are not among them. */
+  creating: number
+  maxCreating: number
 }
 
 /** One request on its way through an emulator. */
@@ -262,7 +265,10 @@ async function serve(
     response.destroy()
   } finally {
     log.status ??= response.headersSent ? response.statusCode : null
-    for (const each of counters) each.inFlight -= 1
+    for (const each of counters) {
+      each.inFlight -= 1
+      if (log.prompt !== null) each.creating -= 1
+    }
     state.events.emit('change')
   }
 }
@@ -288,6 +294,12 @@ function createExchange(parts: ExchangeParts): Exchange {
       return log.directives
     },
     steer(prompt) {
+      if (log.prompt === null) {
+        for (const each of counters) {
+          each.creating += 1
+          each.maxCreating = Math.max(each.maxCreating, each.creating)
+        }
+      }
       log.prompt = prompt
       const nth = (state.requestsByPrompt.get(prompt) ?? 0) + 1
       state.requestsByPrompt.set(prompt, nth)
@@ -356,7 +368,8 @@ function describeStanding({ standing }: State): StandingBehaviour | null {
 
 function resetCounts({ upstream, byAttempt, requestsByPrompt, events }: State): void {
   for (const counters of [upstream.total, ...byAttempt.values()]) {
-    Object.assign(counters, { requests: 0, billable: 0, maxInFlight: counters.inFlight })
+    const { inFlight: maxInFlight, creating: maxCreating } = counters
+    Object.assign(counters, { requests: 0, billable: 0, maxInFlight, maxCreating })
   }
   requestsByPrompt.clear()
   upstream.requests.length = 0
@@ -430,5 +443,5 @@ async function waitUntil(events: EventEmitter, condition: () => boolean, timeout
 }
 
 function newCounters(): Counters {
-  return { requests: 0, billable: 0, inFlight: 0, maxInFlight: 0 }
+  return { requests: 0, billable: 0, inFlight: 0, maxInFlight: 0, creating: 0, maxCreating: 0 }
 }

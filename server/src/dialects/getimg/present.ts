@@ -1,6 +1,6 @@
 // Core words into getimg's. Its errors have five members, always, and codes from a closed list.
 import type { z } from '@hono/zod-openapi'
-import { AppError, type ErrorCode, errorTable } from '../../errors.ts'
+import { AppError, type ErrorCode, errorTable, isUnknownModel } from '../../errors.ts'
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -66,9 +66,11 @@ function messageOf({ message, options: { details } }: AppError): string {
 }
 
 /** The field that is wrong, such as `images[0].url`; null when none is. */
-function paramOf({ code, options: { details, reason } }: AppError): string | null {
+function paramOf(error: AppError): string | null {
+  const { code, options } = error
+  const { details } = options
   if (code === 'idempotency_key_reused') return 'Idempotency-Key'
-  if (reason === 'unknown_model') return 'model'
+  if (isUnknownModel(error)) return 'model'
   const path = details?.[0]?.path
   if (path === undefined || path === 'body') return null
   return ownNames[path]?.param ?? path.replace(/\.(\d+)(?=\.|$)/g, '[$1]')

@@ -6,7 +6,7 @@ import type { AuthenticatedKey, RateRule } from '../../accounts/authenticate.ts'
 import type { KeyScope } from '../../accounts/keys.ts'
 import { inFlightCapOf, type Plans, requirePlan } from '../../accounts/plans.ts'
 import type { Db } from '../../db/db.ts'
-import { AppError } from '../../errors.ts'
+import { AppError, isUnknownModel } from '../../errors.ts'
 import { type CreateNeeds, createGeneration, type GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type Generation, shownCost } from '../../generations/generation.ts'
@@ -37,7 +37,7 @@ export type Gptimage2Needs = CreateNeeds &
     /** The model behind every order. */
     gptimage2Model: string
     /** The native API's object of a generation, which this contract's is part of. */
-    showGeneration(generation: Generation): Record<string, unknown>
+    showGeneration(generation: Generation): Promise<Record<string, unknown>>
   }
 
 export type Gptimage2Dialect = {
@@ -109,7 +109,7 @@ export function createGptimage2Dialect(needs: Gptimage2Needs): Gptimage2Dialect 
     const { accountId } = await begin(context, paths.generation, 'read')
     const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
     if (!generation) throw new AppError('not_found', 'There is no such generation.')
-    const shown = { ...needs.showGeneration(generation), costCredits: shownCost(generation) }
+    const shown = { ...(await needs.showGeneration(generation)), costCredits: shownCost(generation) }
     return context.json({ ...shown, status: toStatus(generation) })
   })
   addUpload(whole, needs, begin)
@@ -161,8 +161,11 @@ async function order(
 
 /** The caller names no model: that the operator's is not served now is no fault of the request. */
 function orUnavailable(error: unknown): never {
-  if (!(error instanceof AppError) || error.options.reason !== 'unknown_model') throw error
-  throw new AppError('unavailable', 'The model is not available right now.', { cause: error })
+  if (!(error instanceof AppError) || !isUnknownModel(error)) throw error
+  // That it is gone for good the caller may know: only the operator can mend it.
+  const text =
+    error.options.reason === 'retired_model' ? error.message : 'The model is not available right now.'
+  throw new AppError('unavailable', text, { cause: error })
 }
 
 function toInput({ prompt, size = '1024x1024', quality = 'medium', n = 1, ...request }: GenerateRequest) {

@@ -8,6 +8,7 @@ import type { AnsweredMarks } from '../../generations/answered.ts'
 import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
+import { findQueuePlace } from '../../generations/queue-place.ts'
 import { findGeneration } from '../../generations/read.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { slotsOfKey } from '../../generations/slots.ts'
@@ -79,7 +80,7 @@ async function readInput(
   }
 }
 
-function answer(needs: CreateRouteNeeds, context: HttpContext, result: OrderResult): Response {
+async function answer(needs: CreateRouteNeeds, context: HttpContext, result: OrderResult): Promise<Response> {
   if (result.kind === 'gone') return context.body(null, 500)
   const { generation } = result
   setAnswerHeader(context, 'x-should-retry', 'false')
@@ -88,7 +89,8 @@ function answer(needs: CreateRouteNeeds, context: HttpContext, result: OrderResu
   const ended = result.kind === 'ended'
   if (!ended) setAnswerHeader(context, 'retry-after', '1')
   if (ended) context.env.outgoing.once('finish', () => needs.answered.mark(generation.id))
-  return context.json(toGenerationObject(needs, generation), ended ? 200 : 202)
+  const queue = ended ? null : await findQueuePlace(needs.db, generation)
+  return context.json(toGenerationObject(needs, generation, queue), ended ? 200 : 202)
 }
 
 export function parseCreateRequest(body: unknown): CreateGenerationRequest {

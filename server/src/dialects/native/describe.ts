@@ -17,6 +17,7 @@ import {
 import { describeUploads } from './describe-uploads.ts'
 import { describeVerbs } from './describe-verbs.ts'
 import { describeNativeWebhooks } from './describe-webhooks.ts'
+import { describeRoutes } from './routes-route.ts'
 import { createGenerationRequest, generationObject, imageFormats } from './schema.ts'
 
 const tags = ['Generations']
@@ -30,6 +31,7 @@ export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeUploads(app.openAPIRegistry)
   describeNativeWebhooks(app.openAPIRegistry)
   describeProviderKeys(app.openAPIRegistry)
+  describeRoutes(app.openAPIRegistry)
 }
 
 function describeCreate(registry: Registry): void {

@@ -3,8 +3,9 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
-import type { Generation } from '../../generations/generation.ts'
+import type { Generation, PublicStatus } from '../../generations/generation.ts'
 import type { PartialPicture } from '../../generations/partials.ts'
+import { findQueuePlace, type QueuePlace } from '../../generations/queue-place.ts'
 import { findGeneration } from '../../generations/read.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { type WatchNeeds, watchGeneration } from '../../generations/watch.ts'
@@ -53,18 +54,42 @@ async function sendEvents(needs: EventNeeds, context: HttpContext, generation: G
   const { id } = generation
   const events = openEvents(context, logBroken(needs.log, context))
   void events.send([`retry: ${retryMs}\n\n`])
+  let latest: PublicStatus | null = null
   try {
     const ended = await watchGeneration(needs, generation, {
       signal: events.gone,
-      onStatus: status => void events.send([toEvent('status', { id, status })]),
+      onStatus(status) {
+        latest = status
+        // One that is queued is told with its place, just below.
+        if (status !== 'queued') void events.send([toEvent('status', { id, status, queue: null })])
+      },
+      onQueued: createQueueTeller(needs, queue => {
+        // A picture may have come while the place was looked for.
+        if (latest === 'queued') void events.send([toEvent('status', { id, status: 'queued', queue })])
+      }),
       onPartial: picture => events.whenRoom(toPartialEvent(picture)),
     })
-    if (ended) await events.send([`id: ${endId}\n${toEvent('end', toGenerationObject(needs, ended))}`])
+    if (ended) await events.send([`id: ${endId}\n${toEvent('end', toGenerationObject(needs, ended, null))}`])
   } catch (error) {
     // The head is out: a stream that ends without its last event says that the client is to come again.
     needs.log.error({ event: 'events.broken', generationId: id, err: error }, 'a stream of events broke off')
   }
   await events.end()
+}
+
+/** Tells the place whenever it has changed, once while nothing is known of it. */
+function createQueueTeller(
+  needs: { db: Db },
+  tell: (place: QueuePlace | null) => void,
+): (generation: Generation) => Promise<void> {
+  let told: string | null = null
+  return async generation => {
+    const place = await findQueuePlace(needs.db, generation)
+    const text = `${place?.position}`
+    if (text === told) return
+    told = text
+    tell(place)
+  }
 }
 
 function toEvent(name: string, data: object): string {

@@ -4,6 +4,7 @@ import type { Db } from '../../db/db.ts'
 import { invalidField } from '../../errors.ts'
 import type { GenerationState, PublicStatus } from '../../generations/generation.ts'
 import { type ListFilter, listGenerations, readCursor } from '../../generations/list.ts'
+import { findQueuePlaces } from '../../generations/queue-place.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import type { HttpEnv } from '../../http/context.ts'
 import { dialects } from '../../models/options.ts'
@@ -50,7 +51,10 @@ export function addList(app: OpenAPIHono<HttpEnv>, needs: ShowNeeds & { db: Db }
       throw invalidField('cursor', 'cursor must be nextCursor of a page.')
     const limit = Number(query.limit ?? defaultLimit)
     const page = await listGenerations(needs.db, accountId, { filter: toFilter(query), limit, cursor })
-    const generations = page.generations.map(generation => toGenerationObject(needs, generation))
+    const places = await findQueuePlaces(needs.db, accountId, page.generations)
+    const generations = page.generations.map(generation =>
+      toGenerationObject(needs, generation, places.get(generation.id) ?? null),
+    )
     return context.json({ generations, nextCursor: page.nextCursor })
   })
 }

@@ -2,6 +2,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { AppError } from '../../errors.ts'
 import { type Generation, reasonTexts, shownCost, shownStatus } from '../../generations/generation.ts'
+import type { QueuePlace } from '../../generations/queue-place.ts'
 import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -24,6 +25,8 @@ export function renderError(context: HttpContext, error: AppError): Response {
 export function toGenerationObject(
   needs: ShowNeeds,
   generation: Generation,
+  /** Its place, where it is queued. */
+  queue: QueuePlace | null,
 ): z.infer<typeof generationObject> {
   return {
     id: generation.id,
@@ -32,6 +35,7 @@ export function toGenerationObject(
     model: generation.model,
     prompt: generation.prompt,
     dialect: generation.dialect,
+    queue,
     outputs: showOutputs(needs, generation),
     error: generation.reason ? reasonTexts[generation.reason] : null,
     reason: generation.reason,

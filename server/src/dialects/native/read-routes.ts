@@ -4,6 +4,7 @@ import type { Db } from '../../db/db.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import { type OutputNeeds, openOutput } from '../../generations/files.ts'
 import type { Generation } from '../../generations/generation.ts'
+import { findQueuePlace } from '../../generations/queue-place.ts'
 import { findGeneration } from '../../generations/read.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
@@ -24,7 +25,7 @@ export function addReads(app: OpenAPIHono<HttpEnv>, needs: ReadRouteNeeds, begin
     const { accountId } = await begin(context, paths.generation, 'read')
     const generation = await findGeneration(needs.db, accountId, context.req.param('id') ?? '')
     if (!generation) throw noSuchGeneration()
-    const shown = toGenerationObject(needs, generation)
+    const shown = toGenerationObject(needs, generation, await findQueuePlace(needs.db, generation))
     if (shown.status === 'queued' || shown.status === 'running') setAnswerHeader(context, 'retry-after', '1')
     return context.json(shown)
   })

@@ -14,6 +14,7 @@ import { addList } from './list-route.ts'
 import { paths } from './paths.ts'
 import { renderError } from './present.ts'
 import { addReads, type ReadRouteNeeds } from './read-routes.ts'
+import { addRoutes, type RoutesRouteNeeds } from './routes-route.ts'
 import { addUploads } from './upload-routes.ts'
 import { addVerbs, type VerbNeeds } from './verb-routes.ts'
 import { addWebhooks, type WebhookRouteNeeds } from './webhook-routes.ts'
@@ -22,6 +23,7 @@ export type NativeNeeds = BeginNeeds &
   CreateRouteNeeds &
   ReadRouteNeeds &
   EventNeeds &
+  RoutesRouteNeeds &
   VerbNeeds &
   WebhookRouteNeeds &
   KeyRouteNeeds & { log: Log; uploads: UploadNeeds }
@@ -38,6 +40,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   addReads(app, needs, begin)
   addEvents(app, needs, begin)
   addVerbs(app, needs, begin)
+  addRoutes(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
   addProviderKeys(app, needs, begin)
@@ -46,6 +49,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   app.on(['PUT', 'PATCH'], paths.quote, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET', 'DELETE']))
   app.all(paths.events, methodNotAllowed(['GET']))
+  app.all(paths.routes, methodNotAllowed(['GET']))
   app.all(paths.cancel, methodNotAllowed(['POST']))
   app.all(paths.image, methodNotAllowed(['GET']))
   describeNative(app)

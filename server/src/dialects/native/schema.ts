@@ -131,6 +131,18 @@ export const uploadTicket = z
   })
   .openapi('UploadTicket')
 
+const queuePlace = z
+  .object({
+    position: z.int().openapi({
+      description: '1 = it is next. Accounts take turns: it may come earlier, and no later.',
+    }),
+    estimatedSeconds: z
+      .int()
+      .nullable()
+      .openapi({ description: 'Until it begins, as things went of late; null where nothing tells.' }),
+  })
+  .openapi('QueuePlace')
+
 const generationOutput = z
   .object({
     url: z.url().openapi({
@@ -157,6 +169,7 @@ export const generationObject = z
     model: z.string(),
     prompt: z.string(),
     dialect: z.string().openapi({ description: 'The API it was made through.' }),
+    queue: queuePlace.nullable().openapi({ description: 'Where it stands while it is `queued`, else null.' }),
     outputs: z.array(generationOutput),
     error: z.string().nullable(),
     reason: z.string().nullable().openapi({ description: 'Why there is no image: a stable code.' }),
@@ -181,6 +194,7 @@ export const generationObject = z
       ...{
         prompt: 'two foxes in snow',
         dialect: 'native',
+        queue: null,
         outputs: [],
         error: null,
         reason: null,
@@ -222,7 +236,7 @@ export const cancellation = z
   .openapi('Cancellation')
 
 export const statusEvent = z
-  .object({ id: z.uuid(), status: z.enum(['queued', 'running']) })
+  .object({ id: z.uuid(), status: z.enum(['queued', 'running']), queue: queuePlace.nullable() })
   .openapi('StatusEvent')
 
 export const partialEvent = z

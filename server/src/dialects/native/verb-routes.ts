@@ -4,6 +4,7 @@ import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
 import { type CancelNeeds, type CancelResult, cancelGeneration } from '../../generations/cancel.ts'
 import { type DeleteNeeds, deleteGeneration } from '../../generations/files.ts'
+import { findQueuePlace, type QueuePlace } from '../../generations/queue-place.ts'
 import { quoteGeneration } from '../../generations/quote.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
@@ -35,7 +36,8 @@ export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Beg
     readQuery(context, noQuery)
     const result = await cancelGeneration(needs, accountId, idOf(context))
     if (!result) throw noSuchGeneration()
-    return context.json(toCancellation(needs, result))
+    const queue = await findQueuePlace(needs.db, result.generation)
+    return context.json(toCancellation(needs, result, queue))
   })
   app.delete(paths.generation, async context => {
     const { accountId } = await begin(context, paths.generation, 'generate')
@@ -53,8 +55,12 @@ type Quote = z.infer<typeof quote>
 const idOf = (context: HttpContext) => context.req.param('id') ?? ''
 
 /** A second cancel of a canceled generation is told the same as the first. */
-function toCancellation(needs: ShowNeeds, { kind, generation }: CancelResult): z.infer<typeof cancellation> {
-  const shown = toGenerationObject(needs, generation)
+function toCancellation(
+  needs: ShowNeeds,
+  { kind, generation }: CancelResult,
+  queue: QueuePlace | null,
+): z.infer<typeof cancellation> {
+  const shown = toGenerationObject(needs, generation, queue)
   if (generation.state === 'canceled') {
     return { outcome: 'canceled', message: 'Canceled. Nothing was charged.', generation: shown }
   }

@@ -1,6 +1,6 @@
 // Core words into OpenAI's: its error body, with all four members always, and what is said of a result.
 import type { z } from '@hono/zod-openapi'
-import { AppError, type ErrorCode, type ErrorDetail } from '../../errors.ts'
+import { AppError, type ErrorCode, type ErrorDetail, isUnknownModel } from '../../errors.ts'
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -27,8 +27,10 @@ const wordings: Partial<Record<ErrorCode, Wording>> = {
 }
 
 /** A model that is not there is a missing thing here, and an order that the model refused is the caller's to mend. */
-function wordingOf({ code, status, options: { reason } }: AppError): Wording {
-  if (reason === 'unknown_model') return { status: 404, type: invalid, code: 'model_not_found' }
+function wordingOf(error: AppError): Wording {
+  const { code, status, options } = error
+  const { reason } = options
+  if (isUnknownModel(error)) return { status: 404, type: invalid, code: 'model_not_found' }
   if (reason === 'invalid_for_model') return { status: 400, type: invalid, code: reason }
   // Whichever purse is empty: the account's, a key's or a month's.
   if (status === 402) return outOfMoney
@@ -41,11 +43,11 @@ export type ErrorBody = {
 
 export function toErrorBody(error: AppError): ErrorBody {
   const { type, code } = wordingOf(error)
-  const { details, reason } = error.options
+  const { details } = error.options
   const shown = (details ?? []).slice(0, maxDetails).map(toOwnWords)
   const [first] = shown
   const message = first ? shown.map(textOf).join(' ') : error.message
-  const named = reason === 'unknown_model' ? 'model' : (first?.path ?? null)
+  const named = isUnknownModel(error) ? 'model' : (first?.path ?? null)
   const param = named === 'body' ? null : named
   return { error: { message, type, param, code: code ?? finerCode(error, first) } }
 }

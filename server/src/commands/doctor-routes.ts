@@ -1,0 +1,43 @@
+// What doctor says of each route to an upstream: whether it works, what it is given, its last error.
+import type { RouteRow } from './needs.ts'
+
+type RouteReport = { name: string; status: 'ok' | 'warn'; message: string; advice?: string }
+
+/** As old as this, an error is history. */
+const recentMs = 60 * 60 * 1_000
+
+export function describeRoute(route: RouteRow, now: Date): RouteReport {
+  const name = `route ${route.provider}/${route.upstreamModel}`
+  const message = [...describeHealth(route), ...describeLoad(route)].join('; ')
+  if (route.breaker === 'open') {
+    const advice =
+      'It fails every call and is only probed. Read the error; its orders take other routes meanwhile.'
+    return { name, status: 'warn', message: `breaker open; ${message}`, advice }
+  }
+  const { lastFailure, lastSuccessAt } = route
+  const isFailing =
+    lastFailure !== null &&
+    now.getTime() - lastFailure.at.getTime() < recentMs &&
+    (lastSuccessAt === null || lastSuccessAt < lastFailure.at)
+  if (isFailing) return { name, status: 'warn', message, advice: 'Its last call failed. Read the error.' }
+  return { name, status: 'ok', message }
+}
+
+function describeHealth({ lastSuccessAt, lastFailure }: RouteRow): string[] {
+  if (!lastSuccessAt && !lastFailure) return ['not used yet']
+  return [
+    lastSuccessAt ? `last success ${lastSuccessAt.toISOString()}` : 'no success yet',
+    ...(lastFailure
+      ? [`last error ${lastFailure.kind} ${lastFailure.at.toISOString()}: ${lastFailure.message}`]
+      : []),
+  ]
+}
+
+function describeLoad({ inFlight, waiting, pacing }: RouteRow): string[] {
+  const atOnce = pacing?.maxInFlight == null ? '' : ` of ${pacing.maxInFlight}`
+  const load = inFlight > 0 || pacing ? [`${inFlight}${atOnce} in flight`] : []
+  if (pacing?.imagesPerMinute != null)
+    load.push(`${pacing.imagesLastMinute} of ${pacing.imagesPerMinute} images in the last minute`)
+  if (waiting > 0) load.push(`${waiting} orders wait for it`)
+  return load
+}

@@ -1,0 +1,40 @@
+// Where a queued order stands, and when it may begin: worked out when somebody asks, from a bounded look at the queue,
+// and never written.
+import type { Db } from '../db/db.ts'
+import type { Generation } from './generation.ts'
+import { routeSql } from './routing-sql.ts'
+
+export type QueuePlace = {
+  /** 1 = it is next. Accounts take turns: it may come earlier, and no later. */
+  position: number
+  /** Until it begins, by how many ended in the last minutes; null where nothing tells. */
+  estimatedSeconds: number | null
+}
+
+type PlaceRow = { id: string; ahead: number; ended: number; window_s: number }
+
+/** Of those among the account's generations that wait. Asks nothing of the database when none does. */
+export async function findQueuePlaces(
+  db: Db,
+  accountId: string,
+  generations: readonly Pick<Generation, 'id' | 'state'>[],
+): Promise<ReadonlyMap<string, QueuePlace>> {
+  const ids = generations.filter(({ state }) => state === 'queued').map(({ id }) => id)
+  if (ids.length === 0) return new Map()
+  const rows = await db.query<PlaceRow>(routeSql.queuePlaces, [accountId, ids])
+  return new Map(rows.map(row => [row.id, toPlace(row)]))
+}
+
+/** That of one; null when it waits no more. */
+export async function findQueuePlace(
+  db: Db,
+  generation: Pick<Generation, 'id' | 'state' | 'accountId'>,
+): Promise<QueuePlace | null> {
+  const places = await findQueuePlaces(db, generation.accountId, [generation])
+  return places.get(generation.id) ?? null
+}
+
+function toPlace({ ahead, ended, window_s }: PlaceRow): QueuePlace {
+  const position = ahead + 1
+  return { position, estimatedSeconds: ended === 0 ? null : Math.ceil((position * window_s) / ended) }
+}
