@@ -112,9 +112,9 @@ async function endAll(poller: Poller, places: Places): Promise<void> {
   await places.drain()
 }
 
-async function renewLeases({ db, leaseMs }: RunnerNeeds, places: Places): Promise<void> {
+async function renewLeases({ db, leaseMs, processName }: RunnerNeeds, places: Places): Promise<void> {
   const { ids, epochs } = places.leases()
-  if (ids.length > 0) await db.query(sql.renewLeases, [ids, epochs, leaseMs])
+  if (ids.length > 0) await db.query(sql.renewLeases, [ids, epochs, leaseMs, processName])
 }
 
 function createTimers(places: Places) {

@@ -216,7 +216,9 @@ export const sql = {
     'generation_renew_leases',
     `UPDATE generation g SET lease_until = app_now() + $3 * interval '1 ms'
       FROM unnest($1::uuid[], $2::int[]) AS mine (id, epoch)
-      WHERE g.id = mine.id AND g.epoch = mine.epoch AND g.state IN ('dispatching', 'awaiting', 'storing', 'reconciling')
+      -- What was just handed back to wait for its upstream is nobody's, though its work here has not quite ended.
+      WHERE g.id = mine.id AND g.epoch = mine.epoch AND g.lease_owner = $4
+        AND g.state IN ('dispatching', 'awaiting', 'storing', 'reconciling')
         -- Work that outlives its deadline is stuck: its lease runs out and the reconciler ends it.
         AND (g.state = 'reconciling' OR g.deadline > app_now())`,
   ),

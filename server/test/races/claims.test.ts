@@ -1,6 +1,7 @@
 // Workers of many processes take from one queue: each order goes to one of them, tenants take turns, and orders
 // that are put off or locked hide nobody else's.
 import { afterAll, beforeEach, expect, test } from 'vitest'
+import { pollSql } from '../../src/generations/poll-sql.ts'
 import { sql } from '../../src/generations/sql.ts'
 import type { TestDatabase } from '../database.ts'
 import { createTestDatabase } from '../database.ts'
@@ -16,7 +17,9 @@ beforeEach(async () => {
   database = await createTestDatabase({ maxConnections: 20 })
   databases.push(database)
 })
-afterAll(() => Promise.all(databases.map(each => each.drop())))
+afterAll(async () => {
+  for (const each of databases) await each.drop()
+})
 
 type Claimed = { id: string; account_id: string; epoch: number }
 
@@ -44,6 +47,32 @@ test('every queued order is claimed by exactly one of many workers', async () =>
     }
   })
   expect(claimed.toSorted()).toEqual(ids.toSorted())
+})
+
+test('what was handed back to wait for its upstream is not taken into a lease again by the process that held it', async () => {
+  const accountId = await openAccount(database.db, 100)
+  const { id } = await order(database.db, { accountId, unitPrice: 1 })
+  const [claimed] = await claim(1)
+  const epoch = claimed?.epoch ?? 0
+  const renew = (process: string) => database.db.query(sql.renewLeases, [[id], [epoch], leaseMs, process])
+  const leaseOf = async () =>
+    (
+      await ask<{ lease: Date | null }>(
+        database.db,
+        'SELECT lease_until AS lease FROM generation WHERE id = $1',
+        [id],
+      )
+    )[0]?.lease
+  await ask(database.db, "UPDATE generation SET lease_until = app_now() + interval '1 s' WHERE id = $1", [id])
+  const before = await leaseOf()
+  await renew('another')
+  expect(await leaseOf()).toEqual(before)
+  await renew('p')
+  expect((await leaseOf())?.getTime()).toBeGreaterThan((before?.getTime() ?? 0) + leaseMs / 2)
+  await database.db.query(pollSql.awaitParts, [id, epoch, 1, '[]', 0, false])
+  await renew('p')
+  expect(await leaseOf()).toBe(null)
+  expect(await database.db.query(pollSql.claim, [leaseMs, 10])).toMatchObject([{ id }])
 })
 
 test('tenants take turns however long their queues are', async () => {
