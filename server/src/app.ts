@@ -34,6 +34,7 @@ import { createSharedGenerate } from './dialects/shared-generate.ts'
 import { AppError } from './errors.ts'
 import type { Generation } from './generations/generation.ts'
 import { receiveHook, takesHooks } from './generations/hooks.ts'
+import { openInputLink } from './generations/input-links.ts'
 import { openPublicLink, openSignedLink } from './generations/linked.ts'
 import { findQueuePlace } from './generations/queue-place.ts'
 import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
@@ -118,7 +119,8 @@ function addDoors(app: Hono<HttpEnv>, needs: AppNeeds): void {
   addFiles(app, {
     ...needs,
     openPublicLink: link => openPublicLink(needs, link),
-    openSignedLink: (link, query) => openSignedLink(needs, link, query),
+    openSignedLink: async (link, query) =>
+      (await openInputLink(needs, link, query)) ?? openSignedLink(needs, link, query),
   })
   addHooks(app, {
     ...needs,

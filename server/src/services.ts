@@ -19,6 +19,7 @@ import { listCappedAccounts } from './generations/blocked.ts'
 import { createFactFinder } from './generations/event-facts.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createHooks, type Hooks } from './generations/hooks.ts'
+import { createInputLinks, type InputLinks } from './generations/input-links.ts'
 import { openRouting, type Routed } from './generations/open-routing.ts'
 import { createPartialBus, type PartialBus } from './generations/partials.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
@@ -188,6 +189,7 @@ export type Services = Omit<Outside, 'storage'> &
     partials: PartialBus
     attemptHeaders(attemptId: string): Record<string, string>
     hooks: Hooks
+    inputLinks: InputLinks
     fresh: FreshImages
     queue: QueueSample
     runner: Runner
@@ -232,7 +234,7 @@ async function orClose<Result>(
   }
 }
 
-type Site = Pick<Services, 'links' | 'publicUrl' | 'hooks'> & {
+type Site = Pick<Services, 'links' | 'publicUrl' | 'hooks' | 'inputLinks'> & {
   noteListening(port: number): void
 }
 
@@ -241,10 +243,12 @@ function openSite(config: Config, secret: string): Site {
   let { port } = config
   const publicUrl = () => publicOrigin(config, port)
   const secrets = [secret, ...config.earlierAuthSecrets]
+  const origin = () => config.filesUrl ?? publicUrl()
   return {
     publicUrl,
     hooks: createHooks({ secrets, isOn: config.upstreamWebhooks, origin: publicUrl }),
-    links: createLinks({ secrets, origin: () => config.filesUrl ?? publicUrl() }),
+    links: createLinks({ secrets, origin }),
+    inputLinks: createInputLinks({ secrets, origin, now: systemClock }),
     noteListening(listening) {
       port = listening
     },

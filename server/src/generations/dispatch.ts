@@ -23,6 +23,7 @@ import type { StoredInput } from '../uploads/input.ts'
 import type { FreshImages } from './fresh.ts'
 import { type Generation, splitCount } from './generation.ts'
 import type { HookedPart, Hooks } from './hooks.ts'
+import type { InputLinks } from './input-links.ts'
 import type { PartialBus } from './partials.ts'
 import { callUpstream, type Redact } from './redaction.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -39,6 +40,7 @@ export type DispatchNeeds = {
   fresh: FreshImages
   redact: Redact
   hooks: Pick<Hooks, 'urlOf'>
+  inputLinks: Pick<InputLinks, 'urlOf'>
 }
 
 /** The largest picture accepted from an upstream: a 4K PNG of noise is about 70 MB. */
@@ -92,10 +94,10 @@ export async function submitParts(
   const provider = needs.providers.get(route.provider)
   if (!provider) throw new Error(`route to ${route.provider}, which is not configured`)
   const base = needs.catalog.toProviderRequest(route, promptOf(generation), generation.options)
-  const references = (generation.inputs?.references ?? []).map(input => toReference(needs.storage, input))
   const mask = generation.inputs?.mask ? toReference(needs.storage, generation.inputs.mask) : null
   const counts = partsOf(generation, route)
   const deadline = openDeadline(timeLeftMs(generation.timeLeft))
+  const references = listReferences(needs, generation, deadline.timeoutMs)
   try {
     return await Promise.all(
       counts.map(async (count, part) => {
@@ -201,6 +203,18 @@ export function openContext(
       : {}),
     ...(webhookUrl ? { webhookUrl } : {}),
   }
+}
+
+/** Each with the address by which an upstream may fetch it, where there can be one. */
+function listReferences(
+  { storage, inputLinks }: Pick<DispatchNeeds, 'storage' | 'inputLinks'>,
+  { id, inputs }: Generation,
+  timeoutMs: number,
+): ReferenceImage[] {
+  return (inputs?.references ?? []).map((input, index) => {
+    const publicUrl = inputLinks.urlOf({ generationId: id, index }, timeoutMs)
+    return { ...toReference(storage, input), ...(publicUrl === null ? {} : { publicUrl }) }
+  })
 }
 
 function toReference(storage: Storage, input: StoredInput): ReferenceImage {

@@ -103,6 +103,7 @@ function needsOf(db: Db, processName: string) {
     now: () => new Date(),
     attemptHeaders: () => ({}),
     hooks: { urlOf: () => null },
+    inputLinks: { urlOf: () => null },
     random: Math.random,
     processName,
     leaseMs: 60_000,
