@@ -172,6 +172,29 @@ test('an order that needs more places than are free keeps its turn', async () =>
   expect(await violations()).toEqual([])
 })
 
+test("an order that waits for a route ends by its deadline, and stands in nobody's way then", async () => {
+  const [account = ''] = await times(1, () => openAccount(database.db, 10_000))
+  const [holder, late, next] = await claimMany(3, [account])
+  if (!holder || !late || !next) throw new Error('too few')
+  await begin(holder, { max: 1 })
+  expect(await begin(late, { max: 1 })).toBe(0)
+  await ask(database.db, `UPDATE generation SET deadline = app_now() - interval '1 s' WHERE id = $1`, [
+    late.id,
+  ])
+  await release(database.db, holder.id)
+  expect(await claimPaced(32, { max: 1 })).toEqual([])
+  const expired = await database.db.query<{ id: string; state: string }>(sql.expired, [
+    '-infinity',
+    firstAccount,
+    10,
+  ])
+  expect(expired.map(({ id, state }) => [id, state])).toEqual([[late.id, 'queued']])
+  expect(await begin(next, { max: 1 })).toBe(1)
+  await release(database.db, late.id, { from: ['queued'] })
+  expect(await pace()).toMatchObject({ in_flight: 1 })
+  expect(await violations()).toEqual([])
+})
+
 test('an order that goes to another route leaves its places at the first', async () => {
   const [account = ''] = await times(1, () => openAccount(database.db, 10_000))
   const [one, other] = await claimMany(2, [account])
