@@ -7,6 +7,7 @@ import { run } from './processes.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const benches = [
+  ['awaiting.mjs'],
   ['cost.mjs'],
   ['cost.mjs', '--database', 'embedded'],
   ['flight.mjs'],

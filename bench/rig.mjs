@@ -22,23 +22,23 @@ export function textOption(name, fallback) {
   return at < 0 ? fallback : process.argv[at + 1]
 }
 
-/** Emulates the upstreams; every answer takes `latencyMs` and holds a picture of `pictureBytes`, or a small one. */
-export async function startUpstream({ latencyMs, pictureBytes }) {
+/**
+ * Emulates the upstreams; every answer takes `latencyMs` and holds a picture of `pictureBytes`, or a small one. `last` is
+ * the variable that those named by `only` print last.
+ */
+export async function startUpstream({
+  latencyMs,
+  pictureBytes,
+  only = 'openai,google',
+  last = 'GEMINI_API_KEY',
+}) {
   const values = {}
   const size = pictureBytes ? ['--picture-bytes', String(pictureBytes)] : []
-  const flags = [
-    '--latency',
-    String(latencyMs),
-    ...size,
-    '--quiet',
-    '--free-ports',
-    '--only',
-    'openai,google',
-  ]
+  const flags = ['--latency', String(latencyMs), ...size, '--quiet', '--free-ports', '--only', only]
   const started = await start([join(dist, 'upstreams.js'), ...flags], {}, line => {
     const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? []
     if (name) values[name] = value
-    return values.GEMINI_API_KEY ? values : null
+    return values[last] ? values : null
   })
   return { environment: started.value, pid: started.pid, stop: started.stop }
 }

@@ -127,14 +127,14 @@ BEGIN
     WHERE g.state = 'awaiting' AND (g.lease_until IS NULL OR g.lease_until < v_now);
 END $$;
 
--- Reads that told "not yet", all of one moment together. Answers whether any of them must be read again at once,
+-- Reads that told "not yet", all of one moment together. Answers whether any of them is read again in half a second,
 -- because a webhook spoke during the read.
 CREATE FUNCTION repeat_polls(p_ids uuid[], p_delays_ms int[], p_wakes int[], p_progress real[], p_positions int[])
 RETURNS boolean LANGUAGE sql AS $$
   WITH moved AS (
     UPDATE poll p SET reading_until = NULL, read_at = app_now(), progress = t.progress, queue_position = t.queue_position,
         due_at = CASE WHEN p.wakes = t.wakes THEN least(app_now() + t.delay_ms * interval '1 ms', p.deadline)
-          ELSE app_now() END
+          ELSE app_now() + interval '500 ms' END
       FROM unnest(p_ids, p_delays_ms, p_wakes, p_progress, p_positions)
         AS t (id, delay_ms, wakes, progress, queue_position)
       WHERE p.generation_id = t.id RETURNING p.wakes <> t.wakes AS woken)

@@ -9,6 +9,13 @@ export const pollSql = {
   awaitParts: statement('poll_await_parts', 'SELECT await_parts($1, $2, $3, $4, $5, $6) AS done'),
   claim: statement('poll_claim', 'SELECT * FROM claim_polls($1, $2)'),
   repeat: statement('poll_repeat', 'SELECT repeat_polls($1, $2, $3, $4, $5) AS woken'),
+  /** Handles that an adapter has changed, as it does to count its reads. */
+  keepTasks: statement(
+    'poll_keep_tasks',
+    `UPDATE attempt a SET upstream_task = t.task
+      FROM unnest($1::uuid[], $2::int[], $3::int[], $4::jsonb[]) AS t (id, n, part, task)
+      WHERE a.generation_id = t.id AND a.n = t.n AND a.part = t.part AND a.state = 'accepted'`,
+  ),
   wake: statement('poll_wake', 'SELECT wake_poll($1, $2) AS known'),
   adopt: statement('poll_adopt', 'SELECT adopt_task($1, $2, $3, $4, $5) AS adopted'),
   loseTasks: statement('poll_lose_tasks', 'SELECT lose_tasks($1, $2, $3, $4, $5, $6, $7) AS epoch'),

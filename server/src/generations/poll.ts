@@ -123,10 +123,17 @@ async function goOn(needs: RunNeeds, work: Work, lost: AttemptRow[]): Promise<vo
   }
   const delays = [...work.outcomes.values()].flatMap(outcome => delayOfRead(outcome, told) ?? [])
   const delayMs = delays.length > 0 ? Math.max(1, Math.round(Math.min(...delays))) : failedReadDelayMs
-  const values = [id, epoch, n, JSON.stringify(fetched), delayMs, null]
+  const values = [id, epoch, n, JSON.stringify([...fetched, ...openRecords(work)]), delayMs, null]
   const row = await findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values)
   if (row?.done) needs.pollAfter(delayMs)
   else await giveUp(needs, generation, { n, step: 'T4' })
+}
+
+/** The handles of those that go on, as their adapter wants them kept. */
+function openRecords({ outcomes }: Work): PartRecord[] {
+  return [...outcomes].flatMap(([part, outcome]) =>
+    outcome.kind === 'pending' ? [{ part, state: 'accepted' as const, task: outcome.task }] : [],
+  )
 }
 
 function toRecord({ outcomes }: Work, attempt: AttemptRow): PartRecord[] {

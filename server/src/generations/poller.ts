@@ -23,6 +23,8 @@ export type PollerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved
 
 /** Wake-ups within so long are one look, and so are writes: no poll is worth a statement of its own. */
 const tickMs = 50
+/** As `repeat_polls` of the database has it: a poll that was woken while it read is read again then. */
+const wokenMs = 500
 /** Generations read at once by one process. */
 const maxReading = 128
 /** One poll is a small read, and ends before the claim on it does, which is a lease. */
@@ -163,8 +165,11 @@ function createTicks(look: () => void) {
   }
 }
 
+type ChangedTask = { part: number; task: string }
 type Repeat = {
   id: string
+  n: number
+  changed: ChangedTask[]
   delayMs: number
   wakes: number
   progress: number | null
@@ -191,9 +196,11 @@ function createRepeats(
       batch.map(({ progress }) => progress),
       batch.map(({ position }) => position),
     ]
+    // Before the next read of them is due, anywhere.
+    await keepTasks(needs, batch)
     const row = await findRow<{ woken: boolean }>(needs.db, pollSql.repeat, values)
     for (const { delayMs } of batch) pollAfter(delayMs)
-    if (row?.woken) pollAfter(0)
+    if (row?.woken) pollAfter(wokenMs)
   }
   return {
     add(poll: ClaimedPoll, reads: Read[]): void {
@@ -204,10 +211,39 @@ function createRepeats(
   }
 }
 
-function toRepeat({ id, wakes, told, age_ms }: ClaimedPoll, reads: Read[]): Repeat {
+async function keepTasks({ db }: PollerNeeds, batch: Repeat[]): Promise<void> {
+  const tasks = batch.flatMap(({ id, n, changed }) => changed.map(each => ({ id, n, ...each })))
+  if (tasks.length === 0) return
+  await db.query(pollSql.keepTasks, [
+    tasks.map(({ id }) => id),
+    tasks.map(({ n }) => n),
+    tasks.map(({ part }) => part),
+    tasks.map(({ task }) => task),
+  ])
+}
+
+function findChanged({ tasks }: ClaimedPoll, reads: Read[]): ChangedTask[] {
+  return reads.flatMap(({ part, outcome }) => {
+    if (outcome.kind !== 'pending') return []
+    const before = tasks?.find(each => each.part === part)?.task
+    if (outcome.task === before) return []
+    const task = JSON.stringify(outcome.task)
+    return task === JSON.stringify(before) ? [] : [{ part, task }]
+  })
+}
+
+function toRepeat(poll: ClaimedPoll, reads: Read[]): Repeat {
+  const { id, n, wakes, told, age_ms } = poll
   const delays = reads.map(({ outcome }) => delayOfRead(outcome, told) ?? failedReadDelayMs)
   const delayMs = Math.max(Math.min(...delays), Math.min(age_ms * ageShare, maxAgeDelayMs))
-  return { id, wakes, delayMs: Math.round(delayMs), ...toProgress(reads) }
+  return {
+    id,
+    n,
+    wakes,
+    changed: findChanged(poll, reads),
+    delayMs: Math.round(delayMs),
+    ...toProgress(reads),
+  }
 }
 
 /** Of the part that is furthest behind. */

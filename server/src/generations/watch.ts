@@ -4,6 +4,7 @@ import type { Db } from '../db/db.ts'
 import { type Generation, isTerminal, type PublicStatus, publicStatus } from './generation.ts'
 import type { PartialBus, PartialListener } from './partials.ts'
 import { persist } from './persist.ts'
+import { findProgress, type UpstreamProgress } from './progress.ts'
 import { findGeneration } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { SettledBus } from './settled.ts'
@@ -34,12 +35,15 @@ export async function watchGeneration(
     /** Called at every look while it is queued. */
     onQueued?(generation: Generation): Promise<void>
     onPartial: PartialListener
+    /** Called when the upstream told something new of its work. */
+    onProgress(progress: UpstreamProgress): void
   },
 ): Promise<Generation | null> {
   const { id, accountId } = generation
   const { signal } = watcher
   const bell = createBell()
   let shown: PublicStatus | null = null
+  let told = 'null'
   const show = (status: PublicStatus) => {
     // What is seen at work does not wait again until it has failed to run, and then it says so.
     if (status !== shown) watcher.onStatus(status)
@@ -61,6 +65,10 @@ export async function watchGeneration(
       if (isTerminal(now.state)) return now
       show(publicStatus(now.state))
       if (now.state === 'queued') await watcher.onQueued?.(now)
+      const progress = await findProgress(needs.db, now)
+      const text = JSON.stringify(progress)
+      if (progress && text !== told) watcher.onProgress(progress)
+      told = text
       if (needs.runner.draining() && !needs.runner.runs(id)) return null
       if (timeLeftMs(now.timeLeft) < -graceMs) return null
       await bell.wait(lookEveryMs)

@@ -1,7 +1,7 @@
 // The description of a generation's events in the OpenAPI document.
 import { z } from '@hono/zod-openapi'
 import { common, idParameter, type Registry, rateHeaders, refused } from './describe-parts.ts'
-import { generationObject, partialEvent, statusEvent } from './schema.ts'
+import { generationObject, partialEvent, progressEvent, statusEvent } from './schema.ts'
 
 const example = `retry: 1000
 
@@ -23,7 +23,7 @@ export function describeEvents(registry: Registry): void {
     tags: ['Generations'],
     summary: 'Watch a generation',
     description:
-      'Server-sent events: `status` when it changes, `partial` for each unfinished picture that was ordered by `partialImages` and is made by the process that answers, `end` with the generation. A stream that ends without `end` is to be opened again, at any node.',
+      'Server-sent events: `status` when it changes, `progress` when the upstream tells how far it is, `partial` for each unfinished picture that was ordered by `partialImages` and is made by the process that answers, `end` with the generation. A stream that ends without `end` is to be opened again, at any node.',
     operationId: 'watchGeneration',
     request: {
       params: idParameter,
@@ -39,9 +39,9 @@ export function describeEvents(registry: Registry): void {
         description: 'The events',
         headers: rateHeaders,
         content: {
-          // The data of each event is one of the three; the body is text.
+          // The data of each event is one of the four; the body is text.
           'text/event-stream': {
-            schema: z.union([statusEvent, partialEvent, generationObject, z.string()]),
+            schema: z.union([statusEvent, progressEvent, partialEvent, generationObject, z.string()]),
             example,
           },
         },

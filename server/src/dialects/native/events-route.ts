@@ -67,6 +67,7 @@ async function sendEvents(needs: EventNeeds, context: HttpContext, generation: G
         // A picture may have come while the place was looked for.
         if (latest === 'queued') void events.send([toEvent('status', { id, status: 'queued', queue })])
       }),
+      onProgress: progress => void events.send([toEvent('progress', { id, ...progress })]),
       onPartial: picture => events.whenRoom(toPartialEvent(picture)),
     })
     if (ended) await events.send([`id: ${endId}\n${toEvent('end', toGenerationObject(needs, ended, null))}`])

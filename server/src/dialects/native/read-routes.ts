@@ -4,6 +4,7 @@ import type { Db } from '../../db/db.ts'
 import { AppError, invalidField } from '../../errors.ts'
 import { type OutputNeeds, openOutput } from '../../generations/files.ts'
 import type { Generation } from '../../generations/generation.ts'
+import { findProgress } from '../../generations/progress.ts'
 import { findQueuePlace } from '../../generations/queue-place.ts'
 import { findGeneration } from '../../generations/read.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
@@ -27,7 +28,7 @@ export function addReads(app: OpenAPIHono<HttpEnv>, needs: ReadRouteNeeds, begin
     if (!generation) throw noSuchGeneration()
     const shown = toGenerationObject(needs, generation, await findQueuePlace(needs.db, generation))
     if (shown.status === 'queued' || shown.status === 'running') setAnswerHeader(context, 'retry-after', '1')
-    return context.json(shown)
+    return context.json({ ...shown, progress: await findProgress(needs.db, generation) })
   })
   app.get(paths.image, async context => {
     setFileHeaders(context, { crossOrigin: false })

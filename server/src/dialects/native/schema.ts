@@ -159,6 +159,16 @@ const generationOutput = z
   })
   .openapi('GenerationOutput')
 
+const upstreamProgress = z.object({
+  share: z.number().nullable().openapi({ description: 'Of the work, 0 to 1.' }),
+  queuePosition: z
+    .int()
+    .nullable()
+    .openapi({ description: 'Orders before it in the queue of its upstream.' }),
+})
+
+export const progressEvent = upstreamProgress.extend({ id: z.uuid() }).openapi('ProgressEvent')
+
 export const generationObject = z
   .object({
     id: z.uuid(),
@@ -182,6 +192,9 @@ export const generationObject = z
     parentId: z.uuid().nullable(),
     createdAt: z.iso.datetime(),
     completedAt: z.iso.datetime().nullable(),
+    progress: upstreamProgress.nullable().optional().openapi({
+      description: 'What its upstream told of the work under way; only where one generation is read.',
+    }),
   })
   .openapi('Generation', {
     example: {
