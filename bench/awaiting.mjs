@@ -36,7 +36,7 @@ await client.connect()
 
 const idleMb = rssMb()
 const body = JSON.stringify({
-  model: 'flux-schnell',
+  model: 'black-forest-labs/flux-schnell',
   prompt: 'a lighthouse at dusk [[emulate: slow=3000000]]',
 })
 const headers = JSON.stringify({ prefer: 'respond-async' })

@@ -28,7 +28,8 @@ export function addReads(app: OpenAPIHono<HttpEnv>, needs: ReadRouteNeeds, begin
     if (!generation) throw noSuchGeneration()
     const shown = toGenerationObject(needs, generation, await findQueuePlace(needs.db, generation))
     if (shown.status === 'queued' || shown.status === 'running') setAnswerHeader(context, 'retry-after', '1')
-    return context.json({ ...shown, progress: await findProgress(needs.db, generation) })
+    const progress = await findProgress(needs.db, generation)
+    return context.json(progress ? { ...shown, progress } : shown)
   })
   app.get(paths.image, async context => {
     setFileHeaders(context, { crossOrigin: false })

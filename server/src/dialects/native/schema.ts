@@ -192,8 +192,8 @@ export const generationObject = z
     parentId: z.uuid().nullable(),
     createdAt: z.iso.datetime(),
     completedAt: z.iso.datetime().nullable(),
-    progress: upstreamProgress.nullable().optional().openapi({
-      description: 'What its upstream told of the work under way; only where one generation is read.',
+    progress: upstreamProgress.optional().openapi({
+      description: 'What its upstream told of the work under way, if anything; where one generation is read.',
     }),
   })
   .openapi('Generation', {
