@@ -445,7 +445,7 @@ export const mutants: Mutant[] = [
       {
         file: 'src/generations/breaker.ts',
         from: 'if (circuit?.isOpen) circuit.probeAtMs = nowMs() + probeEveryMs',
-        to: '',
+        to: 'void circuit',
       },
     ],
   },
