@@ -4,6 +4,7 @@
 import { EventEmitter, setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Names the attempt a request belongs to; only tests send it. */
@@ -128,6 +129,8 @@ export type UpstreamOptions = {
   /** 0 or absent = a free port. */
   port?: number
   handle(exchange: Exchange): Promise<void>
+  /** Takes connections that ask to speak something else, such as a websocket. */
+  onUpgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
 type State = {
@@ -167,6 +170,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
     (request, response) => void serve(state, options.handle, { incoming: request, response }),
   )
   server.requestTimeout = 0
+  if (options.onUpgrade) server.on('upgrade', options.onUpgrade)
   server.on('connection', socket => {
     sockets.add(socket)
     socket.on('error', () => {})
@@ -253,7 +257,8 @@ async function serve(
   const closed = watchEnd(state, response, log)
   state.events.emit('change')
   try {
-    const isCreateStruck = (log.directives.get('on') ?? 'create') === 'create'
+    // Reads carry the label of the create whose fault this is.
+    const isCreateStruck = log.method !== 'GET' && (log.directives.get('on') ?? 'create') === 'create'
     if (isCreateStruck && log.directives.has('reset_during_request')) return void incoming.socket.destroy()
     const body = await readBody(incoming)
     if (body === null) return
