@@ -278,6 +278,7 @@ describe('self-hosted engines', () => {
 
   it.each([
     [{ OPENAI_COMPATIBLE_API_KEY: 'x' }, 'OPENAI_COMPATIBLE_API_KEY is set without'],
+    [{ COMFYUI_BASE_URL: 'http://gpu-1:8188' }, 'COMFYUI_BASE_URL and COMFYUI_WORKFLOWS belong together'],
     [{ SDAPI_BASE_URL: 'gpu-1:7860' }, 'SDAPI_BASE_URL must be'],
     [{ SDAPI_BASE_URL: 'a=http://x, a=http://y' }, 'SDAPI_BASE_URL must be'],
     [{ SDAPI_BASE_URL: 'http://me:pass@gpu-1' }, 'SDAPI_BASE_URL must be'],

@@ -1,8 +1,9 @@
 // Which self-hosted engines the environment tells of. Each is a provider of its own, so that each has its own queue,
 // breaker and health; several of one kind are a list.
+import { resolve } from 'node:path'
 import type { SettingReader } from './setting-values.ts'
 
-export type EngineKind = 'sdapi' | 'openai-compatible'
+export type EngineKind = 'sdapi' | 'openai-compatible' | 'comfyui'
 
 export type EngineConfig = {
   kind: EngineKind
@@ -17,6 +18,8 @@ export type EngineConfig = {
   model?: string
   /** openai-compatible: whose habits it has. */
   profile?: 'generic' | 'localai'
+  /** comfyui: the folder of templates, absolute. */
+  workflows?: string
 }
 
 export function readEngines(read: SettingReader): EngineConfig[] {
@@ -30,7 +33,18 @@ export function readEngines(read: SettingReader): EngineConfig[] {
   return [
     ...readKind(read, { kind: 'sdapi', address: 'SDAPI_BASE_URL', key: 'SDAPI_AUTH' }),
     ...compatible.map(engine => ({ ...engine, model, profile })),
+    ...readComfyUi(read),
   ]
+}
+
+/** Without a workflow it could draw nothing. */
+function readComfyUi(read: SettingReader): EngineConfig[] {
+  const engines = readKind(read, { kind: 'comfyui', address: 'COMFYUI_BASE_URL', key: 'COMFYUI_AUTH' })
+  const folder = read.text('COMFYUI_WORKFLOWS')
+  if ((folder === null) !== (engines.length === 0)) {
+    read.problems.push('COMFYUI_BASE_URL and COMFYUI_WORKFLOWS belong together: set both or neither')
+  }
+  return folder === null ? [] : engines.map(engine => ({ ...engine, workflows: resolve(folder) }))
 }
 
 /** Names of the twins, by the name of the first of their kind. */

@@ -221,7 +221,7 @@ async function poll(engine: Engine, task: ComfyTask, context: CallContext): Prom
   try {
     const ended = await findEnded(engine, task, context)
     if (ended !== null) return ended
-    const place = findInQueue(await readJson(engine, '/queue', context, MAX_QUEUE_BYTES), task.id)
+    const place = findInQueue(await readJson(engine, '/queue', context), task.id)
     if (place !== null) {
       const { looks: _, ...confirmed } = task
       const position = place.isRunning ? {} : { queuePosition: place.before }
@@ -249,7 +249,7 @@ async function findEnded(
   task: ComfyTask,
   context: CallContext,
 ): Promise<ProviderOutcome | null> {
-  const history = await readJson(engine, `/history/${encodeURIComponent(task.id)}`, context, MAX_QUEUE_BYTES)
+  const history = await readJson(engine, `/history/${encodeURIComponent(task.id)}`, context)
   const workflow = engine.workflows.get(task.workflow)
   const ended = readHistory(isRecord(history) ? history[task.id] : null, workflow?.outputs ?? [])
   if (ended === null) return null
@@ -272,7 +272,7 @@ async function findEnded(
  */
 async function cancel(engine: Engine, promptId: string, context: CallContext): Promise<CancelOutcome> {
   try {
-    const place = findInQueue(await readJson(engine, '/queue', context, MAX_QUEUE_BYTES), promptId)
+    const place = findInQueue(await readJson(engine, '/queue', context), promptId)
     if (place === null)
       return { kind: 'not_canceled', message: `${VENDOR} does not have the work in its queue` }
     const order = place.isRunning
@@ -295,14 +295,9 @@ async function cancel(engine: Engine, promptId: string, context: CallContext): P
 /** An interrupt takes effect at the next step of the sampler. */
 async function confirmCancel(engine: Engine, promptId: string, context: CallContext): Promise<CancelOutcome> {
   for (let look = 1; look <= INTERRUPT_LOOKS; look += 1) {
-    const place = findInQueue(await readJson(engine, '/queue', context, MAX_QUEUE_BYTES), promptId)
+    const place = findInQueue(await readJson(engine, '/queue', context), promptId)
     if (place === null) {
-      const history = await readJson(
-        engine,
-        `/history/${encodeURIComponent(promptId)}`,
-        context,
-        MAX_QUEUE_BYTES,
-      )
+      const history = await readJson(engine, `/history/${encodeURIComponent(promptId)}`, context)
       const ended = readHistory(isRecord(history) ? history[promptId] : null, [])
       if (ended?.kind !== 'done') return { kind: 'canceled' }
       return { kind: 'not_canceled', message: `${VENDOR} had drawn it already` }
@@ -318,10 +313,11 @@ type Call = {
   path: string
   headers?: Record<string, string>
   body?: string | AsyncIterable<Uint8Array>
+  maxBytes?: number
 }
 
-function send(engine: Engine, context: CallContext, call: Call, maxBytes = MAX_SMALL_ANSWER_BYTES) {
-  const { method, path, headers, body } = call
+function send(engine: Engine, context: CallContext, call: Call) {
+  const { method, path, headers, body, maxBytes = MAX_SMALL_ANSWER_BYTES } = call
   const timeoutMs = Math.min(context.timeoutMs, CREATE_TIMEOUT_MS)
   return context.http.request({
     method,
@@ -341,13 +337,8 @@ class ReadRefused extends Error {
   }
 }
 
-async function readJson(
-  engine: Engine,
-  path: string,
-  context: CallContext,
-  maxBytes: number,
-): Promise<unknown> {
-  const response = await send(engine, context, { method: 'GET', path }, maxBytes)
+async function readJson(engine: Engine, path: string, context: CallContext): Promise<unknown> {
+  const response = await send(engine, context, { method: 'GET', path, maxBytes: MAX_QUEUE_BYTES })
   if (response.status !== 200) {
     const message = `answered ${response.status} to a read: ${describeBody(await readErrorText(response))}`
     throw new ReadRefused(fail(response.status === 401 ? 'misconfigured' : 'unavailable', message))
@@ -356,7 +347,7 @@ async function readJson(
     const { value } = await readJsonWithImages(response.body, {
       isImage: () => false,
       receive: async () => null,
-      maxJsonBytes: maxBytes,
+      maxJsonBytes: MAX_QUEUE_BYTES,
     })
     return value
   } finally {

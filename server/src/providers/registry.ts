@@ -3,6 +3,8 @@
 import type { EngineConfig, HostedConfig, PackageConfig, ProviderSettings } from '../config.ts'
 import { createAiSdkProvider } from './ai-sdk.ts'
 import { createBflProvider } from './bfl.ts'
+import { loadWorkflows } from './comfyui/load-workflows.ts'
+import { createComfyUiProvider } from './comfyui.ts'
 import { createFalProvider } from './fal.ts'
 import { createGetimgProvider } from './getimg.ts'
 import { createGoogleProvider } from './google.ts'
@@ -38,13 +40,18 @@ export type EngineSettings = {
   packages?: readonly PackageConfig[]
 }
 
-/** Upstreams that the settings alone describe; the built-in illustrator and the AI SDK's packages among them. */
+/**
+ * Upstreams that the settings alone describe; the built-in illustrator and the AI SDK's packages among them. Throws
+ * WorkflowError when a workflow template has mistakes.
+ */
 export function createEngines({ engines = [], packages = [] }: EngineSettings): Provider[] {
   return [createSketchProvider(), ...engines.map(createSelfHosted), ...packages.map(createAiSdkProvider)]
 }
 
 function createSelfHosted(engine: EngineConfig): Provider {
-  return engine.kind === 'sdapi' ? createSdapiProvider(engine) : createOpenAiCompatibleProvider(engine)
+  if (engine.kind === 'sdapi') return createSdapiProvider(engine)
+  if (engine.kind === 'openai-compatible') return createOpenAiCompatibleProvider(engine)
+  return createComfyUiProvider({ ...engine, workflows: loadWorkflows(engine.workflows ?? '') })
 }
 
 /** Names that a key can be kept for. */

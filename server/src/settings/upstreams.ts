@@ -68,6 +68,25 @@ const engines: Setting[] = [
     meaning: 'Their `user:password`, where they were started with `--api-auth`.',
   },
   {
+    name: 'COMFYUI_BASE_URL',
+    default: '',
+    values: 'URL, …',
+    meaning: 'ComfyUI, such as `http://gpu-1:8188`. Several as with `SDAPI_BASE_URL`.',
+  },
+  {
+    name: 'COMFYUI_AUTH',
+    default: '',
+    values: 'secret',
+    meaning: '`user:password` of a proxy before it.',
+  },
+  {
+    name: 'COMFYUI_WORKFLOWS',
+    default: '',
+    values: 'folder',
+    meaning:
+      'Its workflow templates, each a `.json` under the name that routes call it by. Read once, at start.',
+  },
+  {
     name: 'OPENAI_COMPATIBLE_BASE_URL',
     default: '',
     values: 'URL, …',

@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bflDirectives, defaultBflKey, startBflUpstream } from './bfl.ts'
+import { comfyUiDirectives, startComfyUiUpstream } from './comfyui.ts'
 import { type Control, type Rehearsed, startControl } from './control.ts'
 import { defaultFalKey, falDirectives, startFalUpstream } from './fal.ts'
 import { transportDirectives } from './faults.ts'
@@ -99,6 +100,14 @@ const table: readonly Row[] = [
     start: startSdapiUpstream,
     directives: sdapiDirectives,
     environment: url => ({ SDAPI_BASE_URL: url, SDAPI_AUTH: defaultSdapiKey }),
+  },
+  {
+    name: 'comfyui',
+    port: 4822,
+    start: startComfyUiUpstream,
+    directives: comfyUiDirectives,
+    // The workflows of the documents, as seen from the checkout.
+    environment: url => ({ COMFYUI_BASE_URL: url, COMFYUI_WORKFLOWS: 'docs/providers/comfyui' }),
   },
   {
     name: 'openai-compatible',

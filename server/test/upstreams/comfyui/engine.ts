@@ -42,49 +42,20 @@ export function createComfyEngine({ latencyMs, wait, cards }: EngineOptions) {
   const files = new Map<string, StoredFile>()
   const inputs = new Map<string, Buffer>()
   const listeners = new Set<Listener>()
-  /** What is known of every piece of work, also after its end. */
-  const known = new Map<string, { directives: Directives; reads: number }>()
+  const known = createKnown()
   const active = new Map<number, { job: ComfyJob; interrupt(): void }>()
   let count = 0
   let life = 0
-
-  function tell(job: ComfyJob, type: string, data: Record<string, unknown> = {}): void {
-    for (const each of listeners) {
-      if (each.clientId === job.clientId) each.send({ type, data: { prompt_id: job.promptId, ...data } })
-    }
-  }
 
   function runAll(): void {
     while (active.size < cards) {
       const job = pending.shift()
       if (job === undefined) return
-      run(job).catch(() => undefined)
+      const bornIn = life
+      const memory = { history, files, inputs, listeners, active, isLost: () => bornIn !== life }
+      const waited = () => wait(readNumber(job.directives, 'slow', latencyMs))
+      run(job, memory, waited).then(runAll, () => undefined)
     }
-  }
-
-  async function run(job: ComfyJob): Promise<void> {
-    const bornIn = life
-    let isInterrupted = false
-    const interrupted = new Promise<void>(resolve => {
-      active.set(job.number, {
-        job,
-        interrupt() {
-          isInterrupted = true
-          resolve()
-        },
-      })
-    })
-    tell(job, 'execution_start')
-    showPreviews(job, listeners)
-    await Promise.race([wait(readNumber(job.directives, 'slow', latencyMs)), interrupted])
-    // A restart in the meantime has taken everything with it.
-    if (bornIn !== life) return
-    const entry = await finish(job, { isInterrupted, files, inputs })
-    if (bornIn !== life) return
-    history.set(job.promptId, entry)
-    active.delete(job.number)
-    tell(job, isInterrupted ? 'execution_interrupted' : 'executing', { node: null })
-    runAll()
   }
 
   return {
@@ -98,19 +69,12 @@ export function createComfyEngine({ latencyMs, wait, cards }: EngineOptions) {
       count += 1
       const queued = { ...job, number: count }
       pending.push(queued)
-      known.set(job.promptId, { directives: job.directives, reads: 0 })
+      known.add(job)
       runAll()
       return queued
     },
-    directivesOf: (promptId: string): Directives =>
-      known.get(promptId)?.directives ?? new Map<string, string>(),
-    /** Which look at the work this is, from 1. */
-    countRead(promptId: string): number {
-      const entry = known.get(promptId)
-      if (entry === undefined) return 1
-      entry.reads += 1
-      return entry.reads
-    },
+    directivesOf: known.directivesOf,
+    countRead: known.countRead,
     remove(promptId: string): void {
       const at = pending.findIndex(job => job.promptId === promptId)
       if (at >= 0) pending.splice(at, 1)
@@ -128,6 +92,63 @@ export function createComfyEngine({ latencyMs, wait, cards }: EngineOptions) {
       active.clear()
     },
   }
+}
+
+type Memory = {
+  history: Map<string, HistoryEntry>
+  files: Map<string, StoredFile>
+  inputs: ReadonlyMap<string, Buffer>
+  listeners: ReadonlySet<Listener>
+  active: Map<number, { job: ComfyJob; interrupt(): void }>
+  /** A restart in the meantime has taken everything with it. */
+  isLost(): boolean
+}
+
+async function run(job: ComfyJob, memory: Memory, waited: () => Promise<void>): Promise<void> {
+  const { history, files, inputs, listeners, active } = memory
+  let isInterrupted = false
+  const interrupted = new Promise<void>(resolve => {
+    active.set(job.number, {
+      job,
+      interrupt() {
+        isInterrupted = true
+        resolve()
+      },
+    })
+  })
+  tell(listeners, job, 'execution_start')
+  showPreviews(job, listeners)
+  await Promise.race([waited(), interrupted])
+  if (memory.isLost()) return
+  const entry = await finish(job, { isInterrupted, files, inputs })
+  if (memory.isLost()) return
+  history.set(job.promptId, entry)
+  active.delete(job.number)
+  tell(listeners, job, isInterrupted ? 'execution_interrupted' : 'executing')
+}
+
+/** What is known of every piece of work, also after its end. */
+function createKnown() {
+  const known = new Map<string, { directives: Directives; reads: number }>()
+  return {
+    add: ({ promptId, directives }: Pick<ComfyJob, 'promptId' | 'directives'>) =>
+      void known.set(promptId, { directives, reads: 0 }),
+    directivesOf: (promptId: string): Directives =>
+      known.get(promptId)?.directives ?? new Map<string, string>(),
+    /** Which look at the work this is, from 1. */
+    countRead(promptId: string): number {
+      const entry = known.get(promptId)
+      if (entry === undefined) return 1
+      entry.reads += 1
+      return entry.reads
+    },
+  }
+}
+
+function tell(listeners: ReadonlySet<Listener>, job: ComfyJob, type: string): void {
+  // The node is null when all of them have ended.
+  const data = { prompt_id: job.promptId, node: null }
+  for (const each of listeners) if (each.clientId === job.clientId) each.send({ type, data })
 }
 
 /** Unfinished pictures, in the two binary forms that releases send. */
