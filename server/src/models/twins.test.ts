@@ -42,3 +42,17 @@ it('does not list a route twice that the data has already', () => {
   )
   expect(entry?.routes.map(route => route.provider)).toEqual(['sdapi', 'sdapi-2'])
 })
+
+it('draws a twin by lot as often as the first, in an order of weights', () => {
+  const routes = [
+    { upstream: 'sdapi/flux', weight: 3 },
+    { upstream: 'openai/gpt-image-2', weight: 7 },
+  ]
+  const model = { id: 'gpt-image-2', routing: 'weight', routes }
+  const entries = buildEntries([['own.json', { ...own, models: [model] }]])
+  const [entry] = addTwins(entries, new Map([['sdapi', ['sdapi-2']]])).filter(
+    each => each.id === 'gpt-image-2',
+  )
+  expect(entry?.routes.map(route => route.provider)).toEqual(['sdapi', 'sdapi-2', 'openai'])
+  expect(entry?.weights).toEqual([3, 3, 7])
+})

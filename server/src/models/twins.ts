@@ -7,10 +7,12 @@ export type Twins = ReadonlyMap<string, readonly string[]>
 /** Behind each route to a provider with twins come the same routes to these. Rows that the data has stay as they are. */
 export function addTwins(entries: readonly ModelEntry[], twins: Twins): ModelEntry[] {
   if (twins.size === 0) return [...entries]
-  return entries.map(entry => ({
-    ...entry,
-    routes: entry.routes.flatMap(route => withTwins(route, entry, twins)),
-  }))
+  return entries.map(entry => {
+    const groups = entry.routes.map(route => withTwins(route, entry, twins))
+    // A twin is drawn by lot as often as the first.
+    const weights = groups.flatMap((group, index) => group.map(() => entry.weights[index] ?? 1))
+    return { ...entry, routes: groups.flat(), weights }
+  })
 }
 
 function withTwins(route: Upstream, { routes }: ModelEntry, twins: Twins): Upstream[] {
