@@ -59,7 +59,7 @@ END $$;
 
 -- The images of the last minute as they stand p_seconds later. A clock that went back counts as one that stood.
 CREATE FUNCTION shift_minute(p_minute int[], p_seconds bigint) RETURNS int[] LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN p_seconds <= 0 THEN p_minute WHEN p_seconds > 60 THEN '{}'
+  SELECT CASE WHEN coalesce(p_seconds, 0) <= 0 THEN p_minute WHEN p_seconds > 60 THEN '{}'
     ELSE (array_fill(0, ARRAY[p_seconds::int]) || p_minute)[1:61] END
 $$;
 

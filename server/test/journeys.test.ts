@@ -179,6 +179,7 @@ describe('commands beside a running service', () => {
       await runJson(args)
     const { checks } = await runJson<{ checks: { name: string; status: string }[] }>(['doctor'])
     expect(checks.map(check => check.name)).toEqual(expect.arrayContaining(['settings', 'storage', 'models']))
+    expect(checks.filter(check => check.name === 'routes').map(check => check.status)).not.toContain('fail')
   })
 
   test('say on standard error what is wrong, with a code, and nothing on standard output', async () => {
