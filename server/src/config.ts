@@ -68,6 +68,8 @@ export type Config = {
   signupCredits: number
   /** Micro-dollars for one credit: 10,000 = $0.01. */
   creditPriceUsdMicro: number
+  /** Keys that accounts bring. */
+  byok: { isOn: boolean; fee: { percent: number } | { credits: number } }
   /** Never empty. */
   plans: PlanSetting[]
   /** The model behind every order of the gptimage2 API. */
@@ -267,6 +269,7 @@ export function readConfig(env: Environment): Config {
     moderation: readModeration(read, providers.openai),
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
+    byok: { isOn: read.flag('BYOK'), fee: read.fee('BYOK_FEE') },
     plans: read.plans('PLANS'),
     gptimage2Model: read.text('GPTIMAGE2_MODEL') ?? '',
     openaiDialect: {

@@ -21,6 +21,7 @@ import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createHooks, type Hooks } from './generations/hooks.ts'
 import { createInputLinks, type InputLinks } from './generations/input-links.ts'
 import { openRouting, type Routed } from './generations/open-routing.ts'
+import { type OwnKeys, openOwnKeys } from './generations/own-keys.ts'
 import { createPartialBus, type PartialBus } from './generations/partials.ts'
 import { createQueueSample, type QueueSample } from './generations/queue.ts'
 import { createRedact, type Redact } from './generations/redaction.ts'
@@ -197,6 +198,7 @@ export type Services = Omit<Outside, 'storage'> &
     uploads: UploadNeeds
     moderation: Moderation
     keyring: Keyring
+    ownKeys: OwnKeys
     webhooks: EndpointNeeds
     deliverer: Deliverer
     answered: AnsweredMarks
@@ -336,7 +338,8 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const site = openSite(config, secret)
   const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
   const { db } = database
-  const parts = { ...opened, ...site, storage, db, config, log, metrics, keyring }
+  const ownKeys = openOwnKeys(config.byok, keyring, opened.providers)
+  const parts = { ...opened, ...site, storage, db, config, log, metrics, keyring, ownKeys }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))
   const queue = createQueueSample({ db, metrics }, config.queueBound)
   const settled = createSettledBus()

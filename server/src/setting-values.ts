@@ -27,6 +27,8 @@ export type SettingReader = {
   /** `host:port` targets. */
   targets(name: string): string[]
   plans(name: string): PlanSetting[]
+  /** `25%`, or whole credits. */
+  fee(name: string): { percent: number } | { credits: number }
   /** `600/1h`; null = `off`. */
   rate(name: string): { requests: number; windowS: number } | null
 }
@@ -152,6 +154,12 @@ export function createSettingReader(env: Environment): SettingReader {
       const rate = value === 'off' ? null : parseRate(value)
       if (rate === null && value !== 'off') refuse(name, 'requests and window such as 600/1h, or off')
       return rate
+    },
+    fee(name) {
+      const [, amount = '', percent] = /^(\d{1,9})(%?)$/.exec(text(name) ?? '') ?? []
+      const isFit = amount !== '' && (percent === '' || Number(amount) <= 100)
+      if (!isFit) refuse(name, 'a share of 0% to 100% such as 25%, or whole credits such as 1')
+      return percent === '%' ? { percent: Number(amount) } : { credits: Number(amount) }
     },
     plans(name) {
       const plans = parsePlans(text(name) ?? '')

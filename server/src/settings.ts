@@ -124,6 +124,20 @@ const selling: Setting[] = [
       'What a credit costs; turns credits into the dollars of the getimg contract and sets default prices.',
   },
   {
+    name: 'BYOK',
+    default: 'on',
+    values: 'on, off',
+    meaning:
+      'Whether accounts may bring keys of their own to upstreams; their orders there are then made with those, and cost the fee alone. Off: no key is taken, and new orders use none that was brought before.',
+  },
+  {
+    name: 'BYOK_FEE',
+    default: '25%',
+    values: 'N%, credits',
+    meaning:
+      'What an order under a key of the account costs: a share of the price, rounded up to whole credits, or credits for each image, at most the price. A quarter of a default price is what you keep of it otherwise.',
+  },
+  {
     name: 'PLANS',
     default: 'free gptimage2=off, pro, max',
     values: 'plans, …',

@@ -6,6 +6,7 @@ import type { DispatchNeeds } from './dispatch.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import { type Generation, isTerminal } from './generation.ts'
 import { lossOfParts } from './loss.ts'
+import { needsOf, type OwnKeys } from './own-keys.ts'
 import { type PartRecord, taskOf, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { findGeneration } from './read.ts'
@@ -16,7 +17,7 @@ export type CancelResult =
   | { kind: 'already_ended'; generation: Generation }
   | { kind: 'runs_on'; generation: Generation }
 
-export type CancelNeeds = FinishNeeds & DispatchNeeds & { db: Db; leaseMs: number }
+export type CancelNeeds = FinishNeeds & DispatchNeeds & { db: Db; leaseMs: number; ownKeys: OwnKeys }
 
 /** A process that acts on what a poll told is done within moments, unless it fetches a large picture. */
 const maxClaimTries = 10
@@ -24,13 +25,14 @@ const claimAgainMs = 100
 
 /** Null when the account has no such generation. */
 export async function cancelGeneration(
-  needs: CancelNeeds,
+  given: CancelNeeds,
   accountId: string,
   id: string,
 ): Promise<CancelResult | null> {
-  const generation = await findGeneration(needs.db, accountId, id)
+  const generation = await findGeneration(given.db, accountId, id)
   if (!generation) return null
   if (isTerminal(generation.state)) return { kind: 'already_ended', generation }
+  const needs = await needsOf(given, generation)
   const canceled = (await cancelQueued(needs, generation)) || (await cancelUpstream(needs, generation))
   const now = (await findGeneration(needs.db, accountId, id)) ?? generation
   if (canceled) return { kind: 'canceled', generation: now }

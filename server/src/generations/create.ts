@@ -20,17 +20,20 @@ import { findFreeRoute } from './choose.ts'
 import { createKeyOf, expectedPartCostUsdMicro, partsOf } from './dispatch.ts'
 import { findRowById, findRowByKey } from './find.ts'
 import { type Generation, isTerminal } from './generation.ts'
-import { resolveWish, takeInputs } from './intake.ts'
+import { takeInputs } from './intake.ts'
 import { joinRepeat } from './join.ts'
 import type { GenerationEvents } from './observe.ts'
+import { needsOf, type OwnKeys } from './own-keys.ts'
 import type { PartialBus, PartialListener } from './partials.ts'
 import { persist } from './persist.ts'
 import type { QueueSample } from './queue.ts'
+import type { Redact } from './redaction.ts'
 import { isRefusal, refusalOf } from './refusal.ts'
 import type { Runner } from './runner.ts'
 import type { Settled, SettledBus } from './settled.ts'
 import { refuseWhenBroken, refuseWhenFull } from './shed.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { describeOrder, findTerms, type Terms } from './terms.ts'
 import { startCountdown } from './time-left.ts'
 
 export type CreateNeeds = {
@@ -50,6 +53,8 @@ export type CreateNeeds = {
   processName: string
   leaseMs: number
   isSandbox(): boolean
+  ownKeys: OwnKeys
+  redact: Redact
 }
 
 export type GenerationInput = {
@@ -119,11 +124,12 @@ type CreateRow = {
  * moderation), insufficient_credits, too_many_in_flight, idempotency_key_reused, overloaded (queue full or stopping),
  * unavailable (database, storage, the safety check, or every upstream of the model).
  */
-export async function createGeneration(needs: CreateNeeds, input: GenerationInput): Promise<Accepted> {
-  const earlier = (await findReplay(needs, input)) ?? (await findJoined(needs, input))
+export async function createGeneration(given: CreateNeeds, input: GenerationInput): Promise<Accepted> {
+  const earlier = (await findReplay(given, input)) ?? (await findJoined(given, input))
   if (earlier) return earlier
   await input.beforeNew?.()
-  const offer = resolveWish(needs, input)
+  const { offer, ownProviders } = await findTerms(given, input)
+  const needs = await needsOf(given, { accountId: input.accountId, ownProviders })
   refuseWhenFull(needs)
   refuseWhenBroken(needs, offer, input.accountId)
   needs.moderation.refuseAccount(input.accountId)
@@ -136,7 +142,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   }
   const id = newId(needs.now)
   const settlement = subscribe(needs, input, id)
-  const taking: Taking = { id, offer, inputs: null }
+  const taking: Taking = { id, offer, ownProviders, inputs: null }
   try {
     const accepted = await announced(needs, { ...input, id }, async () => {
       taking.inputs = await takeInputs(needs, input, id)
@@ -156,7 +162,7 @@ export async function createGeneration(needs: CreateNeeds, input: GenerationInpu
   return winner
 }
 
-type Taking = { id: string; offer: Offer; inputs: StoredInputs | null }
+type Taking = Terms & { id: string; inputs: StoredInputs | null }
 
 /**
  * T1, with T2 when this process has room and nobody waits in the queue. Null when the key was used before. The
@@ -218,10 +224,11 @@ async function hold(
     claim ? partsOf(generation, route).length : 1,
     claim ? expectedPartCostUsdMicro(needs.catalog, generation, route) : 0,
     claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
-    needs.isSandbox() ? 'Generated image (sandbox)' : 'Generated image',
+    describeOrder(order, needs.isSandbox()),
     input.filesLiveS ?? null,
     ...toCapValues(input.spendCaps),
     offer.warnings.length > 0 ? JSON.stringify(offer.warnings) : null,
+    order.ownProviders,
   ]
   const row = await callCreate(needs, id, values)
   if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
@@ -293,7 +300,7 @@ export async function namingGeneration<Result>(id: string, run: () => Promise<Re
   }
 }
 
-function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): Generation {
+function newGeneration(input: GenerationInput, { id, offer, ownProviders, inputs }: Taking): Generation {
   const unknownTime = new Date(0)
   return {
     id,
@@ -312,6 +319,7 @@ function newGeneration(input: GenerationInput, { id, offer, inputs }: Taking): G
     captured: 0,
     state: 'queued',
     reason: null,
+    ownProviders,
     epoch: 0,
     attempts: 0,
     leaseOwner: null,

@@ -6,11 +6,19 @@ import { fp } from '../failpoints.ts'
 import type { Usage } from '../providers/provider.ts'
 import type { Generation, GenerationState, Reason, StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
+import type { OwnWork } from './own-keys.ts'
 import { persist } from './persist.ts'
 import type { SettledBus } from './settled.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
 
-export type FinishNeeds = { db: Db; settled: SettledBus; events: GenerationEvents; processName: string }
+export type FinishNeeds = {
+  db: Db
+  settled: SettledBus
+  events: GenerationEvents
+  processName: string
+  /** Of an order under its account's own keys. */
+  own?: OwnWork
+}
 
 type SettleRow = { available: number; completed_at: Date }
 
@@ -86,8 +94,9 @@ export type Release = {
 export async function settleReleased(
   needs: FinishNeeds,
   generation: Generation,
-  release: Release,
+  given: Release,
 ): Promise<boolean> {
+  const release = { ...given, reason: reasonOf(needs, generation, given) }
   if (__FAILPOINTS__) await fp('T7.before')
   const row = await settle(needs, generation, {
     wanted: release.state,
@@ -109,6 +118,17 @@ export async function settleReleased(
   if (!row) return false
   announce(needs, row, { ...generation, state: release.state, reason: release.reason })
   return true
+}
+
+/** A key that is refused or gone is the customer's own, and said to be. */
+function reasonOf(
+  { own }: FinishNeeds,
+  { ownProviders }: Pick<Generation, 'ownProviders'>,
+  { reason, failure }: Release,
+): Reason {
+  if (ownProviders === null || reason !== 'upstream_unavailable') return reason
+  if (failure === 'misconfigured' || failure === 'quota_exhausted') return 'provider_key_refused'
+  return failure === null && own?.hasKeys === false ? 'provider_key_missing' : reason
 }
 
 /**

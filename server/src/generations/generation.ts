@@ -14,6 +14,8 @@ export type Reason =
   | 'invalid_for_model'
   | 'upstream_unavailable'
   | 'upstream_failed'
+  | 'provider_key_refused'
+  | 'provider_key_missing'
   | 'unknown_outcome'
   | 'malformed_result'
   | 'storage_failed'
@@ -56,6 +58,8 @@ export type Generation = {
   captured: number
   state: GenerationState
   reason: Reason | null
+  /** Providers whose key of the account's own it uses, and no others; null = the operator's. */
+  ownProviders: string[] | null
   epoch: number
   attempts: number
   leaseOwner: string | null
@@ -148,6 +152,10 @@ export const reasonTexts: Record<Reason, string> = {
   invalid_for_model: 'The model refused this combination of options. Nothing was charged.',
   upstream_unavailable: 'The model is not available right now. Nothing was charged.',
   upstream_failed: 'The model failed to make the image. Nothing was charged.',
+  provider_key_refused:
+    'The provider refused your own key, or its account there has no credit left. Nothing was charged.',
+  provider_key_missing:
+    'Your own key for this model was removed before the image was made. Nothing was charged.',
   unknown_outcome: 'The outcome at the model provider is unknown. Nothing was charged.',
   malformed_result: 'The model returned no usable image. Nothing was charged.',
   storage_failed: 'The image could not be stored. Nothing was charged.',

@@ -25,7 +25,7 @@ function withCounts({ options, inputs }: Intake): GenerationOptions {
 
 export type Wish = Intake & { dialect: Dialect; modelId: string; adapts?: boolean }
 
-/** What the catalogue makes of an order: the one place where a quote and a charge come from. Throws as it does. */
+/** What the catalogue makes of an order. Throws as it does. */
 export function resolveWish({ catalog }: { catalog: Pick<Catalog, 'resolve' | 'adapt'> }, wish: Wish): Offer {
   const options = withCounts(wish)
   return wish.adapts === true

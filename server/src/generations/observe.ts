@@ -20,9 +20,12 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
       log.info({ event: 'generation.created', generationId, model, price }, 'generation created')
     },
     attemptEnded(call: EndedCall): void {
-      recordAttempt(log, metrics, call)
+      // A customer's own key: the operator's alarms are not for it.
+      const isOwn = call.generation.ownProviders !== null
+      recordAttempt(log, metrics, isOwn ? nameOwn(call) : call)
       const { outcome } = call
-      noteUnknown(call.provider, outcome.kind === 'failed' && outcome.failure === 'unknown_outcome')
+      if (!isOwn)
+        noteUnknown(call.provider, outcome.kind === 'failed' && outcome.failure === 'unknown_outcome')
     },
     taskEnded: (task: EndedTask): void => recordTask(log, task),
     generationSettled: (generation: Generation): void => recordSettled(log, metrics, generation),
@@ -129,6 +132,10 @@ type EndedTask = {
 
 type EndedCall = EndedTask & { seconds: number }
 
+function nameOwn(call: EndedCall): EndedCall {
+  return { ...call, provider: `${call.provider}:own` }
+}
+
 function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
   const { provider, upstreamModel: upstream_model, outcome, seconds } = call
   const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
@@ -141,7 +148,11 @@ function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
   const generationId = call.generation.id
   const record = { event: 'attempt.ended', generationId, provider, upstream_model, kind, seconds }
   if (outcome.kind !== 'failed') log.info(record, 'upstream call ended')
-  else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream call failed')
+  else
+    log[call.generation.ownProviders ? 'info' : levelOf(outcome.failure)](
+      { ...record, message: outcome.message },
+      'upstream call failed',
+    )
 }
 
 function recordTask(log: Log, task: EndedTask): void {
@@ -149,7 +160,11 @@ function recordTask(log: Log, task: EndedTask): void {
   const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
   const record = { event: 'task.ended', generationId: generation.id, provider, upstream_model, kind }
   if (outcome.kind !== 'failed') log.info(record, 'upstream task ended')
-  else log[levelOf(outcome.failure)]({ ...record, message: outcome.message }, 'upstream task failed')
+  else
+    log[generation.ownProviders ? 'info' : levelOf(outcome.failure)](
+      { ...record, message: outcome.message },
+      'upstream task failed',
+    )
 }
 
 function recordSettled(log: Log, metrics: Metrics, generation: Generation): void {

@@ -4,6 +4,7 @@
 import { fp } from '../failpoints.ts'
 import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import { openContext } from './dispatch.ts'
+import { needsOfTasks } from './own-keys.ts'
 import { delayOfRead, failedReadDelayMs, type Read, type Reading } from './poll.ts'
 import { type ClaimedPoll, pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
@@ -94,9 +95,12 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: E
   const isOver = poll.left_ms <= 0
   if (__FAILPOINTS__ && !isOver) await fp('poll.before')
   const tasks = isOver ? [] : (poll.tasks ?? [])
-  const reads = (await Promise.all(tasks.map(each => readTask(needs, poll, each)))).flat()
+  const own = await needsOfTasks(needs, tasks)
+  const reads = (await Promise.all(tasks.map(each => readTask(own, poll, each)))).flat()
   const isUnderWay =
     !isOver &&
+    // Nothing can be read under a key that was removed: whoever acts on the order ends it.
+    own.own?.hasKeys !== false &&
     !poll.has_address &&
     tasks.length > 0 &&
     reads.every(({ outcome }) => delayOfRead(outcome, poll.told) !== null)

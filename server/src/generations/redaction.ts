@@ -5,7 +5,8 @@ import { StorageError } from '../storage/storage.ts'
 import { type Folded, foldText } from './fold-text.ts'
 import type { Generation } from './generation.ts'
 
-type Sent = Pick<Generation, 'prompt' | 'options'>
+/** `secrets`: keys that this call alone was made with. */
+type Sent = Pick<Generation, 'prompt' | 'options'> & { secrets?: readonly string[] }
 /** The text without copies of configured secrets and of what the customer wrote. */
 export type Redact = (text: string, sent: Sent) => string
 
@@ -29,7 +30,7 @@ export function createRedact(
 ): Redact {
   let more = listMore()
   let folded = foldSecrets([...secrets, ...more])
-  return (given, { prompt, options }) => {
+  return (given, { prompt, options, secrets: brought }) => {
     const text = given.slice(0, maxSearchedLength)
     const found = foldText(text)
     const marks = new Uint8Array(text.length)
@@ -41,7 +42,8 @@ export function createRedact(
       more = listMore()
       folded = foldSecrets([...secrets, ...more])
     }
-    for (const bytes of folded) markCopies(marks, found, { bytes, mark: secretMark })
+    for (const bytes of brought ? [...folded, ...foldSecrets(brought)] : folded)
+      markCopies(marks, found, { bytes, mark: secretMark })
     return replaceMarked(text, widenSecrets(text, marks)).slice(0, maxTextLength)
   }
 }

@@ -19,6 +19,7 @@ import {
 import { settleReleased } from './finish.ts'
 import { backoffMs, failureRules, type Generation, type Reason, type StoredImage } from './generation.ts'
 import { lossOfParts } from './loss.ts'
+import type { OwnKeys } from './own-keys.ts'
 import { attemptStateOf } from './parts.ts'
 import { abandonTasks, awaitParts, createPartNotes } from './pending.ts'
 import { persist } from './persist.ts'
@@ -30,6 +31,7 @@ import { timeLeftMs } from './time-left.ts'
 export type RunNeeds = ReconcileNeeds & {
   retryBudget: RetryBudget
   breaker: Breaker
+  ownKeys: OwnKeys
 }
 
 /** An attempt whose intent is committed. `isRepeat`: the same create was sent before, and may have run then. */

@@ -7,6 +7,7 @@ import { type Reading, settleReads } from './poll.ts'
 import { createPoller, type Poller } from './poller.ts'
 import { claimBatch, createQueueClaims, withPlaces } from './queue-claims.ts'
 import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
+import { runOwn } from './run-own.ts'
 import { type GenerationRow, sql, toGeneration } from './sql.ts'
 
 export type Runner = {
@@ -47,7 +48,7 @@ export function createRunner(
   }
   // An end is acted on whether or not there is a place: its addresses do not wait.
   const poller = createPoller(needs, (reading: Reading) =>
-    track(reading.generation, () => settleReads(runNeeds, reading)),
+    track(reading.generation, () => runOwn(runNeeds, reading.generation, own => settleReads(own, reading))),
   )
   function track(generation: Generation, work: () => Promise<void>): void {
     places.hold(generation, () => work().catch(report(generation.id)))
@@ -57,18 +58,22 @@ export function createRunner(
       needs.db.query<GenerationRow>(sql.claimQueued, [needs.processName, needs.leaseMs, count, cursor]),
     claimPaced: needs.pacing.claim,
     onClaimed: options.onClaimed,
-    run: generation => track(generation, () => runGeneration(runNeeds, { generation })),
+    run: generation =>
+      track(generation, () => runOwn(runNeeds, generation, own => runGeneration(own, { generation }))),
     onFailure: report('claim'),
   })
 
   function reconcileLost(): Promise<void> {
     return claimLost(needs, places, generation => {
       needs.events.generationReconciling(generation, 'lease expired')
-      track(generation, () => reconcileGeneration(runNeeds, generation))
+      track(generation, () => runOwn(runNeeds, generation, own => reconcileGeneration(own, generation)))
     })
   }
   return {
-    start: started => track(started.generation, () => runGeneration(runNeeds, started)),
+    start: started =>
+      track(started.generation, () =>
+        runOwn(runNeeds, started.generation, own => runGeneration(own, started)),
+      ),
     fill: queue.fill,
     reserve: () => (places.room() > 0 ? places.reserve(1) : null),
     runs: places.holds,

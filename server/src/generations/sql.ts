@@ -25,6 +25,7 @@ export type GenerationRow = {
   state: GenerationState
   reason: Reason | null
   epoch: number
+  own_providers: string[] | null
   attempts: number
   lease_owner: string | null
   pace_route: string | null
@@ -58,6 +59,7 @@ export function toGeneration(row: GenerationRow): Generation {
     captured: row.captured,
     state: row.state,
     reason: row.reason,
+    ownProviders: row.own_providers,
     epoch: row.epoch,
     attempts: row.attempts,
     leaseOwner: row.lease_owner,
@@ -75,7 +77,7 @@ export function toGeneration(row: GenerationRow): Generation {
 }
 
 export const columns = `id, account_id, api_key_id, dialect, model, prompt, options, echo, inputs, fingerprint, unit_price,
-  count, price, captured, state, reason, epoch, attempts, lease_owner, images, warnings, usage, created_at,
+  count, price, captured, state, reason, own_providers, epoch, attempts, lease_owner, images, warnings, usage, created_at,
   completed_at, deleted_at, files_expire_at, files_removed_at, pace_route,
   extract(epoch FROM deadline - (SELECT app_now()))::float8 * 1000 AS left_ms`
 
@@ -125,7 +127,8 @@ export const sql = {
     `SELECT c.*, extract(epoch FROM c.deadline - c.created_at)::float8 * 1000 AS left_ms,
         CASE WHEN c.created AND $26::int IS NOT NULL THEN end_files(c.found_id, $26) END AS files_expire_at,
         CASE WHEN c.created AND ($27::text[] IS NOT NULL OR $30::jsonb IS NOT NULL)
-          THEN complete_order(c.found_id, $27, $28, $29, $30) END AS completed
+          THEN complete_order(c.found_id, $27, $28, $29, $30) END AS completed,
+        CASE WHEN c.created AND $31::text[] IS NOT NULL THEN bring_keys(c.found_id, $31) END AS brought
       FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
         $18, $19, $20, $21, $22, $23, $24, $25) c`,
   ),

@@ -4,7 +4,15 @@ import type { Db } from '../db/db.ts'
 import type { Log } from '../log.ts'
 import type { KeyedProviders } from '../providers/source.ts'
 import { createSeal, type Seal } from '../seal.ts'
-import { type KeptKey, type KeyOwner, listKeptKeys, readKeys, removeKey, setKey } from './key-store.ts'
+import {
+  findOwnKey,
+  type KeptKey,
+  type KeyOwner,
+  listKeptKeys,
+  readKeys,
+  removeKey,
+  setKey,
+} from './key-store.ts'
 import { sql } from './sql.ts'
 
 export type Keyring = {
@@ -15,6 +23,8 @@ export type Keyring = {
   /** Whether the account may have keys of its own; false costs nothing and is right within a look. */
   mayOwn(accountId: string): boolean
   list(owner: KeyOwner): Promise<KeptKey[]>
+  /** Read anew for every call: a key that was removed is gone. Null: there is none, or it cannot be opened. */
+  findOwn(accountId: string, provider: string): Promise<string | null>
   /** In force here when it resolves, and on every other node a moment later. */
   set(owner: KeyOwner, given: { provider: string; key: string }): Promise<KeptKey>
   /** Throws not_found. */
@@ -83,6 +93,7 @@ function createKeyring(needs: KeyringNeeds): Keyring {
     },
     mayOwn: accountId => owners.has(accountId),
     list: owner => listKeptKeys(needs, owner),
+    findOwn: (accountId, provider) => findOwnKey(needs, accountId, provider),
     async set(owner, given) {
       const kept = await setKey(needs, owner, given)
       if (owner === 'operator') await refreshOperator()

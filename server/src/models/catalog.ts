@@ -79,6 +79,8 @@ export type Catalog = {
     prompt: string,
     options: GenerationOptions,
   ): Omit<ProviderRequest, 'references' | 'mask'>
+  /** The same offers, served by these providers alone and at the cost of whoever holds their keys. */
+  under(providers: ReadonlySet<string>): Catalog
   /** Expected upstream cost of the whole order in micro-USD (integer); 0 for the built-in model. */
   expectedCostUsdMicro(route: Route, options: GenerationOptions): number
 }

@@ -47,11 +47,28 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
   const shelf = stockShelf(needs)
   const list = rememberLists(shelf)
   return {
+    ...openShelf(shelf),
+    expectedCostUsdMicro: (route, options) => {
+      const upstream = getUpstream(shelf, route, options)
+      const unit = findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream, options)
+      return unit * options.count
+    },
+    list,
+    find: (dialect, modelId) => list(dialect).find(model => model.id === modelId) ?? null,
+  }
+}
+
+/** At no cost. */
+function openShelf(shelf: Shelf): Catalog {
+  return {
     resolve: (dialect, modelId, options) => resolveOffer(shelf, { dialect, modelId, options }),
     adapt: (dialect, modelId, options) => adaptOffer(shelf, { dialect, modelId, options }),
     routes: (modelId, options) => {
       const entry = shelf.entries.get(modelId)
-      return entry ? listServingRoutes(shelf, entry, options).map(route => toRoute(route, entry)) : []
+      if (!entry) return []
+      const routes = listServingRoutes(shelf, entry, options).map(route => toRoute(route, entry))
+      // The limits of a route are those of the operator's own account there.
+      return shelf.onlyConfigured ? routes.map(({ pacing: _pacing, ...route }) => route) : routes
     },
     routing: modelId => {
       const { routing: by = 'preference', whenBusy = 'wait' } = shelf.entries.get(modelId) ?? {}
@@ -60,13 +77,11 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
     configuredRoutes: rememberRoutes(shelf),
     toProviderRequest: (route, prompt, options) =>
       describeRequest(getUpstream(shelf, route, options), prompt, options),
-    expectedCostUsdMicro: (route, options) => {
-      const upstream = getUpstream(shelf, route, options)
-      const unit = findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream, options)
-      return unit * options.count
+    under(configuredProviders) {
+      const standing = { configuredProviders, sandbox: false }
+      return openShelf({ ...shelf, ...standing, standing: () => standing, onlyConfigured: true })
     },
-    list,
-    find: (dialect, modelId) => list(dialect).find(model => model.id === modelId) ?? null,
+    expectedCostUsdMicro: () => 0,
   }
 }
 

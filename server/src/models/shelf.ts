@@ -13,6 +13,8 @@ export type Shelf = {
   readonly configuredProviders: ReadonlySet<string>
   readonly sandbox: boolean
   standing: () => Standing
+  /** Left out: the built-in model serves what names it. */
+  onlyConfigured?: true
   creditPriceUsdMicro: number
   quotePrice: QuotePrice
   now: () => Date
@@ -30,7 +32,8 @@ export function listLiveRoutes(shelf: Shelf, entry: ModelEntry): Upstream[] {
   const now = shelf.now()
   return entry.routes.filter(
     route =>
-      (route.provider === SKETCH_PROVIDER || shelf.configuredProviders.has(route.provider)) &&
+      (shelf.configuredProviders.has(route.provider) ||
+        (route.provider === SKETCH_PROVIDER && !shelf.onlyConfigured)) &&
       !isRetired(route, now),
   )
 }

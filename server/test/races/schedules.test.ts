@@ -38,6 +38,14 @@ import { noInputs, noModeration } from '../no-intake.ts'
 import { openCatalog } from '../shipped-catalog.ts'
 import { interleave } from './interleave.ts'
 
+const noOwnKeys = {
+  isOn: false,
+  fee: { percent: 0 },
+  list: async () => [],
+  find: async () => null,
+  providerWith: () => null,
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'darkroom-schedules-'))
 const log = createLog({ level: 'silent', logPrompts: false })
 const metrics = createMetrics()
@@ -108,6 +116,7 @@ function needsOf(db: Db, processName: string) {
     processName,
     leaseMs: 60_000,
     isSandbox: () => false,
+    ownKeys: noOwnKeys,
   }
 }
 

@@ -2,6 +2,7 @@
 // written and never read: answers show its last letters and a fingerprint.
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
 import { AppError } from '../../errors.ts'
+import type { OwnKeys } from '../../generations/own-keys.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { methodNotAllowed } from '../../http/errors.ts'
 import { toIssues } from '../../http/issues.ts'
@@ -13,7 +14,7 @@ import { type providerKeyObject, setProviderKeyRequest } from './key-schema.ts'
 import { readQuery } from './query.ts'
 import { noQuery } from './schema.ts'
 
-export type KeyRouteNeeds = { keyring: Keyring }
+export type KeyRouteNeeds = { keyring: Keyring; ownKeys: Pick<OwnKeys, 'isOn'> }
 
 /** A key and its quotes. */
 const maxBodyBytes = 4 * 1024
@@ -42,6 +43,10 @@ export function addProviderKeys(app: OpenAPIHono<HttpEnv>, needs: KeyRouteNeeds,
       // As for webhooks: what changes the terms of orders takes the scope of orders.
       scopes: { read: 'read', write: 'generate' },
       ownerOf: accountId => ({ accountId }),
+      refuse() {
+        if (!needs.ownKeys.isOn)
+          throw new AppError('forbidden', 'This service takes no provider keys of its customers.')
+      },
     },
   })
 }

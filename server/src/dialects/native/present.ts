@@ -40,6 +40,7 @@ export function toGenerationObject(
     error: generation.reason ? reasonTexts[generation.reason] : null,
     reason: generation.reason,
     costCredits: shownCost(generation),
+    ownKey: generation.ownProviders !== null,
     warnings: generation.warnings,
     ...toLabels(generation),
     createdAt: generation.createdAt.toISOString(),

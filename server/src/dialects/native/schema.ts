@@ -169,6 +169,8 @@ const upstreamProgress = z.object({
 
 export const progressEvent = upstreamProgress.extend({ id: z.uuid() }).openapi('ProgressEvent')
 
+const ownKeyText = "True: with the account's own provider key; `costCredits` is then the fee alone."
+
 export const generationObject = z
   .object({
     id: z.uuid(),
@@ -184,6 +186,7 @@ export const generationObject = z
     error: z.string().nullable(),
     reason: z.string().nullable().openapi({ description: 'Why there is no image: a stable code.' }),
     costCredits: z.int().openapi({ description: 'Credits charged; while it is open, credits held.' }),
+    ownKey: z.boolean().openapi({ description: ownKeyText }),
     warnings: z.array(z.string()).openapi({
       description: 'What was changed of the order, and what its model or the safety check left out.',
     }),
@@ -212,6 +215,7 @@ export const generationObject = z
         error: null,
         reason: null,
         costCredits: 2,
+        ownKey: false,
       },
       ...{ warnings: [], metadata: { order: '17' }, tags: ['animals'], parentId: null },
       ...{ createdAt: '2026-11-21T10:00:00.000Z', completedAt: null },
@@ -236,9 +240,12 @@ export const quote = z
     costCredits: z
       .int()
       .openapi({ description: 'Credits for all: exactly what the order would be charged.' }),
+    ownKey: z.boolean().openapi({ description: ownKeyText }),
     warnings: z.array(z.string()).openapi({ description: 'What `onUnsupported: adapt` would change.' }),
   })
-  .openapi('Quote', { example: { model: 'gpt-image-2', n: 2, unitCredits: 1, costCredits: 2, warnings: [] } })
+  .openapi('Quote', {
+    example: { model: 'gpt-image-2', n: 2, unitCredits: 1, costCredits: 2, ownKey: false, warnings: [] },
+  })
 
 export const cancellation = z
   .object({

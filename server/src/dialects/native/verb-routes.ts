@@ -5,8 +5,8 @@ import { AppError } from '../../errors.ts'
 import { type CancelNeeds, type CancelResult, cancelGeneration } from '../../generations/cancel.ts'
 import { type DeleteNeeds, deleteGeneration } from '../../generations/files.ts'
 import { findQueuePlace, type QueuePlace } from '../../generations/queue-place.ts'
-import { quoteGeneration } from '../../generations/quote.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
+import { findTerms } from '../../generations/terms.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Catalog } from '../../models/catalog.ts'
@@ -18,7 +18,9 @@ import { readQuery } from './query.ts'
 import { noSuchGeneration } from './read-routes.ts'
 import { type cancellation, noQuery, type quote } from './schema.ts'
 
-export type VerbNeeds = CancelNeeds & DeleteNeeds & ShowNeeds & { db: Db; catalog: Catalog }
+export type VerbNeeds = CancelNeeds &
+  DeleteNeeds &
+  ShowNeeds & { db: Db; catalog: Catalog; isSandbox(): boolean }
 
 export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Begin): void {
   app.post(paths.quote, async context => {
@@ -26,10 +28,11 @@ export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Beg
     readQuery(context, noQuery)
     const request = parseCreateRequest(await readJsonBody(context, maxOrderBytes))
     await checkParent(needs.db, accountId, request)
-    const offer = quoteGeneration(needs, { ...toOrder(request), accountId })
+    const { offer, ownProviders } = await findTerms(needs, { ...toOrder(request), accountId })
     const { modelId: model, price: costCredits, unitPrice: unitCredits, warnings } = offer
     const n = offer.options.count
-    return context.json({ model, n, unitCredits, costCredits, warnings } satisfies Quote)
+    const ownKey = ownProviders !== null
+    return context.json({ model, n, unitCredits, costCredits, ownKey, warnings } satisfies Quote)
   })
   app.post(paths.cancel, async context => {
     const { accountId } = await begin(context, paths.cancel, 'generate')

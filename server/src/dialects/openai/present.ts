@@ -31,7 +31,8 @@ function wordingOf(error: AppError): Wording {
   const { code, status, options } = error
   const { reason } = options
   if (isUnknownModel(error)) return { status: 404, type: invalid, code: 'model_not_found' }
-  if (reason === 'invalid_for_model') return { status: 400, type: invalid, code: reason }
+  if (reason === 'invalid_for_model' || reason?.startsWith('provider_key_'))
+    return { status: 400, type: invalid, code: reason }
   // Whichever purse is empty: the account's, a key's or a month's.
   if (status === 402) return outOfMoney
   return wordings[code] ?? { type: status >= 500 ? 'server_error' : invalid, code: null }
