@@ -70,6 +70,7 @@ export type Config = {
   creditPriceUsdMicro: number
   /** Keys that accounts bring. */
   byok: { isOn: boolean; fee: { percent: number } | { credits: number } }
+  lossCap: { usdMicro: number; stops: boolean }
   /** Never empty. */
   plans: PlanSetting[]
   /** The model behind every order of the gptimage2 API. */
@@ -230,6 +231,11 @@ function readWork(read: SettingReader) {
   }
 }
 
+function readLossCap(read: SettingReader): Config['lossCap'] {
+  const usd = read.integer('LOSS_CAP_USD', { min: 0, max: 1_000_000 })
+  return { usdMicro: usd * 1_000_000, stops: read.flag('LOSS_CAP_STOPS') }
+}
+
 function readListening(read: SettingReader) {
   const publicUrl = read.origin('PUBLIC_URL')
   const filesUrl = read.origin('FILES_URL')
@@ -270,6 +276,7 @@ export function readConfig(env: Environment): Config {
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
     byok: { isOn: read.flag('BYOK'), fee: read.fee('BYOK_FEE') },
+    lossCap: readLossCap(read),
     plans: read.plans('PLANS'),
     gptimage2Model: read.text('GPTIMAGE2_MODEL') ?? '',
     openaiDialect: {

@@ -9,7 +9,7 @@ import { runCommand } from './commands/command-line.ts'
 import type { CommandIo, OutsideNeeds } from './commands/needs.ts'
 import { describeError } from './commands/present.ts'
 import { type Config, loadConfig, loadTestSettings, publicOrigin } from './config.ts'
-import { adjustCredits, findAllViolations, grantCredits } from './credits/ledger.ts'
+import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from './credits/ledger.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { findSettingFaults } from './db/check-settings.ts'
 import type { Db } from './db/db.ts'
@@ -135,7 +135,7 @@ function openIo(): CommandIo {
       return {
         db,
         now: systemClock,
-        ledger: { grantCredits, adjustCredits, findAllViolations },
+        ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
         openKeyStore: async () => openKeyStore(config, db),
         close,

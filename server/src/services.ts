@@ -6,6 +6,7 @@ import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
 import { createPlans, type Plans } from './accounts/plans.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
+import { createLossWatch } from './books/losses.ts'
 import { type Config, listTwins, publicOrigin, secretsOf } from './config.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { type AuthPool, createAuthPool } from './db/auth-pool.ts'
@@ -199,6 +200,7 @@ export type Services = Omit<Outside, 'storage'> &
     moderation: Moderation
     keyring: Keyring
     ownKeys: OwnKeys
+    lookAtLosses(): Promise<void>
     webhooks: EndpointNeeds
     deliverer: Deliverer
     answered: AnsweredMarks
@@ -366,6 +368,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   return {
     ...shared,
     ...openWebhooks(shared, { secret, places }),
+    lookAtLosses: createLossWatch({ db, log, metrics, source: opened.providers }, config.lossCap),
     deriver: createDeriver({ storage, log }),
     now: systemClock,
     isSandbox: () => opened.standing().sandbox,

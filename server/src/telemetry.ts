@@ -214,6 +214,24 @@ function watchQueue(registers: Registers) {
 
 function watchBooks(registers: Registers) {
   return {
+    lossToday: new Gauge({
+      name: 'darkroom_operator_loss_today_usd',
+      help: 'What was lost at each provider on this UTC day: billed, or perhaps, and not delivered.',
+      labelNames: ['provider'] as const,
+      registers,
+    }),
+    lossAtCap: new Gauge({
+      name: 'darkroom_operator_loss_at_cap',
+      help: '1 while the losses of a provider have reached the cap of the day and were not accepted.',
+      labelNames: ['provider'] as const,
+      registers,
+    }),
+    marginUsd: new Gauge({
+      name: 'darkroom_margin_usd',
+      help: 'Of orders that ended in the last 24 hours, by model: revenue, cost, lost. Worked out hourly.',
+      labelNames: ['model', 'part'] as const,
+      registers,
+    }),
     invariantViolations: new Gauge({
       name: 'darkroom_invariant_violations',
       help: 'Rows of the invariant check; anything but 0 is an incident.',

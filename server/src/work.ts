@@ -1,6 +1,7 @@
 // What a process does besides answering: wakes on notifications and sweeps. Every node does all of it; the rows
 // decide who wins, so no leader is needed.
 import { sweepAccounts } from './accounts/accounts.ts'
+import { sampleMargins } from './books/margin.ts'
 import { checkBooks } from './credits/check-books.ts'
 import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
@@ -17,6 +18,9 @@ import { pruneDeliveries, sampleDeliveries } from './webhooks/keep.ts'
 
 const second = 1_000
 const minute = 60 * second
+
+/** What is lost between two looks is lost beyond the cap. */
+const lossLookEveryMs = 5 * second
 
 /** Accounts touched so recently are checked every minute. */
 const recentMs = 15 * minute
@@ -89,6 +93,7 @@ function servingTasks(services: Services): PeriodicTask[] {
     { name: 'moderation.sample', everyMs: second, run: () => services.moderation.refresh() },
     { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
     { name: 'keys.refresh', everyMs: refreshEveryMs, run: () => services.keyring.refresh() },
+    { name: 'losses.look', everyMs: lossLookEveryMs, run: services.lookAtLosses },
     { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },
     { name: 'answered.flush', everyMs: second / 4, run: () => answered.flush() },
     { name: 'runner.sample', everyMs: second, run: async () => metrics.running.set(runner.running()) },
@@ -123,6 +128,12 @@ async function fillPaced({ pacing, runner }: Services): Promise<void> {
 function bookTasks(services: Services, signal: AbortSignal): PeriodicTask[] {
   const all = { scope: 'all', limitMs: fullCheckLimitMs, signal } as const
   return [
+    {
+      name: 'margins.sample',
+      firstMs: 5 * minute,
+      everyMs: 60 * minute,
+      run: () => sampleMargins(services, services.config.creditPriceUsdMicro),
+    },
     {
       name: 'invariants.recent',
       everyMs: minute,

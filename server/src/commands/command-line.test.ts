@@ -7,7 +7,13 @@ import type { TestDatabase } from '../../test/database.ts'
 import { createTestDatabase } from '../../test/database.ts'
 import { authenticateKey } from '../accounts/authenticate.ts'
 import { readConfig } from '../config.ts'
-import { adjustCredits, findAllViolations, findViolations, grantCredits } from '../credits/ledger.ts'
+import {
+  adjustCredits,
+  findAllViolations,
+  findViolations,
+  grantCredits,
+  refundGeneration,
+} from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
 import type { Provider } from '../providers/provider.ts'
 import { hostedNames } from '../providers/registry.ts'
@@ -68,7 +74,7 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
       (async () => ({
         db: database.db,
         now,
-        ledger: { grantCredits, adjustCredits, findAllViolations },
+        ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
         openKeyStore: async () => ({
           db: database.db,

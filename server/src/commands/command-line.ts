@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { settingGroups } from '../settings.ts'
 import { addAccountCommands } from './account-commands.ts'
 import { jsonOption } from './arguments.ts'
+import { addBookCommands } from './book-commands.ts'
 import { addCreditCommands } from './credit-commands.ts'
 import { examineInstallation } from './doctor.ts'
 import { addKeyCommands } from './key-commands.ts'
@@ -82,6 +83,7 @@ function buildProgram(io: CommandIo, fail: () => void): Command {
   addModelCommands(program, io, fail)
   addModerationCommands(program, io)
   addProviderCommands(program, io, fail)
+  addBookCommands(program, io)
   addCareCommands(program, io, fail)
   return program
 }

@@ -1,4 +1,4 @@
-// `credits grant` and `credits adjust`.
+// `credits grant`, `credits adjust` and `credits refund`.
 import type { Command } from 'commander'
 import { getAccount } from '../accounts/accounts.ts'
 import { invalidField } from '../errors.ts'
@@ -63,6 +63,19 @@ async function runAdjust(io: CommandIo, options: MoveOptions): Promise<void> {
   })
 }
 
+type RefundOptions = { amount?: number; description?: string; json?: true }
+
+async function runRefund(io: CommandIo, generationId: string, options: RefundOptions): Promise<void> {
+  if (options.amount !== undefined) checkAmount(options.amount, 1)
+  const description = options.description ?? 'Refund by the operator'
+  const amount = options.amount ?? null
+  const moved = await withDatabase(io, ({ db, ledger }) =>
+    ledger.refundGeneration(db, { id: generationId, amount, description }),
+  )
+  const lines = [`Gave ${moved.refunded} credits back. Balance: ${moved.balance}.`]
+  answer(io, options.json === true, { document: { generationId, ...moved }, lines })
+}
+
 /** Adds the group `credits`. */
 export function addCreditCommands(program: Command, io: CommandIo): void {
   const credits = program.command('credits').description('movements of credits by the operator')
@@ -75,6 +88,14 @@ export function addCreditCommands(program: Command, io: CommandIo): void {
       .option('--reference <text>', 'names the cause; the same grant is made once')
       .option('--description <text>', 'shown in the usage list')
       .addOption(jsonOption())
+  credits
+    .command('refund')
+    .description('give back what a delivered generation was charged, once')
+    .argument('<generation>', 'its id')
+    .option('--amount <number>', 'fewer credits than it was charged', parseInteger)
+    .option('--description <text>', 'shown in the usage list')
+    .addOption(jsonOption())
+    .action((id: string, options: RefundOptions) => runRefund(io, id, options))
   addMove('grant', 'give credits').action((options: MoveOptions) => runGrant(io, options))
   addMove('adjust', 'correct a balance, up or down').action((options: MoveOptions) => runAdjust(io, options))
 }

@@ -1,5 +1,6 @@
 // Looks at everything an installation depends on and says what to do. Each check stands alone: one that fails
 // never hides the others. Opening the database migrates it, as every command does; nothing else is changed.
+import { listLossesToday } from '../books/losses.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
@@ -136,6 +137,19 @@ function checkClock(offMs: number): CheckResult {
   return report('clock', { status, message, ...(status === 'ok' ? {} : { advice }) })
 }
 
+/** Only where a provider is at its cap of the day. */
+async function checkLosses(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
+  const { lossCap } = config
+  const atCap = (await listLossesToday(needs.db, lossCap)).filter(({ isAtCap }) => isAtCap)
+  return atCap.map(({ provider, lossUsdMicro }) => {
+    const usd = (lossUsdMicro / 1_000_000).toFixed(2)
+    const then = lossCap.stops ? 'nothing new is sent there until midnight UTC' : 'it goes on'
+    const message = `${usd} USD were lost there today, as much as LOSS_CAP_USD allows; ${then}.`
+    const advice = `Look at its last failures, then run \`providers resume ${provider}\`.`
+    return report(`losses ${provider}`, { status: lossCap.stops ? 'fail' : 'warn', message, advice })
+  })
+}
+
 async function checkLedger(needs: DatabaseNeeds): Promise<CheckResult[]> {
   const violations = await needs.ledger.findAllViolations(needs.db, { limitMs: LEDGER_TIMEOUT_MS })
   if (violations.length === 0) return [report('ledger', { status: 'ok', message: 'Every rule holds.' })]
@@ -238,6 +252,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
     checks = [
       ...(await attempt('database', advice, () => checkDatabase(needs))),
       ...(await attempt('routes', 'Run `models check`.', () => checkRoutes(io, config, needs))),
+      ...(await attempt('losses', advice, () => checkLosses(needs, config))),
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
       ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {

@@ -1,7 +1,7 @@
 // What the commands are lent by main.ts, opened only when a command asks: a command that needs no database must
 // work without one.
 import type { Config } from '../config.ts'
-import type { adjustCredits, findAllViolations, grantCredits } from '../credits/ledger.ts'
+import type { adjustCredits, findAllViolations, grantCredits, refundGeneration } from '../credits/ledger.ts'
 import type { Db } from '../db/db.ts'
 import type { KeyStoreNeeds } from '../keyring/key-store.ts'
 import type { OutboundClient } from '../outbound.ts'
@@ -16,6 +16,7 @@ export type DatabaseNeeds = {
     grantCredits: typeof grantCredits
     adjustCredits: typeof adjustCredits
     findAllViolations: typeof findAllViolations
+    refundGeneration: typeof refundGeneration
   }
   /** Keys of upstreams. Throws where this machine has not the secret that they are sealed with. */
   openKeyStore(): Promise<KeyStoreNeeds>

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { createAccount } from '../accounts/accounts.ts'
 import { readConfig } from '../config.ts'
-import { adjustCredits, findAllViolations, grantCredits } from '../credits/ledger.ts'
+import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
 import { findOwnKey, readKeys } from '../keyring/key-store.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -54,7 +54,7 @@ async function run(line: string, { input = '', secrets = ['first'], env = {} }: 
     openDatabase: async () => ({
       db: database.db,
       now,
-      ledger: { grantCredits, adjustCredits, findAllViolations },
+      ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
       findSettingFaults,
       openKeyStore: async () => store,
       close: async () => {},

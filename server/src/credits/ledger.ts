@@ -5,6 +5,7 @@ import { sqlStateOf } from '../db/database-error.ts'
 import type { Db, Queryable, Tx } from '../db/db.ts'
 import { gatherOn } from '../db/gather.ts'
 import { AppError } from '../errors.ts'
+import { isId } from '../ids.ts'
 import { sql } from './sql.ts'
 
 export type Wallet = { available: number; held: number; debt: number; usageRows: number }
@@ -54,6 +55,29 @@ export async function adjustCredits(
   const [row] = await refuse(() => tx.query<{ balance: number; debt: number }>(sql.adjust, values))
   if (!row) throw new AppError('internal')
   return row
+}
+
+/**
+ * Credits of a delivered order back, once: all that was captured, or less. Throws not_found, and invalid_request where
+ * nothing was captured, more is asked than was, or it was given back before.
+ */
+export async function refundGeneration(
+  db: Queryable,
+  { id, amount, description }: { id: string; amount: number | null; description: string },
+): Promise<{ accountId: string; refunded: number; balance: number }> {
+  type Row = { account_id: string; captured: number }
+  const [order] = isId(id) ? await db.query<Row>(sql.captured, [id]) : []
+  if (!order) throw new AppError('not_found', 'There is no such generation.')
+  const refunded = amount ?? order.captured
+  try {
+    const [row] = await db.query<{ available: number }>(sql.refund, [id, refunded, description])
+    if (!row) throw new AppError('internal')
+    return { accountId: order.account_id, refunded, balance: row.available }
+  } catch (error) {
+    if (sqlStateOf(error) !== 'DR015') throw error
+    const message = `It cannot be given back: ${order.captured} credits were charged, and an order is refunded once.`
+    throw new AppError('invalid_request', message)
+  }
 }
 
 async function refuse<Result>(run: () => Promise<Result>): Promise<Result> {

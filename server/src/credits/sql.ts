@@ -8,6 +8,7 @@ export const sql = {
   ),
   grant: statement('credits_grant', 'SELECT * FROM grant_credits($1, $2, $3, $4, $5, $6)'),
   adjust: statement('credits_adjust', 'SELECT * FROM adjust_credits($1, $2, $3, $4, $5, $6)'),
+  captured: statement('credits_captured', 'SELECT account_id, captured FROM generation WHERE id = $1'),
   refund: statement('credits_refund', 'SELECT refund_generation($1, $2, $3) AS available'),
   // The newest row has the number usage_rows and none is missing, so the numbers of a page are known before it is read.
   // Naming each of them, instead of a range, leaves no plan but one index look-up a row, however long the ledger is.

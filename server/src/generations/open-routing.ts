@@ -40,11 +40,12 @@ export function openRouting(needs: RoutingNeeds, breaks: boolean): Routed {
       ...events,
       attemptEnded(call) {
         events.attemptEnded(call)
-        routeHealth.note(call)
+        // What becomes of a customer's own key says nothing of the route.
+        if (!call.generation.ownProviders) routeHealth.note(call)
       },
       taskEnded(task) {
         events.taskEnded(task)
-        routeHealth.note({ ...task, seconds: null })
+        if (!task.generation.ownProviders) routeHealth.note({ ...task, seconds: null })
       },
     },
     random: Math.random,

@@ -26,6 +26,9 @@ export function refuseWhenFull(needs: ShedNeeds): void {
   }
 }
 
+/** How soon the operator may have looked. */
+const noRouteWaitS = 60
+
 /** What no upstream can make now, or soon, would only fill the queue, where the orders of other models wait. */
 export function refuseWhenBroken(needs: ShedNeeds, offer: Offer, accountId: string): void {
   const routes = listRoutes(needs, { model: offer.modelId, options: offer.options })
@@ -33,7 +36,8 @@ export function refuseWhenBroken(needs: ShedNeeds, offer: Offer, accountId: stri
     throw new AppError('overloaded', undefined, { retryAfterSeconds: needs.queue.retryAfterSeconds() })
   }
   const waitsMs = routes.map(route => needs.breaker.waitMs(route, accountId))
-  if (waitsMs.length === 0 || waitsMs.includes(0)) return
-  const retryAfterSeconds = Math.ceil(Math.min(...waitsMs) / 1_000)
+  if (waitsMs.includes(0)) return
+  // No route at all: its provider has lost as much today as it may.
+  const retryAfterSeconds = waitsMs.length === 0 ? noRouteWaitS : Math.ceil(Math.min(...waitsMs) / 1_000)
   throw new AppError('unavailable', 'The model is not available right now.', { retryAfterSeconds })
 }

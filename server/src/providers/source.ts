@@ -6,6 +6,7 @@ import { createEngines, createHosted, type EngineSettings, hostedNames } from '.
 export type ProviderSource = {
   /** The one with the operator's key; undefined where there is none. */
   get(name: string): Provider | undefined
+  /** Whether it may be sent new work. */
   has(name: string): boolean
   /** The names of all that can be used, sorted. The same array until they change. */
   names(): readonly string[]
@@ -16,6 +17,8 @@ export type ProviderSource = {
 export type KeyedProviders = ProviderSource & {
   /** The operator's keys of the database, by provider. They go before those of the environment. */
   setKeys(keys: ReadonlyMap<string, string>): void
+  /** Those that are sent nothing new, though work of theirs that is under way goes on. */
+  setStopped(providers: ReadonlySet<string>): void
   /** Every key in use, for what cuts them out of foreign texts. The same array until they change. */
   keys(): readonly string[]
 }
@@ -25,6 +28,7 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
   const made = new Map<string, { apiKey: string; provider: Provider }>()
   let current = new Map<string, Provider>()
   let names: readonly string[] = []
+  let stopped: ReadonlySet<string> = new Set()
   let inUse: readonly string[] = []
 
   function hostedWith(name: string, apiKey: string): Provider | null {
@@ -54,10 +58,13 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
   setKeys(new Map())
   return {
     get: name => current.get(name),
-    has: name => current.has(name),
+    has: name => current.has(name) && !stopped.has(name),
     names: () => names,
     keys: () => inUse,
     setKeys,
+    setStopped(providers) {
+      stopped = providers
+    },
     withKey: (name, apiKey) => createHosted(settings, name, apiKey),
   }
 }

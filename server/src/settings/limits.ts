@@ -17,6 +17,20 @@ export const limiting: Setting[] = [
       'Orders of one account through the getimg API that may be under way at once; `0` = no limit. A key with a cap of its own is counted by itself.',
   },
   {
+    name: 'LOSS_CAP_USD',
+    default: '100',
+    values: '0 to 1000000',
+    meaning:
+      'Dollars that you may lose at one provider on a UTC day, in answers that were lost and work that could not be delivered, before an alarm; `0` = no cap.',
+  },
+  {
+    name: 'LOSS_CAP_STOPS',
+    default: 'on',
+    values: 'on, off',
+    meaning:
+      'Whether nothing new is sent to a provider at that cap, until midnight UTC or `darkroomd providers resume`. Off: only the alarm.',
+  },
+  {
     name: 'UPLOADS_UNUSED',
     default: '100',
     values: '0 to 1000000',

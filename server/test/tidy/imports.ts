@@ -32,6 +32,8 @@ export const importTable: Record<string, readonly string[]> = {
   // Keys of upstreams: it fills the source of providers with them, and calls none.
   keyring: ['db', 'providers:types', 'seal'],
   seal: [],
+  // What upstreams cost: read from what generations and the ledger have written.
+  books: ['db'],
   mail: ['db', 'outbound'],
   audit: ['db', 'outbound'],
   billing: ['credits', 'accounts', 'webhooks', 'outbound', 'db'],
@@ -73,6 +75,7 @@ export const importTable: Record<string, readonly string[]> = {
     'accounts',
     'config',
     'keyring',
+    'books',
     'settings',
     'db',
     'moderation',
