@@ -37,7 +37,9 @@ export function refuseWhenBroken(needs: ShedNeeds, offer: Offer, accountId: stri
   }
   const waitsMs = routes.map(route => needs.breaker.waitMs(route, accountId))
   if (waitsMs.includes(0)) return
-  // No route at all: its provider has lost as much today as it may.
+  // No route at all: its provider is there, and has lost as much today as it may.
+  const isStopped = ({ provider }: { provider: string }) => needs.providers.get(provider) !== undefined
+  if (waitsMs.length === 0 && !needs.catalog.routes(offer.modelId, offer.options).some(isStopped)) return
   const retryAfterSeconds = waitsMs.length === 0 ? noRouteWaitS : Math.ceil(Math.min(...waitsMs) / 1_000)
   throw new AppError('unavailable', 'The model is not available right now.', { retryAfterSeconds })
 }
