@@ -3,13 +3,15 @@
 import { gatherOn } from '../db/gather.ts'
 import { type GenerationRow, sql } from './sql.ts'
 
+const nameOf = (accountId: string, key: string) => `${accountId} ${key}`
+
 /** `id` in lower case, as the database writes it. */
 export const findRowById = gatherOn<{ id: string; accountId: string }, GenerationRow | null>(
   async (db, wanted) => {
     const values = [wanted.map(({ id }) => id), wanted.map(({ accountId }) => accountId)]
     const rows = await db.query<GenerationRow>(sql.findByIds, values)
-    const found = new Map(rows.map(row => [`${row.account_id} ${row.id}`, row]))
-    return wanted.map(({ id, accountId }) => found.get(`${accountId} ${id}`) ?? null)
+    const found = new Map(rows.map(row => [nameOf(row.account_id, row.id), row]))
+    return wanted.map(({ id, accountId }) => found.get(nameOf(accountId, id)) ?? null)
   },
 )
 
@@ -17,7 +19,7 @@ export const findRowByKey = gatherOn<{ accountId: string; key: string }, Generat
   async (db, wanted) => {
     const values = [wanted.map(({ accountId }) => accountId), wanted.map(({ key }) => key)]
     const rows = await db.query<GenerationRow & { idem_key: string }>(sql.findByKeys, values)
-    const found = new Map(rows.map(row => [`${row.account_id} ${row.idem_key}`, row]))
-    return wanted.map(({ accountId, key }) => found.get(`${accountId} ${key}`) ?? null)
+    const found = new Map(rows.map(row => [nameOf(row.account_id, row.idem_key), row]))
+    return wanted.map(({ accountId, key }) => found.get(nameOf(accountId, key)) ?? null)
   },
 )

@@ -197,12 +197,12 @@ export const mutants: Mutant[] = [
     source: [
       {
         file: 'src/accounts/authenticate.ts',
-        from: 'await db.query<AdmittedRow>(sql.admitRequest, [',
+        from: 'await db.query<AdmittedRow>(sql.admitRequests, [',
         to: `await ((values: unknown[]) => db.query<AdmittedRow>(sql.admitRequest, values).catch(() =>
-          db.query<AdmittedRow>({ name: 'admit_anyway', text: \`SELECT a.id AS account_id, a.plan, k.id AS key_id,
+          db.query<AdmittedRow>({ name: 'admit_anyway', text: \`SELECT 1 AS at, a.id AS account_id, a.plan, k.id AS key_id,
             k.style, k.scopes, k.in_flight_cap, NULL AS cap_day, NULL AS cap_month, NULL AS rate_limit FROM api_key k
             JOIN account a ON a.id = k.account_id
-            WHERE k.secret_hash = $1\` }, [values[0]])))([`,
+            WHERE k.secret_hash = ($1::bytea[])[1]\` }, [values[0]])))([`,
       },
     ],
   },
@@ -373,8 +373,13 @@ export const mutants: Mutant[] = [
     source: [
       {
         file: 'src/generations/sql.ts',
-        from: 'FROM generation WHERE id = $1 AND account_id = $2`',
-        to: 'FROM generation WHERE id = $1 AND $2::uuid IS NOT NULL`',
+        from: 'JOIN generation ON id = wanted_id AND account_id = asking_account`',
+        to: 'JOIN generation ON id = wanted_id`',
+      },
+      {
+        file: 'src/generations/find.ts',
+        from: '[nameOf(row.account_id, row.id), row]',
+        to: "[nameOf(wanted[0]?.accountId ?? '', row.id), row]",
       },
     ],
   },
@@ -395,7 +400,7 @@ export const mutants: Mutant[] = [
         to: "unknown_outcome: { action: 'retry'",
       },
       {
-        file: 'src/generations/deliver.ts',
+        file: 'src/generations/parts.ts',
         from: "if (failure === 'unknown_outcome') return 'unknown'",
         to: "if (failure === 'unknown_outcome') return 'not_run'",
       },
