@@ -68,9 +68,16 @@ BEGIN
   RETURN true;
 END $$;
 
+-- When a read that ought to be made at p_at is made: once more shortly before the deadline, so that what has ended by
+-- then is had, and then at the deadline, which ends the wait.
+CREATE FUNCTION poll_due(p_at timestamptz, p_deadline timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+  SELECT least(p_at, CASE WHEN app_now() < p_deadline - interval '6 s' THEN p_deadline - interval '5 s'
+    ELSE p_deadline END)
+$$;
+
 -- Internal: the next read, not after the deadline.
 CREATE FUNCTION plan_poll(p_row generation, p_poll_after_ms int, p_told boolean) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v_due timestamptz := least(app_now() + p_poll_after_ms * interval '1 ms', p_row.deadline);
+DECLARE v_due timestamptz := poll_due(app_now() + p_poll_after_ms * interval '1 ms', p_row.deadline);
 BEGIN
   INSERT INTO poll AS p (generation_id, due_at, began_at, deadline, told)
     VALUES (p_row.id, v_due, app_now(), p_row.deadline, coalesce(p_told, false))
@@ -133,7 +140,7 @@ CREATE FUNCTION repeat_polls(p_ids uuid[], p_delays_ms int[], p_wakes int[], p_p
 RETURNS boolean LANGUAGE sql AS $$
   WITH moved AS (
     UPDATE poll p SET reading_until = NULL, read_at = app_now(), progress = t.progress, queue_position = t.queue_position,
-        due_at = CASE WHEN p.wakes = t.wakes THEN least(app_now() + t.delay_ms * interval '1 ms', p.deadline)
+        due_at = CASE WHEN p.wakes = t.wakes THEN poll_due(app_now() + t.delay_ms * interval '1 ms', p.deadline)
           ELSE app_now() + interval '500 ms' END
       FROM unnest(p_ids, p_delays_ms, p_wakes, p_progress, p_positions)
         AS t (id, delay_ms, wakes, progress, queue_position)

@@ -8,6 +8,7 @@ import type { Generation, GenerationState, Reason, StoredImage } from './generat
 import type { GenerationEvents } from './observe.ts'
 import type { OwnWork } from './own-keys.ts'
 import { persist } from './persist.ts'
+import { toStorableText } from './redaction.ts'
 import type { SettledBus } from './settled.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
 
@@ -109,7 +110,7 @@ export async function settleReleased(
       release.reason,
       release.attemptState,
       release.failure,
-      release.message?.slice(0, maxMessageLength) ?? null,
+      release.message ? toStorableText(release.message, maxMessageLength) : null,
       release.lossUsdMicro,
       needs.processName,
     ],

@@ -3,6 +3,7 @@
 import type { Db } from '../db/db.ts'
 import type { FailureKind, ProviderOutcome } from '../providers/provider.ts'
 import type { Breaker, UpstreamModel } from './breaker.ts'
+import { toStorableText } from './redaction.ts'
 import { nameOfRoute } from './routing.ts'
 import { routeSql } from './routing-sql.ts'
 
@@ -59,7 +60,7 @@ export function createRouteHealth(
         known.failed += 1
         known.failureAtMs = nowMs()
         known.failureKind = outcome.failure
-        known.message = outcome.message.slice(0, maxMessageLength)
+        known.message = toStorableText(outcome.message, maxMessageLength)
       }
     },
     async flush() {

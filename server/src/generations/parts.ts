@@ -12,6 +12,7 @@ import {
 import type { PartOutcome } from './dispatch.ts'
 import type { PartImage, PartResult } from './generation.ts'
 import { costOfOutcome } from './loss.ts'
+import { toStorableText } from './redaction.ts'
 import type { AttemptRow } from './sql.ts'
 
 /** As `record_parts` of the database takes it. */
@@ -36,7 +37,13 @@ export function toPartRecord({ part, outcome }: PartOutcome, shareUsdMicro: numb
     return { part, state: 'done', result, cost, ...(task ? { task } : {}) }
   }
   const { failure, message } = outcome
-  return { part, state: attemptStateOf(failure), failure, message: message.slice(0, maxMessageLength), cost }
+  return {
+    part,
+    state: attemptStateOf(failure),
+    failure,
+    message: toStorableText(message, maxMessageLength),
+    cost,
+  }
 }
 
 export function attemptStateOf(failure: string): 'failed' | 'unknown' | 'not_run' {

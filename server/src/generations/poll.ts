@@ -25,6 +25,10 @@ export type Reading = { generation: Generation; reads: Read[]; told: boolean }
 
 /** Between polls when a read failed and the upstream named no delay. */
 export const failedReadDelayMs = 2_000
+/** However long an upstream asks to be left alone, work that is paid for is looked at again while there is time. */
+const maxReadDelayMs = 15_000
+/** A finite number that the database holds, whatever an upstream names. */
+const maxPollDelayMs = 600_000
 /** The upstream's last chance to end work that is paid for; the caller waits no longer than a few seconds more. */
 const lastCancelMs = 2_000
 
@@ -36,9 +40,14 @@ export function isFailedRead(outcome: ProviderOutcome): boolean {
 }
 
 export function delayOfRead(outcome: ProviderOutcome, told: boolean): number | null {
-  if (outcome.kind === 'pending') return pollDelayMs(outcome.pollAfterMs, told)
-  if (outcome.kind === 'failed' && isFailedRead(outcome)) return outcome.retryAfterMs ?? failedReadDelayMs
+  if (outcome.kind === 'pending') return clamp(pollDelayMs(outcome.pollAfterMs, told), maxPollDelayMs)
+  if (outcome.kind === 'failed' && isFailedRead(outcome))
+    return clamp(outcome.retryAfterMs ?? failedReadDelayMs, maxReadDelayMs)
   return null
+}
+
+function clamp(delayMs: number, maxMs: number): number {
+  return Math.min(maxMs, Math.max(1, Math.round(delayMs) || 1))
 }
 
 /** Acts on a generation that this process has just claimed; its state is `awaiting`. */

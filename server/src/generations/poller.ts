@@ -25,7 +25,7 @@ export type PollerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved
 /** Wake-ups within so long are one look, and so are writes: no poll is worth a statement of its own. */
 const tickMs = 50
 /** As `repeat_polls` of the database has it: a poll that was woken while it read is read again then. */
-const wokenMs = 500
+export const wokenMs = 500
 /** Generations read at once by one process. */
 const maxReading = 128
 /** One poll is a small read, and ends before the claim on it does, which is a lease. */
@@ -239,7 +239,9 @@ function findChanged({ tasks }: ClaimedPoll, reads: Read[]): ChangedTask[] {
 function toRepeat(poll: ClaimedPoll, reads: Read[]): Repeat {
   const { id, n, wakes, told, age_ms } = poll
   const delays = reads.map(({ outcome }) => delayOfRead(outcome, told) ?? failedReadDelayMs)
-  const delayMs = Math.max(Math.min(...delays), Math.min(age_ms * ageShare, maxAgeDelayMs))
+  // None where nothing could be read: a provider without a key, an adapter that failed.
+  const shortest = delays.length > 0 ? Math.min(...delays) : failedReadDelayMs
+  const delayMs = Math.max(shortest, Math.min(age_ms * ageShare, maxAgeDelayMs))
   return {
     id,
     n,

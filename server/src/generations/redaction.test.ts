@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { noOptions } from '../models/options.ts'
 import { noUsage, type ProviderOutcome } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
-import { callUpstream, createRedact } from './redaction.ts'
+import { callUpstream, createRedact, toStorableText } from './redaction.ts'
 
 const key = 'sk-proj-q7W_x2Pz9-LmN4vB8sT1kR6yU3hG5dF0aJ'
 const redact = createRedact([key, 'short9', 'tiny', ''])
@@ -149,4 +149,22 @@ test('what adapters answer and throw is cleaned, and stays what it is', async ()
   expect((aborted as DOMException).message).toBe('no: [prompt], [secret]')
   const storage = new StorageError('storage folder /data: the disk is full')
   await expect(callUpstream({ redact }, work, () => Promise.reject(storage))).rejects.toBe(storage)
+})
+
+test('what an upstream says can be stored: no NUL, no half of a character, also where it was cut', async () => {
+  expect(toStorableText('a\0b', 10)).toBe('a\ufffdb')
+  expect(toStorableText('boat \u{1f6a4}', 6)).toBe('boat \ufffd')
+  expect(toStorableText('\u{1f6a4} boat', 100)).toBe('\u{1f6a4} boat')
+  expect(toStorableText('\udea4x\ud83d', 100)).toBe('\ufffdx\ufffd')
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.nat(40), (text, cut) => {
+      const stored = toStorableText(text, cut)
+      expect(stored.length).toBeLessThanOrEqual(cut)
+      expect(stored).not.toContain('\0')
+      expect(() => encodeURIComponent(stored)).not.toThrow()
+    }),
+  )
+  const outcome: ProviderOutcome = { kind: 'failed', failure: 'upstream_failed', message: 'odd\0words' }
+  const cleaned = await callUpstream({ redact }, sent('a boat'), () => Promise.resolve(outcome))
+  expect(cleaned).toMatchObject({ message: 'odd\ufffdwords' })
 })

@@ -61,11 +61,19 @@ export async function callUpstream<Outcome extends ProviderOutcome | CancelOutco
   call: () => Promise<Outcome>,
 ): Promise<Outcome> {
   try {
-    return cleanOutcome(await call(), text => redact(text, sent))
+    return cleanOutcome(await call(), text => toStorableText(redact(text, sent), maxTextLength))
   } catch (error) {
     if (!(error instanceof StorageError)) cleanError(error, text => redact(text, sent))
     throw error
   }
+}
+
+/** The database takes no NUL and no half of a pair of surrogates, which a cut may leave. */
+export function toStorableText(text: string, maxLength: number): string {
+  return text
+    .slice(0, maxLength)
+    .replaceAll('\0', '\ufffd')
+    .replaceAll(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
 }
 
 function cleanOutcome<Outcome extends ProviderOutcome | CancelOutcome>(

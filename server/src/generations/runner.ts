@@ -4,7 +4,7 @@ import type { Generation } from './generation.ts'
 import type { Pacing } from './pacing.ts'
 import { createPlaces, type Places } from './places.ts'
 import { type Reading, settleReads } from './poll.ts'
-import { createPoller, type Poller } from './poller.ts'
+import { createPoller, type Poller, wokenMs } from './poller.ts'
 import { claimBatch, createQueueClaims, withPlaces } from './queue-claims.ts'
 import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
 import { runOwn } from './run-own.ts'
@@ -79,7 +79,11 @@ export function createRunner(
     runs: places.holds,
     running: places.held,
     draining: places.isDraining,
-    poll: poller.look,
+    poll() {
+      // What was read a moment ago is due in another.
+      poller.pollAfter(wokenMs)
+      return poller.look()
+    },
     async sweep() {
       // A process that was stopped or stalled finds its own leases run out while its work goes on: what nobody has
       // taken stays its own, and no other row may be judged dead before that is said.

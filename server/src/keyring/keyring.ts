@@ -59,7 +59,13 @@ function createKeyring(needs: KeyringNeeds): Keyring {
   let lookedAt: Date | null = null
   let told = ''
 
-  async function refreshOperator(): Promise<void> {
+  let refreshing: Promise<void> = Promise.resolve()
+  /** One after the other: a look that began before a change must not put the old key back after it. */
+  function refreshOperator(): Promise<void> {
+    refreshing = refreshing.catch(() => undefined).then(readOperator)
+    return refreshing
+  }
+  async function readOperator(): Promise<void> {
     const { keys, unreadable } = await readKeys(needs)
     source.setKeys(keys)
     if (unreadable.join() !== told && unreadable.length > 0) {

@@ -85,7 +85,7 @@ const failures: ContractScenario[] = [
   ...failed('nsfw=sdxl', 'content_rejected', { stage: 'output' }),
   ...failed('sensitive', 'content_rejected', { stage: 'unknown' }),
   ...failed('input_error', 'invalid_request', { accepted: true }),
-  ...failed('spend_limit', 'quota_exhausted'),
+  ...failed('spend_limit', 'upstream_failed'),
   ...failed('high_demand', 'upstream_failed'),
   ...failed('unavailable', 'upstream_failed'),
   ...failed('interrupted', 'upstream_failed'),

@@ -68,8 +68,6 @@ const SENTENCES: readonly Sentence[] = [
   { says: /NSFW content/i, failure: 'content_rejected', stage: 'output' },
   { says: /flagged as sensitive|\(E005\)/i, failure: 'content_rejected', stage: 'unknown' },
   { says: /Input validation error|\(E006\)/i, failure: 'invalid_request' },
-  // The account's own limit stops a prediction before a model runs.
-  { says: /monthly spend limit reached/i, failure: 'quota_exhausted' },
 ]
 
 /** What the sentence of a failed prediction means; no sentence is an upstream failure like an unknown one. */
