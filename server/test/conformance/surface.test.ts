@@ -160,10 +160,12 @@ test('no route of the document answers without a key, or to anything else than o
 
 test('a key opens the routes of its scopes and no others', async () => {
   const [reader, maker] = [await makeKey(['read']), await makeKey(['generate'])]
+  const keeper = await makeKey(['admin'])
   // Those of webhooks and provider keys are tried where there are some: webhook-routes.test.ts, provider-keys.test.ts.
   for (const operation of operations.filter(({ isWebhook, isProviderKey }) => !isWebhook && !isProviderKey)) {
     const isOrder = operation.method !== 'GET'
-    const [fits, lacks] = isOrder ? [maker, reader] : [reader, maker]
+    const isOperators = operation.path === '/api/v1/routes'
+    const [fits, lacks] = isOperators ? [keeper, reader] : isOrder ? [maker, reader] : [reader, maker]
     const path = `${operation.method} ${operation.path}`
     // What is deleted here would be missed by what follows.
     const at = operation.method === 'DELETE' ? { path: pathOf(operation, unknownId) } : {}
