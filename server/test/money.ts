@@ -112,6 +112,8 @@ export async function order(db: Queryable, input: OrderInput): Promise<Order> {
     input.filesLiveS ?? null,
     ...toCapValues(input.spendCaps ?? []),
     null,
+    // Under the operator's keys.
+    null,
   ])
   if (!row) throw new Error('T1 returned no row')
   return { id: row.found_id, created: row.created, available: row.available }
