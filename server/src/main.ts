@@ -111,7 +111,17 @@ async function welcome(services: Services, listening: Listening): Promise<void> 
     console.log(`Sandbox: the built-in illustrator serves every model. ${sandbox.reason}`)
   }
   const hashPassword = createPasswords().hash
-  const apiKey = await createFirstAdminKey({ db, now, grantCredits, hashPassword }, config.signupCredits)
+  // Callers are served already: a database that goes away at this moment must not end them.
+  const apiKey = await createFirstAdminKey(
+    { db, now, grantCredits, hashPassword },
+    config.signupCredits,
+  ).catch(error => {
+    services.log.error(
+      { event: 'admin_key.failed', err: error },
+      'the first admin key is made at the next start',
+    )
+    return null
+  })
   if (apiKey) {
     console.log(`Admin API key, shown only this once: ${apiKey}`)
     console.log('An account for a person: npm run darkroom -- accounts create --email you@example.com')

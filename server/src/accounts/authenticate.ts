@@ -1,8 +1,7 @@
 // Who calls, and may they call now: one statement for all who ask at once, no cache. Every reason for refusal gives the
 // same null, so that nobody learns which keys exist.
-import { sqlStateOf } from '../db/database-error.ts'
-import type { Db } from '../db/db.ts'
-import { gather } from '../db/gather.ts'
+import type { Db, Queryable } from '../db/db.ts'
+import { gatherOn } from '../db/gather.ts'
 import type { KeyScope } from './keys.ts'
 import type { PlanRates } from './plans.ts'
 import type { KeyStyle } from './secret.ts'
@@ -91,7 +90,8 @@ export async function authenticateKey(
   rule: CountedRule | null,
 ): Promise<AuthenticatedKey | null> {
   if (presented === null || !isWellFormedSecret(presented)) return null
-  const row = await doorOf(db, rule?.byPlan ?? null)({ hash: hashSecret(presented), rule })
+  const hash = hashSecret(presented)
+  const row = rule ? await doorOf(rule.byPlan ?? null)(db, { hash, rule }) : await findKey(db, hash)
   if (row === null) return null
   return {
     accountId: row.account_id,
@@ -106,49 +106,43 @@ export async function authenticateKey(
   }
 }
 
-type Asked = { hash: Buffer; rule: CountedRule | null }
-type Door = (asked: Asked) => Promise<AdmittedRow | null>
+type Asked = { hash: Buffer; rule: CountedRule }
 
-/** One for each database and table of plans; a process has one of each. */
-const doors = new WeakMap<Db, Map<PlanRates | null, Door>>()
+/** In the order of the questions; null = no such key. */
+function sortOut(rows: AdmittedRow[], count: number): (AdmittedRow | null)[] {
+  const answers: (AdmittedRow | null)[] = Array.from({ length: count }, () => null)
+  for (const row of rows) answers[row.at - 1] = row
+  return answers
+}
 
-function doorOf(db: Db, byPlan: PlanRates | null): Door {
-  const known = doors.get(db) ?? new Map<PlanRates | null, Door>()
-  doors.set(db, known)
-  const door = known.get(byPlan) ?? openDoor(db, byPlan && JSON.stringify(byPlan))
-  known.set(byPlan, door)
+const findKey = gatherOn<Buffer, AdmittedRow | null>(async (db, hashes) =>
+  sortOut(await db.query<AdmittedRow>(sql.findAskedKeys, [hashes]), hashes.length),
+)
+
+/** One for each table of plans; a process has one. */
+const doors = new Map<PlanRates | null, (db: Queryable, asked: Asked) => Promise<AdmittedRow | null>>()
+
+function doorOf(byPlan: PlanRates | null) {
+  const door = doors.get(byPlan) ?? openDoor(byPlan && JSON.stringify(byPlan))
+  doors.set(byPlan, door)
   return door
 }
 
-function openDoor(db: Db, byPlan: string | null): Door {
-  async function askAll(asked: Asked[]): Promise<(AdmittedRow | null)[]> {
+function openDoor(byPlan: string | null) {
+  return gatherOn<Asked, AdmittedRow | null>(async (db, asked) => {
     const rules = asked.map(({ rule }) => rule)
     const rows = await db.query<AdmittedRow>(sql.admitRequests, [
       asked.map(({ hash }) => hash),
-      rules.map(rule => rule?.dialect ?? null),
-      rules.map(rule => rule?.per === 'account'),
-      rules.map(rule => rule?.requests ?? 0),
-      rules.map(rule => rule?.windowS ?? 1),
-      rules.map(rule => rule?.isCounted ?? true),
+      rules.map(rule => rule.dialect),
+      rules.map(rule => rule.per === 'account'),
+      rules.map(rule => rule.requests),
+      rules.map(rule => rule.windowS),
+      rules.map(rule => rule.isCounted ?? true),
       byPlan,
     ])
-    const answers: (AdmittedRow | null)[] = asked.map(() => null)
-    for (const row of rows) answers[row.at - 1] = row
-    return answers
-  }
-  const together = gather(askAll)
-  return async asked => {
-    try {
-      return await together(asked)
-    } catch (error) {
-      // One window that is locked for long refuses its own callers only.
-      if (sqlStateOf(error) !== lockNotAvailable) throw error
-      return (await askAll([asked]))[0] ?? null
-    }
-  }
+    return sortOut(rows, asked.length)
+  })
 }
-
-const lockNotAvailable = '55P03'
 
 function toSpendCaps({ key_id, cap_day, cap_month }: AdmittedRow): SpendCap[] {
   const scope = `key:${key_id}`

@@ -1,6 +1,17 @@
 // All SQL on accounts, users and API keys, and the only place for it. Wallet columns are only read here.
 import { statement } from '../db/db.ts'
 
+// As the next, of requests that are counted nowhere: no window is touched, so that a locked one does not matter.
+export const findAskedKeys = statement(
+  'accounts.find-asked-keys',
+  `SELECT a.at::int, k.account_id, account.plan, k.id AS key_id, k.style, k.scopes, k.in_flight_cap, k.cap_day,
+          k.cap_month, NULL::int AS rate_limit
+     FROM unnest($1::bytea[]) WITH ORDINALITY AS a (secret_hash, at)
+     JOIN api_key k ON k.secret_hash = a.secret_hash AND k.revoked_at IS NULL
+      AND (k.expires_at IS NULL OR k.expires_at > app_now())
+     JOIN account ON account.id = k.account_id AND account.closed_at IS NULL`,
+)
+
 // Many requests at once ($1 to $6, one element for each): the key behind each secret, and its place in the window it
 // is counted in. No row = unknown, revoked or expired, or its account is closed. Windows are taken in the order of their
 // names, so that two statements cannot wait for each other. $7: rates by plan, for keys without one of their own; '' is

@@ -206,7 +206,8 @@ test('a limiter that does not answer refuses orders before the hold, and reads s
     for (const path of ['/api/v1/account', '/api/v1/images']) {
       reads.push(fetch(node.url + path, { headers: { authorization: `Bearer ${limited.apiKey}` } }))
     }
-    await tx.query({ name: 'test_wait', text: 'SELECT pg_sleep(7)' })
+    // Longer than two waits for a lock: the order may first wait behind the reads that are asked with it.
+    await tx.query({ name: 'test_wait', text: 'SELECT pg_sleep(12)' })
   })
   const answer = await placed[0]
   expect(answer?.status).toBe(503)
