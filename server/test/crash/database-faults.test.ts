@@ -97,11 +97,11 @@ test(
   'every acknowledged hold survives the kill of all of PostgreSQL, round after round',
   async () => {
     const database = await createOwnDatabase()
+    let isOver = false
     try {
       const accountId = await openAccount(database.db, 10_000_000)
       const acknowledged: string[] = []
       let lost = 0
-      let isOver = false
       const write = async () => {
         while (!isOver) {
           try {
@@ -126,6 +126,8 @@ test(
       expect(lost).toBeGreaterThanOrEqual(crashCounts.postgresKills)
       expect(await findViolations(database.db, null)).toEqual([])
     } finally {
+      // Else the writers go on at a pool that has ended, and never let the loop turn.
+      isOver = true
       await database.drop()
     }
   },
