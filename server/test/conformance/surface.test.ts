@@ -110,7 +110,9 @@ async function countOrders(accountId: string): Promise<number> {
   return (await ask<{ orders: number }>(rig.database.db, text, [accountId]))[0]?.orders ?? Number.NaN
 }
 
-async function makeKey(scopes: ('generate' | 'read' | 'admin')[]): Promise<{ keyId: string; apiKey: string }> {
+async function makeKey(
+  scopes: ('generate' | 'read' | 'admin')[],
+): Promise<{ keyId: string; apiKey: string }> {
   const needs = { now: () => new Date() }
   const input = { accountId: owner.accountId, rate: 'off' as const, scopes }
   return await rig.database.db.transaction(tx => createKey({ ...needs, tx }, input))
