@@ -123,10 +123,11 @@ describe('while one tenant has queued many orders for a route with few places', 
     const error = (await find(2))?.lastError as { kind: string; message: string }
     expect(error.kind).toBe('unknown_outcome')
     expect(error.message).not.toContain('secret garden')
-    const metrics = await (await fetch(`${cluster.node(0).url}/metrics`)).text()
-    expect(metrics).toMatch(
-      /darkroom_route_last_success_timestamp_seconds\{provider="openai",upstream_model="gpt-image-2"\} 1/,
-    )
+    // Sampled every few seconds, by each process.
+    const told =
+      /darkroom_route_last_success_timestamp_seconds\{provider="openai",upstream_model="gpt-image-2"\} 1/
+    const readMetrics = async () => (await fetch(`${cluster.node(0).url}/metrics`)).text()
+    await eventually('metrics tell', async () => told.test(await readMetrics()), 30_000)
     const refused = await client.call(few.apiKey, 'GET /api/v1/routes')
     expect([refused.status, refused.body.code]).toEqual([403, 'forbidden'])
   })
