@@ -11,9 +11,12 @@ export type QueuePlace = {
   estimatedSeconds: number | null
 }
 
+/** Of one that was taken between being read as queued and being looked for: who is shown as queued is told a place. */
+const taken: QueuePlace = { position: 1, estimatedSeconds: 0 }
+
 type PlaceRow = { id: string; ahead: number; ended: number; window_s: number }
 
-/** Of those among the account's generations that wait. Asks nothing of the database when none does. */
+/** Of every one among the account's generations that was read as queued. Asks nothing of the database when none does. */
 export async function findQueuePlaces(
   db: Db,
   accountId: string,
@@ -22,10 +25,11 @@ export async function findQueuePlaces(
   const ids = generations.filter(({ state }) => state === 'queued').map(({ id }) => id)
   if (ids.length === 0) return new Map()
   const rows = await db.query<PlaceRow>(routeSql.queuePlaces, [accountId, ids])
-  return new Map(rows.map(row => [row.id, toPlace(row)]))
+  const found = new Map(rows.map(row => [row.id, toPlace(row)]))
+  return new Map(ids.map(id => [id, found.get(id) ?? taken]))
 }
 
-/** That of one; null when it waits no more. */
+/** That of one; null when it was not read as queued. */
 export async function findQueuePlace(
   db: Db,
   generation: Pick<Generation, 'id' | 'state' | 'accountId'>,

@@ -30,9 +30,9 @@ beforeAll(async () => {
 })
 afterAll(() => cluster?.close())
 
-const place = (apiKey: string, nth: number, prefer = 'respond-async') =>
+const place = (apiKey: string, nth: number, { prefer = 'respond-async', prompt = cluster.prompt() } = {}) =>
   client.call(apiKey, 'POST /api/v1/generations', {
-    body: { model, prompt: cluster.prompt() },
+    body: { model, prompt },
     headers: { prefer },
     url: cluster.node(nth).url,
   })
@@ -43,58 +43,81 @@ const countEnded = async (accountId: string) => {
   return row?.count ?? 0
 }
 
+const countWaiting = async () => {
+  const text = `SELECT count(*)::int AS count FROM generation WHERE state = 'queued' AND waits_for IS NOT NULL`
+  const [row] = await ask<{ count: number }>(cluster.database.db, text, [])
+  return row?.count ?? 0
+}
+
+/** The first, those of one, and one of each tenant. */
+const made = queuedByOne + 3
+
 describe('while one tenant has queued many orders for a route with few places', () => {
-  const ids: string[] = []
+  // Nothing ends while it is looked at what waits.
+  let resume = () => {}
+  let told = Promise.resolve('')
+  afterAll(() => resume())
 
   test('they wait, and each can see where it stands', async () => {
+    expect((await place(many.apiKey, 0, { prefer: 'wait=60' })).body).toMatchObject({
+      status: 'succeeded',
+      queue: null,
+    })
+    resume = cluster.openai.pause()
     const placed = await Promise.all(Array.from({ length: queuedByOne }, (_, nth) => place(many.apiKey, nth)))
     expect(placed.map(answer => answer.status)).toEqual(placed.map(() => 202))
-    ids.push(...placed.map(answer => answer.body.id))
-    await eventually('the first has ended', async () => (await countEnded(many.accountId)) > 0)
+    const waiting = queuedByOne - maxInFlight
+    await eventually('all others wait', async () => (await countWaiting()) === waiting)
     const list = await client.call(many.apiKey, 'GET /api/v1/generations?limit=100&status=queued')
     const shown = list.body.generations as {
       id: string
       queue: { position: number; estimatedSeconds: number }
     }[]
-    expect(shown.length).toBeGreaterThan(queuedByOne / 2)
     const positions = shown.map(({ queue }) => queue.position).toReversed()
-    expect(positions).toEqual(positions.toSorted((a, b) => a - b))
-    expect(positions.at(-1)).toBeGreaterThan(queuedByOne / 2)
+    expect(positions).toEqual(Array.from({ length: waiting }, (_, ahead) => ahead + 1))
     expect(shown[0]?.queue.estimatedSeconds).toBeGreaterThan(0)
   })
 
   test("another tenant's single order does not wait for them", async () => {
-    const before = await countEnded(many.accountId)
-    const answer = await place(few.apiKey, 1, 'wait=60')
-    expect(answer.body).toMatchObject({ status: 'succeeded', queue: null })
-    const meanwhile = (await countEnded(many.accountId)) - before
-    // Two turns at the most, with as many places, and what ended while the answer was on its way.
-    expect(meanwhile).toBeLessThan(queuedByOne / 3)
+    const before = await countWaiting()
+    const prompt = cluster.prompt()
+    const answer = place(few.apiKey, 1, { prefer: 'wait=60', prompt })
+    await eventually('it waits too', async () => (await countWaiting()) === before + 1)
+    const last = await place(many.apiKey, 2)
+    await eventually('so does the last', async () => (await countWaiting()) === before + 2)
+    const events = await fetch(`${cluster.node(2).url}/api/v1/generations/${last.body.id}/events`, {
+      headers: { authorization: `Bearer ${many.apiKey}` },
+    })
+    const [early, whole] = events.body?.tee() ?? []
+    told = new Response(whole).text()
+    for await (const text of early?.pipeThrough(new TextDecoderStream()) ?? []) {
+      if (text.includes('position')) break
+    }
+    const begun = cluster.openai.total.billable
+    resume()
+    expect((await answer).body).toMatchObject({ status: 'succeeded', queue: null })
+    const prompts = cluster.openai.requests.flatMap(request => request.prompt ?? [])
+    const meanwhile = prompts.findIndex(each => each.includes(prompt)) - begun
+    // Its turn is the next or the one after; as many as there are places may overtake it on the way.
+    expect(meanwhile).toBeGreaterThanOrEqual(0)
+    expect(meanwhile).toBeLessThanOrEqual(2 * maxInFlight)
   })
 
   test('events tell the place of one that waits, and that it moves on', async () => {
-    const { body } = await place(many.apiKey, 2)
-    const response = await fetch(`${cluster.node(2).url}/api/v1/generations/${body.id}/events`, {
-      headers: { authorization: `Bearer ${many.apiKey}` },
-    })
-    const text = await response.text()
-    const told = [...text.matchAll(/event: status\ndata: (.*)\n/g)].map(
+    const text = await told
+    const statuses = [...text.matchAll(/event: status\ndata: (.*)\n/g)].map(
       ([, data]) => JSON.parse(data ?? '') as { status: string; queue: { position: number } | null },
     )
-    const positions = told.flatMap(({ queue }) => queue?.position ?? [])
+    const positions = statuses.flatMap(({ queue }) => queue?.position ?? [])
     expect(positions.length).toBeGreaterThan(1)
     expect(positions).toEqual(positions.toSorted((a, b) => b - a))
     expect(text).toContain('event: end')
   })
 
   test('all are made in the end, never more at once than the route takes', async () => {
-    await eventually(
-      'all are made',
-      async () => (await countEnded(many.accountId)) === queuedByOne + 1,
-      60_000,
-    )
+    await eventually('all are made', async () => (await countEnded(many.accountId)) === made - 1, 60_000)
     expect(cluster.openai.total.maxCreating).toBe(maxInFlight)
-    expect(cluster.openai.total.billable).toBe(queuedByOne + 2)
+    expect(cluster.openai.total.billable).toBe(made)
     expect(await cluster.violations()).toEqual([])
     const [pace] = await ask<{ in_flight: number }>(cluster.database.db, 'SELECT in_flight FROM route_pace')
     expect(pace?.in_flight).toBe(0)
@@ -106,7 +129,6 @@ describe('while one tenant has queued many orders for a route with few places', 
       const routes = body.routes as { provider: string; upstreamModel: string; [field: string]: unknown }[]
       return routes.find(route => route.provider === 'openai' && route.upstreamModel === 'gpt-image-2')
     }
-    const made = queuedByOne + 2
     await eventually('all is told', async () => (await find(0))?.succeeded === made)
     for (const nth of [0, 1, 2]) {
       expect(await find(nth)).toMatchObject({

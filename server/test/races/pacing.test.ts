@@ -2,6 +2,7 @@
 // and every place comes back whatever becomes of the order.
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { findViolations } from '../../src/credits/ledger.ts'
+import { findQueuePlaces } from '../../src/generations/queue-place.ts'
 import { routeSql } from '../../src/generations/routing-sql.ts'
 import { sql } from '../../src/generations/sql.ts'
 import { createTestDatabase, type TestDatabase } from '../database.ts'
@@ -136,6 +137,22 @@ test('a thousand waiting orders of one account make nobody else wait for them', 
   expect(turns.slice(0, 2)).toContain(few)
   expect(turns.filter(account => account === few)).toHaveLength(1)
   expect(await violations()).toEqual([])
+})
+
+test('whoever was read as queued is told a place, also when its turn came meanwhile', async () => {
+  const [account = ''] = await times(1, () => openAccount(database.db, 10_000))
+  const [holder, next, last] = await claimMany(3, [account])
+  if (!holder || !next || !last) throw new Error('too few')
+  for (const each of [holder, next, last]) await begin(each, { max: 1 })
+  const seen = [next, last].map(({ id }) => ({ id, state: 'queued' as const }))
+  const readPositions = async () => {
+    const places = await findQueuePlaces(database.db, account, seen)
+    return seen.map(({ id }) => places.get(id)?.position)
+  }
+  expect(await readPositions()).toEqual([1, 2])
+  await release(database.db, holder.id)
+  expect(await claimPaced(32, { max: 1 })).toMatchObject([{ id: next.id }])
+  expect(await readPositions()).toEqual([1, 1])
 })
 
 test('images of a minute are counted to the second, over all that begin them', async () => {

@@ -111,6 +111,8 @@ export type Upstream = {
   attempts(): string[]
   /** The answer takes the script back. */
   script(script: Script): () => void
+  /** No work ends until the answer is called: a test sees what waits meanwhile, on however slow a machine. */
+  pause(): () => void
   /** Null when none is set, or its calls are used up. */
   getStanding(): StandingBehaviour | null
   setStanding(standing: StandingBehaviour | null): void
@@ -140,6 +142,8 @@ type State = {
   standing: (StandingBehaviour & { owed: number }) | null
   byAttempt: Map<string, Counters>
   requestsByPrompt: Map<string, number>
+  /** Settles at once while nobody holds the work up. */
+  paused: Promise<void>
   events: EventEmitter
   closing: AbortController
 }
@@ -201,6 +205,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
         entry.left = 0
       }
     },
+    pause: () => holdUpWork(state),
     getStanding: () => describeStanding(state),
     setStanding(standing) {
       state.standing = standing === null ? null : { ...standing, owed: 0 }
@@ -220,6 +225,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
     upstream,
     scripts,
     standing: null,
+    paused: Promise.resolve(),
     byAttempt,
     requestsByPrompt: new Map(),
     events,
@@ -318,6 +324,7 @@ function createExchange(parts: ExchangeParts): Exchange {
     },
     async wait(ms) {
       if (ms > 0) await delay(ms, undefined, { signal: state.closing.signal })
+      await state.paused
     },
     closed,
     note(fields) {
@@ -363,6 +370,17 @@ function findAsked(state: State, prompt: string): Map<string, string> {
   if (standing.left !== null) standing.left -= 1
   if (standing.left === 0) state.standing = null
   return parseBehaviour(standing.behaviour)
+}
+
+/** Until the answer is called, or the emulator ends. */
+function holdUpWork(state: State): () => void {
+  let resume = () => {}
+  const held = new Promise<void>(resolve => {
+    resume = resolve
+  })
+  state.closing.signal.addEventListener('abort', resume)
+  state.paused = held
+  return resume
 }
 
 function describeStanding({ standing }: State): StandingBehaviour | null {
