@@ -1,5 +1,5 @@
 // Webhooks that upstreams send us: they wake the poll of a task and do nothing else. Each part of an order has an
-// address of its own, signed by us, so that a task whose create was never answered can be known again.
+// address of its own, signed by us: strangers know none, and a task whose create is not answered yet is known by it.
 import { timingSafeEqual } from 'node:crypto'
 import type { Db } from '../db/db.ts'
 import { isId } from '../ids.ts'
@@ -9,7 +9,6 @@ import type { ProviderSource } from '../providers/source.ts'
 import { createSigner } from '../storage/links.ts'
 import type { GenerationEvents } from './observe.ts'
 import { pollSql } from './poll-sql.ts'
-import { findRow } from './sql.ts'
 
 /** One part of an order at its upstream. */
 export type HookedPart = { generationId: string; n: number; part: number }
@@ -57,7 +56,6 @@ export type HookNeeds = {
   db: Db
   http: WebhookContext['http']
   providers: Pick<ProviderSource, 'get'>
-  hooks: Pick<Hooks, 'readPart'>
   events: GenerationEvents
   attemptHeaders(attemptId: string): Record<string, string>
 }
@@ -65,12 +63,14 @@ export type HookNeeds = {
 /** Keys of an upstream are fetched within the few seconds that it waits for our answer. */
 const readTimeoutMs = 5_000
 
-/** `later`: it could not be judged now. What is not from the upstream is `refused`, whatever it speaks of. */
+/**
+ * Of a call at the address of `part`. `later`: it could not be judged now. What is not from the upstream is `refused`,
+ * whatever it speaks of.
+ */
 export async function receiveHook(
   needs: HookNeeds,
-  call: { provider: string; request: WebhookRequest; query: HookQuery },
+  { provider: name, part, request }: { provider: string; part: HookedPart; request: WebhookRequest },
 ): Promise<'taken' | 'refused' | 'later'> {
-  const { provider: name, request } = call
   const provider = needs.providers.get(name)
   if (!provider?.readWebhook) return 'refused'
   const signal = AbortSignal.timeout(readTimeoutMs)
@@ -79,12 +79,9 @@ export async function receiveHook(
     const context = { http: needs.http, signal, timeoutMs: readTimeoutMs, headers }
     const notice = await provider.readWebhook(request, context)
     if (!notice) return 'refused'
-    const woken = await findRow<{ known: boolean }>(needs.db, pollSql.wake, [name, notice.taskId])
-    const part = woken?.known || !notice.task ? null : needs.hooks.readPart(name, call.query)
-    if (part && notice.task?.id === notice.taskId) {
-      const values = [part.generationId, part.n, part.part, name, JSON.stringify(notice.task)]
-      await findRow(needs.db, pollSql.adopt, values)
-    }
+    const task = notice.task?.id === notice.taskId ? JSON.stringify(notice.task) : null
+    const values = [name, notice.taskId, part.generationId, part.n, part.part, task]
+    await needs.db.query(pollSql.hear, values)
     return 'taken'
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error

@@ -1,5 +1,5 @@
 // Every statement on polls, upstream tasks and parts of an order that end one by one. The functions live in
-// migrations/0019.
+// migrations/0019 and 0023.
 import { statement } from '../db/db.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
 import { columns } from './sql.ts'
@@ -16,8 +16,7 @@ export const pollSql = {
       FROM unnest($1::uuid[], $2::int[], $3::int[], $4::jsonb[]) AS t (id, n, part, task)
       WHERE a.generation_id = t.id AND a.n = t.n AND a.part = t.part AND a.state = 'accepted'`,
   ),
-  wake: statement('poll_wake', 'SELECT wake_poll($1, $2) AS known'),
-  adopt: statement('poll_adopt', 'SELECT adopt_task($1, $2, $3, $4, $5) AS adopted'),
+  hear: statement('poll_hear', 'SELECT hear_webhook($1, $2, $3, $4, $5, $6)'),
   loseTasks: statement('poll_lose_tasks', 'SELECT lose_tasks($1, $2, $3, $4, $5, $6, $7) AS epoch'),
   resume: statement('poll_resume', 'SELECT resume_polls($1, $2, $3, $4, $5) AS done'),
   /** The right to act on a generation that is awaited: a new epoch fences everybody else. */

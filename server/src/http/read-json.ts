@@ -1,9 +1,9 @@
 // Request bodies: bounded, JSON only, one meaning. A body with a repeated key is refused: two parsers in a chain
 // could each believe the other's half. So is text that cannot be kept as it was sent.
 import { AppError } from '../errors.ts'
-import { openBodyShare } from './body-budget.ts'
 import type { HttpContext } from './context.ts'
 import { findStructureFault, type StructureFault } from './json-structure.ts'
+import { readBytes } from './read-bytes.ts'
 
 /** Far beyond any contract, and few enough that no body holds up the others. */
 const limits = { maxDepth: 64, maxValues: 2_000, maxKeyLength: 256 }
@@ -63,30 +63,10 @@ function findBrokenText(value: unknown, path: string): string | null {
 }
 
 async function readText(context: HttpContext, maxBytes: number): Promise<string> {
-  const tooLarge = () =>
-    new AppError('payload_too_large', `The request body may have at most ${maxBytes} bytes.`)
-  const declared = Number(context.req.header('content-length') ?? 0)
-  if (declared > maxBytes) throw tooLarge()
-  const chunks: Buffer[] = []
-  let size = 0
-  const share = openBodyShare(context.get('caller')?.accountId ?? 'unknown')
+  const owner = context.get('caller')?.accountId ?? 'unknown'
+  const bytes = await readBytes(context, { maxBytes, owner })
   try {
-    for await (const chunk of context.env.incoming) {
-      const bytes = chunk as Buffer
-      size += bytes.length
-      if (size > maxBytes) throw tooLarge()
-      share.take(bytes.length)
-      chunks.push(bytes)
-    }
-  } catch (error) {
-    if (error instanceof AppError) throw error
-    // The caller's connection broke: nobody reads this answer, and it is no fault of ours to be alarmed about.
-    throw new AppError('invalid_request', 'The request ended before its body was whole.', { cause: error })
-  } finally {
-    share.release()
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw new AppError('invalid_request', 'The request body is not valid UTF-8.')
   }

@@ -15,8 +15,8 @@ import { callBack } from './engine-hooks.ts'
 export type EngineUpstream = Upstream & {
   /** Keys of `/repeatable` with the number of requests that carried each. */
   keys: Map<string, number>
-  /** Tasks by the attempt that made them. */
-  tasks: Map<string, { id: string; canceled: boolean; polls: number }>
+  /** Tasks by the attempt that made them; `webhook` is where the create wants to be called back. */
+  tasks: Map<string, { id: string; canceled: boolean; polls: number; webhook: string | null }>
   /** Paths of files with the number of downloads of each. */
   downloads: Map<string, number>
 }
@@ -125,9 +125,9 @@ async function createTask(exchange: Exchange, state: State): Promise<void> {
   if (refusal) return send(exchange, 422, JSON.stringify(describeRefusal(directives, refusal)))
   const id = randomUUID()
   state.byId.set(id, newWork(directives, orderOf(exchange.request.body)))
-  state.upstream?.tasks.set(exchange.attempt, { id, canceled: false, polls: 0 })
+  const { webhook = null } = orderOf(exchange.request.body)
+  state.upstream?.tasks.set(exchange.attempt, { id, canceled: false, polls: 0, webhook })
   exchange.bill()
-  const { webhook } = orderOf(exchange.request.body)
   const pollUrl = `${state.upstream?.url}/tasks/${id}`
   if (webhook && directives.has('call')) {
     const slowMs = readNumber(directives, 'slow', 20)

@@ -1,6 +1,8 @@
 // Webhooks that upstreams send: they make a poll due and do nothing else, whoever sends them how often, and whatever
 // a poll, a cancel or another webhook does at the same moment.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type CrashRig,
   createCrashRig,
@@ -53,16 +55,47 @@ async function endOf(key: string): Promise<Fate> {
   return fate
 }
 
-/** The task of the order's first part, once the create was answered. */
-async function taskOf(key: string): Promise<{ id: string; canceled: boolean; polls: number }> {
-  await eventually('it is awaited', async () => (await findFate(key))?.state === 'awaiting')
-  const { id } = (await findFate(key)) ?? { id: '' }
-  const task = rig.engine.tasks.get(`${id}/1/0`)
-  if (!task) throw new Error(`${key} has no task`)
+type Task = { id: string; canceled: boolean; polls: number; webhook: string | null }
+
+/** The task of a part of the order, once it was created. */
+async function findTask(id: string, part = 0): Promise<Task> {
+  const find = () => rig.engine.tasks.get(`${id}/1/${part}`)
+  await eventually('the task is created', () => find() !== undefined)
+  const task = find()
+  if (!task) throw new Error(`${id} has no task`)
   return task
 }
 
-const doorOf = ({ url }: Node, provider = 'tasks') => `${url}/hooks/${provider}`
+/** The task of the order's first part, once the create was answered. */
+async function taskOf(key: string): Promise<Task> {
+  await eventually('it is awaited', async () => (await findFate(key))?.state === 'awaiting')
+  return findTask((await findFate(key))?.id ?? '')
+}
+
+/** The address that the upstream was given for the task, at one of the nodes. */
+function doorOf({ url }: Node, { webhook }: Pick<Task, 'webhook'>, provider = 'tasks'): string {
+  return `${url}/hooks/${provider}${new URL(webhook ?? raise('no webhook was asked for')).search}`
+}
+
+function raise(message: string): never {
+  throw new Error(message)
+}
+
+/** A call whose body never ends; answers with the socket. */
+function hang(door: string): Socket {
+  const { hostname, port, pathname, search } = new URL(door)
+  const socket = connect(Number(port), hostname)
+  const head = `POST ${pathname}${search} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-length: 1000\r\n\r\n{`
+  socket.on('error', () => undefined).write(head)
+  return socket
+}
+
+/** The status line of the answer, or null when the connection was closed without one. */
+async function statusOf(socket: Socket): Promise<number | null> {
+  const closed = once(socket, 'close').then(() => null)
+  const answer = await Promise.race([once(socket, 'data'), closed])
+  return answer ? Number(String(answer[0]).split(' ')[1]) : null
+}
 
 test('a webhook ends the wait at once, with a poll or two', async () => {
   await place('called', 'slow=700, call')
@@ -81,36 +114,103 @@ test('an order whose webhook never comes is polled all the same, rarely', async 
   expect(task.polls).toBe(1)
 })
 
-test('what is not signed by the upstream is refused and wakes nobody, and a stranger is soon not listened to', async () => {
+test('what is not signed by the upstream is refused and wakes nobody, and its address is soon not listened to', async () => {
   await place('forged', 'slow=60000')
   const task = await taskOf('forged')
+  const door = doorOf(node, task)
   const now = Date.now()
-  expect(await callBack(doorOf(node), task, { signature: 'f'.repeat(64) })).toBe(401)
-  expect(await callBack(doorOf(node), task, { timestamp: now - 3_600_000 })).toBe(401)
-  expect(await callBack(doorOf(node), task, { timestamp: now + 3_600_000 })).toBe(401)
-  expect(await callBack(doorOf(node, 'nobody'), task)).toBe(404)
-  expect(await callBack(doorOf(node, 'repeatable'), task)).toBe(404)
-  expect((await fetch(doorOf(node))).status).toBe(405)
-  const large = await fetch(doorOf(node), { method: 'POST', body: 'x'.repeat(1024 * 1024 + 1) }).catch(
-    () => null,
-  )
+  expect(await callBack(door, task, { signature: 'f'.repeat(64) })).toBe(401)
+  expect(await callBack(door, task, { timestamp: now - 3_600_000 })).toBe(401)
+  expect(await callBack(door, task, { timestamp: now + 3_600_000 })).toBe(401)
+  expect(await callBack(doorOf(node, task, 'nobody'), task)).toBe(404)
+  expect(await callBack(doorOf(node, task, 'repeatable'), task)).toBe(404)
+  expect((await fetch(door)).status).toBe(405)
+  const large = await fetch(door, { method: 'POST', body: 'x'.repeat(1024 * 1024 + 1) }).catch(() => null)
   expect(large?.status ?? 413).toBe(413)
   const statuses = new Set<number | null>()
-  for (let at = 0; at < 70; at += 1) statuses.add(await callBack(doorOf(other), task, { signature: '0' }))
+  for (let at = 0; at < 30; at += 1)
+    statuses.add(await callBack(doorOf(other, task), task, { signature: '0' }))
   expect([...statuses]).toEqual([401, 429])
   expect(task.polls).toBe(0)
+  await place('beside', 'slow=60000')
+  const beside = await taskOf('beside')
+  expect(await callBack(doorOf(other, beside), beside)).toBe(204)
+})
+
+describe('a stranger at the door', () => {
+  test('is refused before a word is read, and keeps no webhook out', async () => {
+    await place('crowded', 'slow=60000')
+    const task = await taskOf('crowded')
+    const door = doorOf(node, task)
+    const doors = [
+      `${node.url}/hooks/tasks`,
+      door.replace(/sig=.*/, `sig=${'A'.repeat(22)}`),
+      door.replace(/\.0&/, '.1&'),
+    ]
+    const sockets = Array.from({ length: 150 }, (_, at) => hang(doors[at % doors.length] ?? door))
+    expect(new Set(await Promise.all(sockets.map(statusOf)))).toEqual(new Set([401]))
+    expect(await callBack(door, task)).toBe(204)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('who has an address holds places of that one only, and for seconds', async () => {
+    await place('leaked', 'slow=60000')
+    const task = await taskOf('leaked')
+    const sockets = Array.from({ length: 150 }, () => hang(doorOf(node, task)))
+    await eventually('its places are taken', async () => (await callBack(doorOf(node, task), task)) === 429)
+    await place('unharmed', 'slow=60000')
+    const unharmed = await taskOf('unharmed')
+    expect(await callBack(doorOf(node, unharmed), unharmed)).toBe(204)
+    await Promise.all(sockets.map(socket => socket.closed || once(socket.resume(), 'close')))
+    expect(await callBack(doorOf(node, task), task)).toBe(204)
+  })
 })
 
 test('webhooks of foreign and of ended tasks do nothing', async () => {
-  await place('over', 'slow=50, call')
-  const task = await taskOf('over').catch(() => null)
+  const id = await place('over', 'slow=50, call')
   const fate = await endOf('over')
-  expect(
-    await callBack(doorOf(node), { id: 'nobody-knows-me', pollUrl: `${rig.engine.url}/tasks/none` }),
-  ).toBe(204)
-  const known = task?.id ?? rig.engine.tasks.get(`${fate.id}/1/0`)?.id ?? ''
-  expect(await callBack(doorOf(node), { id: known })).toBe(204)
+  const task = await findTask(id)
+  const foreign = { id: 'nobody-knows-me', pollUrl: `${rig.engine.url}/tasks/none` }
+  expect(await callBack(doorOf(node, task), foreign)).toBe(204)
+  expect(await callBack(doorOf(node, task), { id: task.id })).toBe(204)
   expect(await findFate('over')).toEqual(fate)
+})
+
+describe('a webhook that comes before its task is known here', () => {
+  /** How long the order took from the moment in which it was awaited. */
+  async function waitOf(key: string): Promise<number> {
+    await taskOf(key)
+    const beganAt = performance.now()
+    expect(await endOf(key)).toMatchObject({ state: 'succeeded' })
+    return performance.now() - beganAt
+  }
+
+  test.each(['with', 'without'])('makes the first read due at once, %s the handle in it', async how => {
+    const key = `early-${how}`
+    const id = await place(key, 'slow=20, answer_slow=2500')
+    const task = await findTask(id)
+    const pollUrl = `${rig.engine.url}/tasks/${task.id}`
+    const told = how === 'with' ? { id: task.id, pollUrl } : { id: task.id }
+    expect(await callBack(doorOf(other, task), told)).toBe(204)
+    expect((await findFate(key))?.state).toBe('dispatching')
+    expect(await waitOf(key)).toBeLessThan(8_000)
+    expect(await findFate(key)).toMatchObject({ captured: price, billed: 1, lossUsdMicro: 0 })
+    expect(task.polls).toBe(1)
+  })
+
+  test('also when other parts of its order have not been answered', async () => {
+    const id = await place('early-part', 'slow=20, answer_slow=2500, first=1', { n: 3 })
+    const tasks = await Promise.all([0, 1, 2].map(part => findTask(id, part)))
+    await eventually('two parts are noted', async () => {
+      const text = `SELECT 1 FROM attempt WHERE generation_id = $1 AND state = 'accepted'`
+      return (await rig.database.db.query({ name: 'test_noted', text }, [id])).length === 2
+    })
+    for (const task of tasks) expect(await callBack(doorOf(other, task), { id: task.id })).toBe(204)
+    expect((await findFate('early-part'))?.state).toBe('dispatching')
+    expect(await waitOf('early-part')).toBeLessThan(8_000)
+    expect(await findFate('early-part')).toMatchObject({ captured: 3 * price, billed: 3, lossUsdMicro: 0 })
+    for (const task of tasks) expect(task.polls).toBe(1)
+  })
 })
 
 test('a webhook that is played back over and over makes no more polls than two a second', async () => {
@@ -118,7 +218,7 @@ test('a webhook that is played back over and over makes no more polls than two a
   const task = await taskOf('replayed')
   const beganAt = performance.now()
   for (let round = 0; round < 100; round += 1) {
-    const doors = [doorOf(node), doorOf(other)]
+    const doors = [doorOf(node, task), doorOf(other, task)]
     await Promise.all(doors.map(door => callBack(door, task)))
   }
   const seconds = (performance.now() - beganAt) / 1_000
@@ -132,9 +232,9 @@ test('webhooks, polls and cancels at one moment and two processes settle each or
     keys.map(async (key, at) => {
       const target = at % 2 === 0 ? node : other
       const id = await place(key, `slow=${150 + (at % 5) * 20}, call`, { n: at % 3 === 0 ? 4 : 1, target })
-      const task = await taskOf(key).catch(() => null)
+      const task = await findTask(id)
       const callAll = () =>
-        Promise.all([node, other, node, other].map(each => callBack(doorOf(each), { id: task?.id ?? '' })))
+        Promise.all([node, other, node, other].map(each => callBack(doorOf(each, task), { id: task.id })))
       const cancel = () =>
         fetch(`${target.url}/api/v1/generations/${id}/cancel`, {
           method: 'POST',
