@@ -9,6 +9,7 @@ import { sweepLeftovers } from './generations/leftovers.ts'
 import { markLists } from './generations/marks.ts'
 import { sampleRoutes } from './generations/route-states.ts'
 import { createScrub } from './generations/scrub.ts'
+import { sweepStrays } from './generations/strays.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import { refreshEveryMs } from './keyring/keyring.ts'
@@ -114,6 +115,7 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'files.sweep', everyMs: 10 * second, run: () => sweepFiles(services) },
     { name: 'uploads.purge', everyMs: 10 * minute, run: () => purgeUploads(services) },
     { name: 'leftovers.sweep', everyMs: sweepEveryMs, run: () => sweepLeftovers(services) },
+    { name: 'strays.sweep', everyMs: sweepEveryMs, run: () => sweepStrays(services) },
     ...scrubTasks(services),
     ...webhookTasks(services, sweepEveryMs),
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },

@@ -54,6 +54,26 @@ export const fileSql = {
         CASE WHEN state = 'succeeded' AND deleted_at IS NULL AND files_removed_at IS NULL THEN images END AS images
       FROM generation WHERE id = ANY ($1::uuid[])`,
   ),
+  /** Of these ids, the rows there are; `settled` are those that have ended some time ago. */
+  keptInputs: statement(
+    'generation_kept_inputs',
+    `SELECT id, inputs, NOT is_open(state) AND completed_at < app_now() - $2 * interval '1 ms' AS settled
+      FROM generation WHERE id = ANY ($1::uuid[])`,
+  ),
+  /** Notes objects that no row names; answers those that were first seen longer ago than $2 ms. */
+  sightStrays: statement(
+    'stray_sight',
+    `INSERT INTO stray_object AS s (key, seen_at) SELECT key, app_now() FROM unnest($1::text[]) key ORDER BY key
+      ON CONFLICT (key) DO UPDATE SET seen_at = s.seen_at
+      RETURNING key, seen_at < app_now() - $2 * interval '1 ms' AS ripe`,
+  ),
+  /** Removed ones, and of old sightings so many: what was a stray once may have got a row, or gone. */
+  forgetStrays: statement(
+    'stray_forget',
+    `DELETE FROM stray_object WHERE key = ANY ($1::text[]) OR key IN (SELECT key FROM stray_object
+      WHERE seen_at < app_now() - interval '30 days' ORDER BY seen_at LIMIT 1000)`,
+  ),
+  installation: statement('installation_find', 'SELECT id FROM installation'),
   /** The next generation behind $1 that has images. */
   nextStored: statement(
     'generation_next_stored',

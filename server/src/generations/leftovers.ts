@@ -4,11 +4,12 @@
 import { isId } from '../ids.ts'
 import type { Log } from '../log.ts'
 import { type GenerationKey, readGenerationKey, shardCount, shardFolder } from '../storage/keys.ts'
-import { type Storage, StorageError } from '../storage/storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Metrics } from '../telemetry.ts'
 import { fileSql } from './file-sql.ts'
+import { stepWalk } from './folder-walk.ts'
 import type { StoredImage } from './generation.ts'
-import { noteRound, type Round, type RoundNeeds, takeRound } from './rounds.ts'
+import type { RoundNeeds } from './rounds.ts'
 
 export type LeftoverNeeds = RoundNeeds & {
   storage: Pick<Storage, 'list' | 'remove' | 'removeUnfinished'>
@@ -18,51 +19,21 @@ export type LeftoverNeeds = RoundNeeds & {
 
 /** After its end an order's objects are left alone for so long: more than the longest deadline and any stalled write. */
 const settledMs = 25 * 60 * 60 * 1_000
-/** All folders once a day. */
-const folderPauseMs = Math.floor((24 * 60 * 60 * 1_000) / shardCount)
-/** Between pages of a folder that has many: a large installation needs no longer than a small one. */
-const pagePauseMs = 5_000
-/** A page takes seconds; a process that takes longer has died. */
-const holdMs = 10 * 60 * 1_000
 /** Ids in one question to the database. */
 const idsPerQuery = 500
 
 /** One step, if one is due: a page of a folder. */
-export async function sweepLeftovers(needs: LeftoverNeeds): Promise<void> {
-  const round = await takeRound(needs, 'leftovers', holdMs)
-  if (!round) return
-  const { shard, cursor } = readPosition(round)
-  const folder = shardFolder(shard)
-  const goOn = (next: string | null, step: { checked: number; faults: number }) =>
-    noteRound(
-      needs,
-      { name: 'leftovers', position: writePosition(shard, next) },
-      { ...step, pauseMs: next === null ? folderPauseMs : pagePauseMs },
-    )
-  try {
-    if (cursor === null) await needs.storage.removeUnfinished(folder)
-    const page = await needs.storage.list(folder, cursor)
-    const swept = await sweepPage(needs, page.keys)
-    report(needs, folder, swept)
-    await goOn(page.next, { checked: page.keys.length, faults: swept.removed })
-  } catch (error) {
-    // One folder that cannot be read must not keep the walk from all others.
-    if (error instanceof StorageError) await goOn(null, { checked: 0, faults: 0 })
-    throw error
-  }
-}
-
-/** `<shard>` is done, or `<shard>:<cursor>` is where its next page begins; behind the last folder empty. */
-function writePosition(shard: number, next: string | null): string {
-  if (next !== null) return `${shard}:${next}`
-  return shard === shardCount - 1 ? '' : `${shard}`
-}
-
-function readPosition({ position }: Pick<Round, 'position'>): { shard: number; cursor: string | null } {
-  const [, done = '', cursor] = /^(\d+)(?::(.+))?$/s.exec(position) ?? []
-  if (done === '') return { shard: 0, cursor: null }
-  const shard = Number(done)
-  return cursor === undefined ? { shard: (shard + 1) % shardCount, cursor: null } : { shard, cursor }
+export function sweepLeftovers(needs: LeftoverNeeds): Promise<void> {
+  return stepWalk(needs, {
+    name: 'leftovers',
+    folderCount: shardCount,
+    folderAt: shardFolder,
+    async sweepPage(folder, keys) {
+      const swept = await sweepPage(needs, keys)
+      report(needs, folder, swept)
+      return swept.removed
+    },
+  })
 }
 
 type Swept = { removed: number; unknown: number; example: string | null }

@@ -4,7 +4,7 @@ import type { Db } from '../db/db.ts'
 import { fileSql } from './file-sql.ts'
 import { findRow } from './sql.ts'
 
-export type RoundName = 'leftovers' | 'scrub'
+export type RoundName = 'leftovers' | 'scrub' | 'strays' | 'retention'
 export type RoundNeeds = { db: Db; processName: string }
 
 export type Round = {

@@ -1,6 +1,7 @@
 // Names of objects. `g/…` are results: all objects of one generation lie in one shard folder, so that a single
 // directory sync, the manifest's, commits all their names; copies in other formats lie beside them. `in/…` are
 // pictures that came with an order and die with its generation; `u/…` belong to an upload.
+import { base62Alphabet } from '../ids.ts'
 import type { LinkFormat } from './links.ts'
 
 /** Room for a prefix on every file system: names end at 255 bytes nearly everywhere. */
@@ -126,3 +127,32 @@ export function uploadObjectKey(uploadKey: string, name: string): string {
 export function readUploadKey(key: string): string | null {
   return uploadPattern.exec(key)?.[1] ?? null
 }
+
+/** Two letters or digits, as those that end an upload's key. */
+const uploadFolderCount = base62Alphabet.length ** 2
+
+/** The folders in which all pictures lie that came in: those of orders, then those of uploads. */
+export const intakeFolderCount = shardCount + uploadFolderCount
+export function intakeFolder(at: number): string {
+  if (at >= 0 && at < shardCount) return `in${shardFolder(at).slice(1)}`
+  const of = at - shardCount
+  if (!Number.isInteger(of) || of < 0 || of >= uploadFolderCount) throw new TypeError(`not a folder: ${at}`)
+  const first = base62Alphabet.charAt(Math.floor(of / base62Alphabet.length))
+  return `u/${first}${base62Alphabet.charAt(of % base62Alphabet.length)}/`
+}
+
+/**
+ * Whose picture that came in a key names. Null for all else: names of others, and those that lie where we would not
+ * have put them, as when two folders are one because the disk takes capitals and small letters for the same.
+ */
+export function readIntakeKey(key: string): { generationId: string } | { uploadKey: string } | null {
+  const generationId = readInputKey(key)
+  if (generationId !== null) {
+    return key.startsWith(inputObjectKey(generationId, '')) ? { generationId } : null
+  }
+  const uploadKey = readUploadKey(key)
+  return uploadKey !== null && key.startsWith(uploadObjectKey(uploadKey, '')) ? { uploadKey } : null
+}
+
+/** Where an installation says that it keeps pictures here. */
+export const installationFolder = 'installations/'

@@ -48,7 +48,7 @@ export const sql = {
     `UPDATE upload SET used_at = app_now()
       WHERE key = $1 AND account_id = $2 AND picture IS NOT NULL AND purged_at IS NULL RETURNING picture`,
   ),
-  /** Never sent for a day, or old and used by no order of the last day; also those a dead process left half purged. */
+  /** Never sent for a day, or old and used by no order that may still be open; also those a dead process left half purged. */
   claimStale: statement(
     'upload_claim_stale',
     `UPDATE upload SET purged_at = app_now() WHERE key IN (
@@ -56,11 +56,16 @@ export const sql = {
           WHERE saved_at IS NULL AND created_at < app_now() - interval '24 hours'
             AND (purged_at IS NULL OR purged_at < app_now() - interval '10 minutes')
             AND (received_at IS NULL OR (created_at < app_now() - interval '30 days'
-              AND coalesce(used_at, created_at) < app_now() - interval '1 day'))
+              AND coalesce(used_at, created_at) < app_now() - interval '26 hours'))
           ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED)
       RETURNING ${columns}`,
   ),
   forget: statement('upload_forget', 'DELETE FROM upload WHERE key = ANY ($1) AND purged_at IS NOT NULL'),
+  /** The objects of these uploads, those that are being purged too: the purge removes them. */
+  objectsOf: statement(
+    'upload_objects_of',
+    `SELECT key, raw_key, picture ->> 'key' AS picture_key FROM upload WHERE key = ANY ($1::text[])`,
+  ),
   /** A purge found that it has arrived all the same. */
   restore: statement(
     'upload_restore',
