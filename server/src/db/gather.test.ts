@@ -13,7 +13,10 @@ function openDesk() {
       }),
   )
   const turn = () => new Promise(resolve => setImmediate(resolve))
-  return { ask, sent, turn }
+  const until = async (count: number) => {
+    while (sent.length < count) await turn()
+  }
+  return { ask, sent, turn, until }
 }
 
 test('what is asked in one turn goes in one statement, and each gets its own answer', async () => {
@@ -38,32 +41,46 @@ test('a question never joins a statement that was sent before it', async () => {
   expect(await second).toBe('answer 2')
 })
 
-test('while statements are under way questions wait and go together with the next', async () => {
-  const { ask, sent, turn } = openDesk()
+test('while a statement is under way questions wait and go together with the next', async () => {
+  const { ask, sent, turn, until } = openDesk()
   const answers = [ask(1)]
   await turn()
-  answers.push(ask(2))
-  await turn()
-  answers.push(ask(3), ask(4))
-  await turn()
-  expect(sent.map(({ questions }) => questions)).toEqual([[1], [2]])
+  answers.push(ask(2), ask(3))
+  sent[0]?.answer()
+  await answers[0]
+  answers.push(ask(4))
   sent[1]?.answer()
-  await answers[1]
+  await until(3)
+  sent[2]?.answer()
+  expect(await Promise.all(answers)).toEqual(['answer 1', 'answer 2', 'answer 3', 'answer 4'])
+  expect(sent.map(({ questions }) => questions)).toEqual([[1], [2, 3], [4]])
+})
+
+test('a statement that takes long keeps nobody waiting: a second goes beside it, but no third', async () => {
+  const { ask, sent, turn, until } = openDesk()
+  const answers = [ask(1)]
   await turn()
-  expect(sent[2]?.questions).toEqual([3, 4])
+  answers.push(ask(2), ask(3))
+  await until(2)
+  answers.push(ask(4))
+  await turn()
+  expect(sent.map(({ questions }) => questions)).toEqual([[1], [2, 3]])
+  sent[1]?.answer()
+  await until(3)
+  expect(sent[2]?.questions).toEqual([4])
   sent[0]?.answer()
   sent[2]?.answer()
   expect(await Promise.all(answers)).toEqual(['answer 1', 'answer 2', 'answer 3', 'answer 4'])
 })
 
 test('a failure is told to those that went with it and to nobody else', async () => {
-  const { ask, sent, turn } = openDesk()
+  const { ask, sent, turn, until } = openDesk()
   const lost = [ask(1), ask(2)].map(each => each.catch((error: Error) => error.message))
   await turn()
   const kept = ask(3)
-  await turn()
   sent[0]?.fail(new Error('connection lost'))
   expect(await Promise.all(lost)).toEqual(['connection lost', 'connection lost'])
+  await until(2)
   sent[1]?.answer()
   expect(await kept).toBe('answer 3')
 })

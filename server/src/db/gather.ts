@@ -5,6 +5,8 @@ import type { Queryable } from './db.ts'
 
 /** Statements under way at once; one that waits for a lock must not keep all others waiting. */
 const lanes = 2
+/** Another statement goes beside one that takes longer than this; sooner it would only take what the next one can. */
+const slowMs = 5
 /** Questions in one statement at most, so that its plan stays the one that was prepared. */
 const maxGathered = 64
 
@@ -33,15 +35,25 @@ export function gather<Question, Answer>(
   let waiting: Waiting[] = []
   let running = 0
   let isDue = false
+  let late: NodeJS.Timeout | null = null
 
   function send(): void {
     isDue = false
-    while (waiting.length > 0 && running < lanes) {
-      const sent = waiting.slice(0, maxGathered)
-      waiting = waiting.slice(maxGathered)
-      running += 1
-      void askAll(sent)
-    }
+    while (running === 0 && waiting.length > 0) sendOne()
+    while (running < lanes && waiting.length >= maxGathered) sendOne()
+    late ??= waiting.length > 0 && running < lanes ? setTimeout(sendLate, slowMs) : null
+  }
+
+  function sendLate(): void {
+    late = null
+    if (running < lanes && waiting.length > 0) sendOne()
+  }
+
+  function sendOne(): void {
+    const sent = waiting.slice(0, maxGathered)
+    waiting = waiting.slice(maxGathered)
+    running += 1
+    void askAll(sent)
   }
 
   async function askAll(sent: Waiting[]): Promise<void> {
