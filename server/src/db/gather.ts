@@ -41,7 +41,7 @@ export function gather<Question, Answer>(
     isDue = false
     while (running === 0 && waiting.length > 0) sendOne()
     while (running < lanes && waiting.length >= maxGathered) sendOne()
-    late ??= waiting.length > 0 && running < lanes ? setTimeout(sendLate, slowMs) : null
+    if (!late && waiting.length > 0 && running < lanes) late = setTimeout(sendLate, slowMs)
   }
 
   function sendLate(): void {
