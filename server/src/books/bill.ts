@@ -89,6 +89,11 @@ const dayMs = 86_400_000
 /** Ends the transaction without keeping anything of it. */
 class RolledBack extends Error {}
 
+/** Whether anything was ever asked of a provider of that name. */
+export async function hasCalls(db: Db, provider: string): Promise<boolean> {
+  return (await db.query(sql.findCall, [provider])).length > 0
+}
+
 /** Throws invalid_request for a file that cannot be read so, with its line. */
 export async function compareBill(
   db: Db,
@@ -177,6 +182,11 @@ function findPlaces({ fields }: CsvRecord, { columns }: BillQuestion): Places {
     return found ?? null
   }
   const amount = find('amount')
+  if (amount === null && fields.length === 1)
+    throw invalidField(
+      'separator',
+      `The first line is one column, ${fields[0]}: name what stands between columns.`.slice(0, 500),
+    )
   if (amount === null)
     throw invalidField(
       'amount',

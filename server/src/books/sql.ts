@@ -49,6 +49,7 @@ export const sql = {
       WHERE g.completed_at >= $1 AND g.completed_at < $2
       GROUP BY g.model ORDER BY g.model`,
   ),
+  findCall: statement('books_find_call', `SELECT 1 AS found FROM attempt WHERE provider = $1 LIMIT 1`),
   addLines: statement(
     'books_add_lines',
     `INSERT INTO billed_line (line, request_id, amount_usd_micro)

@@ -1,10 +1,12 @@
 // `margin`, `reconcile` and `providers resume`: the books on the upstream side. Nothing of what was booked is changed.
 import { createReadStream } from 'node:fs'
-import { type Command, Option } from 'commander'
-import { type BillColumns, type BillReport, type BillUnit, compareBill } from '../books/bill.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type BillColumns, type BillReport, type BillUnit, compareBill, hasCalls } from '../books/bill.ts'
 import { acceptLosses, type LossToday } from '../books/losses.ts'
 import { readMargins } from '../books/margin.ts'
-import { AppError, invalidField } from '../errors.ts'
+import type { Config } from '../config.ts'
+import type { Db } from '../db/db.ts'
+import { invalidField } from '../errors.ts'
 import { jsonOption, parseLimit, parseTime } from './arguments.ts'
 import { type CommandIo, withDatabase } from './needs.ts'
 import { answer, layOutTable } from './present.ts'
@@ -14,15 +16,40 @@ type Span = { since?: Date; until?: Date; json?: true }
 const dayMs = 86_400_000
 const defaultDays = 30
 
+/** To the cent and, where there is more, to the millionth: a picture may cost less than a cent. */
 function showUsd(usdMicro: number): string {
-  return (usdMicro / 1_000_000).toFixed(2)
+  return (usdMicro / 1_000_000).toFixed(6).replace(/0{1,4}$/, '')
+}
+
+function checkSpan({ since, until }: { since?: Date | undefined; until?: Date | undefined }): void {
+  if (since && until && since >= until) throw invalidField('since', 'The span ends before it begins.')
+}
+
+/** A misspelt name would make a whole bill unknown. */
+async function checkProvider(db: Db, config: Config, provider: string): Promise<void> {
+  const engines = [...config.engines, ...config.packages].map(each => each.name)
+  const names = [...Object.keys(config.providers), ...engines].sort()
+  if (names.includes(provider) || (await hasCalls(db, provider))) return
+  throw invalidField('provider', `Nothing was ever asked of such a provider. There are ${names.join(', ')}.`)
+}
+
+/** Opened when it is read: before that nobody would hear that it is not there. */
+async function* readText(file: string): AsyncGenerator<string> {
+  try {
+    yield* createReadStream(file, 'utf8') as AsyncIterable<string>
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
+    if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR')
+      throw invalidField('file', `${file} cannot be read.`)
+    throw error
+  }
 }
 
 async function runMargin(io: CommandIo, options: Span): Promise<void> {
   const read = await withDatabase(io, async ({ db, now, config }) => {
     const until = options.until ?? now()
     const since = options.since ?? new Date(until.getTime() - defaultDays * dayMs)
-    if (since >= until) throw invalidField('since', 'The span ends before it begins.')
+    checkSpan({ since, until })
     return { since, until, models: await readMargins(db, { since, until }, config.creditPriceUsdMicro) }
   })
   const rows = read.models.map(each => [
@@ -64,24 +91,18 @@ async function runReconcile(
     ...(time === undefined ? {} : { time }),
     ...(model === undefined ? {} : { model }),
   }
-  const report = await withDatabase(io, ({ db }) =>
-    compareBill(
-      db,
-      {
-        ...{ provider, columns, unit: options.unit, byDay: options.byDay === true, limit: options.limit },
-        separator: options.separator === 'tab' ? '\t' : options.separator,
-        since: options.since ?? null,
-        until: options.until ?? null,
-        toleranceUsdMicro: options.tolerance,
-      },
-      createReadStream(file, 'utf8'),
-    ).catch(error => {
-      const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
-      if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR')
-        throw invalidField('file', `${file} cannot be read.`)
-      throw error
-    }),
-  )
+  checkSpan(options)
+  const report = await withDatabase(io, async ({ db, config }) => {
+    await checkProvider(db, config, provider)
+    const question = {
+      ...{ provider, columns, unit: options.unit, byDay: options.byDay === true, limit: options.limit },
+      separator: options.separator,
+      since: options.since ?? null,
+      until: options.until ?? null,
+      toleranceUsdMicro: options.tolerance,
+    }
+    return compareBill(db, question, readText(file))
+  })
   answer(io, options.json === true, { document: { provider, ...report }, lines: describeReport(report) })
 }
 
@@ -112,7 +133,8 @@ function describeReport(report: BillReport): string[] {
     ),
     `${notBilled.count} expected and not billed, ${showUsd(notBilled.totalUsdMicro)} USD`,
     ...notBilled.rows.map(
-      each => `  ${each.generationId}/${each.n}/${each.part}  ${each.state}  ${showUsd(each.amountUsdMicro)}`,
+      each =>
+        `  ${each.requestId ?? '–'}  ${each.generationId}/${each.n}/${each.part}  ${each.state}  ${showUsd(each.amountUsdMicro)}`,
     ),
     ...(withoutId.count > 0
       ? [`${withoutId.count} lines have no id, ${showUsd(withoutId.totalUsdMicro)} USD`]
@@ -132,8 +154,14 @@ async function runResume(io: CommandIo, provider: string, options: { json?: true
 
 function parseTolerance(text: string): number {
   const usd = /^\d{1,4}(?:\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN
-  if (Number.isNaN(usd)) throw new AppError('invalid_request', 'tolerance: give dollars such as 0.001')
+  if (Number.isNaN(usd)) throw new InvalidArgumentError('Give dollars such as 0.001.')
   return Math.round(usd * 1_000_000)
+}
+
+function parseSeparator(text: string): string {
+  if (text === 'tab') return '\t'
+  if (/^[^"\r\n]$/.test(text)) return text
+  throw new InvalidArgumentError('Give one letter, or tab.')
 }
 
 /** Adds `margin` and `reconcile`, and `resume` to the group `providers`. */
@@ -160,11 +188,15 @@ export function addBookCommands(program: Command, io: CommandIo): void {
     .addOption(
       new Option('--unit <unit>', 'of the amounts').choices(['usd', 'cent', 'usd-micro']).default('usd'),
     )
-    .option('--separator <letter>', 'between columns; `tab` for a tabulator', ',')
+    .option('--separator <letter>', 'between columns; `tab` for a tabulator', parseSeparator, ',')
     .option('--by-day', 'compare totals of days and models')
     .option('--since <time>', 'our calls from this time on', parseTime)
     .option('--until <time>', 'our calls before this time', parseTime)
-    .option('--tolerance <usd>', 'differences up to this are rounding', parseTolerance, 1_000)
+    .addOption(
+      new Option('--tolerance <usd>', 'differences up to this are rounding')
+        .argParser(parseTolerance)
+        .default(1_000, '0.001'),
+    )
     .option('--limit <number>', 'rows shown of each kind', parseLimit, 100)
     .addOption(jsonOption())
     .action((provider: string, file: string, options: BillOptions) =>

@@ -1,5 +1,5 @@
 // Guards the operator's commands: exact answers, exit codes, and that each works against a real database.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -445,4 +445,43 @@ test('doctor notices a clock that runs apart and a balance that its entries do n
   await run(`UPDATE clock_offset SET value = '0'`)
   await run(`UPDATE account SET available = 7 WHERE id = '${accountId}'`)
   expect((await diagnose()).ok).toBe(true)
+})
+
+test('a bill is refused by what is wrong with it or with the call, and never breaks the program', async () => {
+  const bill = join(folder, 'bill.csv')
+  await writeFile(bill, 'request_id;cost;created_at\nx\u001b[2J;0.0035;2026-11-20T10:00:00Z\n')
+  const reconcile = (...options: string[]) => runLine(['reconcile', ...options])
+  expect(await reconcile('openai', join(folder, 'nowhere.csv'))).toMatchObject({
+    ...{ code: 1, out: '', closed: 1 },
+    err: expect.stringContaining('nowhere.csv cannot be read'),
+  })
+  expect(await reconcile('openai', folder)).toMatchObject({ code: 1, err: expect.stringMatching(/^file: /) })
+  expect(await reconcile('opnai', bill)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^provider: .*openai/),
+  })
+  expect(await reconcile('openai', bill)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^separator: /),
+  })
+  const backwards = ['--since', '2026-11-21', '--until', '2026-11-20']
+  expect(await reconcile('openai', bill, ...backwards)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^since: /),
+  })
+  for (const wrong of [
+    ['--tolerance', 'some'],
+    ['--separator', ', '],
+    ['--unit', 'eur'],
+    ['--limit', '0'],
+  ])
+    expect(await reconcile('openai', bill, ...wrong), wrong.join(' ')).toMatchObject({ code: 2, out: '' })
+  // Amounts below a cent are seen, and what a file holds does not command the terminal.
+  const { code, out } = await reconcile('openai', bill, '--separator', ';')
+  expect([code, out]).toEqual([0, expect.stringContaining('  line 2  x\ufffd[2J  0.0035\n')])
+  const { unknownToUs } = await runJson(['reconcile', 'openai', bill, '--separator', ';'])
+  expect(unknownToUs).toMatchObject({ count: 1, rows: [{ requestId: 'x\u001b[2J', amountUsdMicro: 3_500 }] })
+  expect((await runLine(['reconcile', '--help'])).out.replace(/\s+/g, ' ')).toContain(
+    'rounding (default: 0.001)',
+  )
 })

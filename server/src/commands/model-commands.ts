@@ -12,7 +12,7 @@ async function runList(io: CommandIo, options: { json?: true }): Promise<void> {
     model.name,
     model.dialects.join(','),
     model.offered ? 'yes' : 'no',
-    model.notes.join('; '),
+    model.notes.join(' '),
   ])
   const lines = layOutTable(['model', 'name', 'listed by', 'offered', 'notes'], rows)
   answer(io, options.json === true, { document: { models }, lines })

@@ -4,18 +4,25 @@ import { AppError } from '../errors.ts'
 import { scrubSecrets } from '../log.ts'
 import type { CommandIo } from './needs.ts'
 
+/** What others chose (a name, a file, an upstream's words) must not command the operator's terminal. */
+function disarm(text: string): string {
+  return text.replace(/(?!\n)\p{Cc}/gu, '\ufffd')
+}
+
 /** Writes exactly one document, or the lines. */
 export function answer(
   io: CommandIo,
   json: boolean,
   shown: { document: unknown; lines: readonly string[] },
 ): void {
-  io.writeOut(json ? `${JSON.stringify(shown.document)}\n` : shown.lines.map(line => `${line}\n`).join(''))
+  io.writeOut(
+    json ? `${JSON.stringify(shown.document)}\n` : shown.lines.map(line => `${disarm(line)}\n`).join(''),
+  )
 }
 
 /** Lines of a table whose columns are as wide as their widest cell. */
 export function layOutTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  // A name that a customer chose must not command the operator's terminal.
+  // A line end in a cell would break the table.
   const all = [header, ...rows].map(row => row.map(cell => cell.replace(/\p{Cc}/gu, '\ufffd')))
   const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
   return all.map(row =>
@@ -33,6 +40,10 @@ export function showTime(time: Date | null): string {
 
 /** What went wrong, for people; never a stack, never a secret. */
 export function describeError(error: unknown): string {
+  return disarm(findWords(error))
+}
+
+function findWords(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (error instanceof AppError) {
     const details = error.options.details ?? []

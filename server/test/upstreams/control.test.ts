@@ -1,7 +1,8 @@
 // `npm run upstreams` as an operator meets it: the built program, steered over its control API, struck by orders
 // whose prompts ask for nothing.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -149,7 +150,16 @@ describe('what an operator sees', () => {
   it('names every emulator with its behaviours, and what the service is told of it', async () => {
     const { value } = await ask('GET', '/upstreams')
     const upstreams = value.upstreams as { name: string; environment: Record<string, string> }[]
-    expect(upstreams.map(({ name }) => name)).toEqual(expect.arrayContaining(['openai', 'google']))
+    const folder = join(server, 'test', 'upstreams')
+    const emulators = readdirSync(folder)
+      .filter(name => /^[a-z-]+\.ts$/.test(name))
+      .filter(name =>
+        /^export (?:async )?function start\w+Upstream\(/m.test(readFileSync(join(folder, name), 'utf8')),
+      )
+      .map(name => name.replace('.ts', ''))
+      .filter(name => name !== 'upstream')
+    expect(emulators.length).toBeGreaterThan(10)
+    expect(upstreams.map(({ name }) => name).sort()).toEqual(emulators.sort())
     for (const { name, environment: lines } of upstreams) {
       for (const [variable, said] of Object.entries(lines)) expect(environment[variable]).toContain(said)
       const { value: whole } = await ask('GET', `/upstreams/${name}`)
@@ -194,5 +204,24 @@ describe('whoever may not steer', () => {
     expect((await ask('GET', '/upstreams/nobody')).status).toBe(404)
     expect((await ask('GET', '/elsewhere')).status).toBe(404)
     expect((await ask('POST', '/upstreams/openai/behaviour')).status).toBe(405)
+  })
+})
+
+describe('an option', () => {
+  const run = (...line: string[]) => spawnSync(process.execPath, [program, ...line], { encoding: 'utf8' })
+
+  it('that is misspelt is refused before anything starts', () => {
+    expect(run('--latncy', '5')).toMatchObject({
+      ...{ status: 2, stdout: '' },
+      stderr: expect.stringContaining('There is no option --latncy'),
+    })
+  })
+
+  it('starts one engine alone, behind both of its interfaces', () => {
+    const { status, stdout } = run('--environment', '--only', 'sd-server')
+    expect([status, stdout.trim().split('\n')]).toEqual([
+      0,
+      ['SDAPI_BASE_URL=http://127.0.0.1:4823', 'OPENAI_COMPATIBLE_BASE_URL=http://127.0.0.1:4823/v1'],
+    ])
   })
 })

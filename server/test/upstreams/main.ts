@@ -21,6 +21,7 @@ import {
   startOpenAiCompatibleUpstream,
 } from './openai-compatible.ts'
 import { defaultReplicateKey, replicateDirectives, startReplicateUpstream } from './replicate.ts'
+import { sdServerDirectives, startSdServerUpstream } from './sd-server.ts'
 import { defaultSdapiKey, sdapiDirectives, startSdapiUpstream } from './sdapi.ts'
 import { defaultStabilityKey, stabilityDirectives, startStabilityUpstream } from './stability.ts'
 import type { Upstream } from './upstream.ts'
@@ -122,6 +123,14 @@ const table: readonly Row[] = [
     }),
   },
   {
+    name: 'sd-server',
+    port: 4823,
+    start: startSdServerUpstream,
+    directives: sdServerDirectives,
+    // One engine behind both interfaces; beside another it shares that one's work. It has no password to set.
+    environment: url => ({ SDAPI_BASE_URL: url, OPENAI_COMPATIBLE_BASE_URL: `${url}/v1` }),
+  },
+  {
     name: 'bfl',
     port: 4806,
     // Tasks are read at a third host.
@@ -203,8 +212,23 @@ const usage = `Usage: npm run upstreams -- [--latency MS] [--picture-bytes N] [-
   --environment    print them and end, without starting anything
 `
 
+const options = {
+  values: ['--latency', '--picture-bytes', '--only'],
+  flags: ['--free-ports', '--quiet', '--environment'],
+}
+
+/** What is misspelt would be rehearsed without. */
+function checkOptions(args: readonly string[]): void {
+  const isValue = (at: number) => options.values.includes(args[at - 1] ?? '')
+  const strange = args.find(
+    (word, at) => !isValue(at) && !options.values.includes(word) && !options.flags.includes(word),
+  )
+  if (strange !== undefined) fail(`There is no option ${strange}`)
+}
+
 async function main(args: string[]): Promise<void> {
   if (args.includes('--help')) return void process.stdout.write(usage)
+  checkOptions(args)
   if (args.includes('--environment')) return printEnvironment(readRows(args))
   const latencyMs = readNumberOption(args, '--latency') ?? defaultLatencyMs
   const pictureSizeBytes = readNumberOption(args, '--picture-bytes')
