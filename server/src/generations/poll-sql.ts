@@ -1,5 +1,5 @@
 // Every statement on polls, upstream tasks and parts of an order that end one by one. The functions live in
-// migrations/0019 and 0023.
+// migrations/0019, 0022 and 0023.
 import { statement } from '../db/db.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
 import { columns } from './sql.ts'
@@ -7,7 +7,7 @@ import { columns } from './sql.ts'
 export const pollSql = {
   noteParts: statement('poll_note_parts', 'SELECT note_parts($1, $2, $3, $4) AS done'),
   awaitParts: statement('poll_await_parts', 'SELECT await_parts($1, $2, $3, $4, $5, $6) AS done'),
-  claim: statement('poll_claim', 'SELECT * FROM claim_polls($1, $2)'),
+  claim: statement('poll_claim', 'SELECT * FROM claim_polls($1, $2, $3, $4)'),
   repeat: statement('poll_repeat', 'SELECT repeat_polls($1, $2, $3, $4, $5) AS woken'),
   /** Handles that an adapter has changed, as it does to count its reads. */
   keepTasks: statement(
@@ -34,6 +34,9 @@ export const pollSql = {
 
 export type ClaimedPoll = {
   id: string
+  /** Reads of one lane share places: those at one provider, apart for the operator's key and for customers' own. */
+  lane: string
+  account_id: string
   epoch: number
   /** The attempt whose tasks are read. */
   n: number
@@ -43,7 +46,7 @@ export type ClaimedPoll = {
   wakes: number
   told: boolean
   /** Null when every part has ended, and whoever ought to have acted on it has died. */
-  tasks: { part: number; provider: string; task: UpstreamTask | null }[] | null
+  tasks: { part: number; provider: string; model: string; task: UpstreamTask | null }[] | null
   /** A part that has ended brought an address that was not fetched yet. */
   has_address: boolean
 }

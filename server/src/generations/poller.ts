@@ -1,7 +1,8 @@
 // Reads upstream tasks that are due: claimed many in one statement, read side by side, and what is still under way put
-// back in one statement. No worker and no memory is held between reads. Who acts on an end claims the generation
-// first; a read alone changes nothing, so one that is made twice or lost does no harm.
+// back in one statement. Each provider has places of its own, so that one that hangs delays no other. No worker and no
+// memory is held between reads. Who acts on an end claims the generation first; a read alone changes nothing.
 import { fp } from '../failpoints.ts'
+import type { OutboundClient } from '../outbound.ts'
 import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import { openContext } from './dispatch.ts'
 import { needsOfTasks } from './own-keys.ts'
@@ -26,10 +27,12 @@ export type PollerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved
 const tickMs = 50
 /** As `repeat_polls` of the database has it: a poll that was woken while it read is read again then. */
 export const wokenMs = 500
-/** Generations read at once by one process. */
-const maxReading = 128
+/** Generations of one lane, as the database has it, that are read at once by one process. */
+const placesOfLane = 128
 /** One poll is a small read, and ends before the claim on it does, which is a lease. */
 const readTimeoutMs = 20_000
+/** Who has not begun to answer a small read by then hangs, and its place is for the next. */
+const answerTimeoutMs = 8_000
 /** Work that has taken long is read more rarely: at most this share of its age is lost, and no more than so long. */
 const ageShare = 1 / 10
 const maxAgeDelayMs = 5_000
@@ -40,32 +43,27 @@ export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void
   const ticks = createTicks(() => void look().catch(report('poll')))
   const repeats = createRepeats(needs, { pollAfter: ticks.after, report: report('poll') })
   const reading = new Set<Promise<void>>()
+  const lanes = createLanes()
   let looking: Promise<void> | null = null
   let isMore = false
-  let isShort = false
   let isStopped = false
 
   function begin(poll: ClaimedPoll): void {
+    const leave = lanes.enter(poll.lane)
     const read = readOne(needs, poll, { act, repeat: repeats.add })
       .catch(report(poll.id))
       .finally(() => {
         reading.delete(read)
-        if (isShort) ticks.after(0)
+        if (leave()) ticks.after(0)
       })
     reading.add(read)
   }
   async function claimDue(): Promise<void> {
     do {
       isMore = false
-      isShort = false
-      for (let room = maxReading; room > 0 && !isStopped; ) {
-        room = maxReading - reading.size
-        isShort = room <= 0
-        if (isShort) break
-        const claimed = await needs.db.query<ClaimedPoll>(pollSql.claim, [needs.leaseMs, room])
-        for (const each of claimed) begin(each)
-        if (claimed.length < room) break
-      }
+      const { names, counts } = lanes.busy()
+      const values = [needs.leaseMs, placesOfLane, names, counts]
+      for (const each of await needs.db.query<ClaimedPoll>(pollSql.claim, values)) begin(each)
     } while (isMore && !isStopped)
   }
   function look(): Promise<void> {
@@ -123,7 +121,11 @@ async function readTask(
   const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
   const signal = AbortSignal.timeout(timeoutMs)
   const { id, n } = poll
-  const context = openContext(needs, { generation: { id }, n, part, signal, timeoutMs, received })
+  const http = hasten(needs.http)
+  const context = openContext(
+    { ...needs, http },
+    { generation: { id }, n, part, signal, timeoutMs, received },
+  )
   try {
     const outcome: ProviderOutcome = await read(task, context)
     return [{ part, outcome, received }]
@@ -133,6 +135,10 @@ async function readTask(
   }
 }
 
+function hasten({ request }: OutboundClient): OutboundClient {
+  return { request: call => request({ headersTimeoutMs: answerTimeoutMs, ...call }) }
+}
+
 /** An error of an adapter may hold what the upstream said, and that the prompt: it is not logged as it is. */
 async function reportCleaned(needs: PollerNeeds, { id }: ClaimedPoll, error: unknown): Promise<void> {
   const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])
@@ -140,6 +146,28 @@ async function reportCleaned(needs: PollerNeeds, { id }: ClaimedPoll, error: unk
   await callUpstream(needs, toGeneration(row), () => Promise.reject(error)).catch(cleaned =>
     needs.events.workFailed(id, cleaned),
   )
+}
+
+/** How many generations of each lane are read now. */
+function createLanes() {
+  const lanes = new Map<string, { count: number; isFull: boolean }>()
+  return {
+    /** Answers how it is left, which tells whether more of the lane may be waiting for the place. */
+    enter(name: string): () => boolean {
+      const lane = lanes.get(name) ?? { count: 0, isFull: false }
+      lanes.set(name, lane)
+      lane.count += 1
+      lane.isFull ||= lane.count >= placesOfLane
+      return () => {
+        const { isFull } = lane
+        lane.count -= 1
+        lane.isFull = false
+        if (lane.count === 0) lanes.delete(name)
+        return isFull
+      }
+    },
+    busy: () => ({ names: [...lanes.keys()], counts: [...lanes.values()].map(({ count }) => count) }),
+  }
 }
 
 /** Looks at times to come, those of one tick together. */

@@ -26,6 +26,7 @@ export const engineDirectives: Record<string, string> = {
   lose: 'the connection is reset after the work, instead of the answer',
   busy: '503 before any work',
   'poll_500=N': 'the first N polls are answered 500',
+  'poll_hang=N': 'the first N polls are never answered; 0 or no number: none is',
   'vanish=N': 'the first N polls are answered 404',
   'answer_slow=MS': 'the create is answered so late, though its work has begun',
   'words=TEXT': 'the create is answered with TEXT and the prompt, where JSON is expected',
@@ -152,6 +153,10 @@ async function pollTask(exchange: Exchange, state: State, id: string): Promise<v
   if (!work) return send(exchange, 404, '')
   work.polls += 1
   if (task) task.polls += 1
+  if (work.directives.has('poll_hang')) {
+    const hangs = readNumber(work.directives, 'poll_hang', 0) || Number.POSITIVE_INFINITY
+    if (work.polls <= hangs) return
+  }
   if (work.polls <= readNumber(work.directives, 'vanish', 0)) return send(exchange, 404, '')
   if (work.polls <= readNumber(work.directives, 'poll_500', 0)) return send(exchange, 500, 'oops')
   if (work.polls <= readNumber(work.directives, 'echo_poll', 0)) return send(exchange, 200, work.prompt)
@@ -188,8 +193,8 @@ function orderOf(body: Buffer): Order {
 }
 
 /**
- * Writes a catalogue file for DARKROOM_CATALOG: `engine:repeatable` and `engine:tasks`; `engine:singles`, whose tasks
- * make one picture each; `engine:pair`, which two shipped
+ * Writes a catalogue file for DARKROOM_CATALOG: `engine:repeatable`, `engine:tasks` and `engine:others`; `engine:singles`, whose tasks
+ * make one picture each, and `engine:pairs`, whose make two; `engine:pair`, which two shipped
  * upstreams can make; `engine:fallback` and `engine:refused`, which have one of them behind the engine.
  */
 export function writeEngineCatalog(file: string, address: string): void {
@@ -210,7 +215,7 @@ export function writeEngineCatalog(file: string, address: string): void {
     createdAt: '2026-01-01',
     dialects: ['getimages'],
     modes: ['generate'],
-    maxCount: name === 'tasks' || name === 'singles' ? 4 : 1,
+    maxCount: ['tasks', 'singles', 'pairs'].includes(name) ? 4 : 1,
     aspectRatios: ['1:1'],
     resolutions: ['1K'],
     routes,
@@ -219,12 +224,16 @@ export function writeEngineCatalog(file: string, address: string): void {
   const upstreams = {
     'repeatable/repeatable': upstreamOf('repeatable'),
     'tasks/tasks': upstreamOf('tasks', 4),
+    'others/others': upstreamOf('others'),
+    'tasks/pairs': { ...upstreamOf('tasks', 2), model: 'pairs' },
     'tasks/singles': { ...upstreamOf('tasks'), model: 'singles' },
   }
   const models = [
     modelOf('repeatable', ['repeatable/repeatable']),
     modelOf('tasks', ['tasks/tasks']),
+    modelOf('others', ['others/others']),
     modelOf('singles', ['tasks/singles']),
+    modelOf('pairs', ['tasks/pairs']),
     modelOf('pair', ['openai/gpt-image-2', 'google/gemini-nano-banana-2.1']),
     modelOf('fallback', ['repeatable/repeatable', 'openai/gpt-image-2']),
     modelOf('refused', ['tasks/tasks', 'openai/gpt-image-2']),

@@ -1,5 +1,5 @@
 // Adapters of the test engine, which the shipped upstreams do not resemble: `repeatable` deduplicates creates by
-// their key, `tasks` answers with a handle that is polled and can be canceled. Bundled into crash programs only.
+// their key, `tasks` answers with a handle that is polled and can be canceled, `others` as well. Bundled into crash programs only.
 import { readFileSync } from 'node:fs'
 import { armFailpoints } from '../../src/failpoints.ts'
 import { OutboundError, type OutboundResponse } from '../../src/outbound.ts'
@@ -33,9 +33,9 @@ if (TEST_FAILPOINT_FILE) {
   })
 }
 
-/** Both providers; the address comes with the route's parameters. */
+/** All of them; the address comes with the route's parameters. */
 export function createEngineProviders(): Provider[] {
-  return [createRepeatableProvider(), createTasksProvider()]
+  return [createRepeatableProvider(), createTasksProvider('tasks'), createTasksProvider('others')]
 }
 
 function createRepeatableProvider(): Provider {
@@ -55,9 +55,9 @@ function createRepeatableProvider(): Provider {
   }
 }
 
-function createTasksProvider(): Provider {
+function createTasksProvider(name: string): Provider {
   return {
-    name: 'tasks',
+    name,
     idempotentCreates: false,
     submit: (request, context) =>
       answerOf(async () => {
@@ -81,7 +81,7 @@ function createTasksProvider(): Provider {
         return { kind: 'pending', task: { id, pollUrl: `${url}/${id}` }, pollAfterMs: 50 }
       }),
     poll: (task, context) =>
-      answerOf(async () => {
+      readOf(async () => {
         const answer = await send(context, { method: 'GET', url: task.pollUrl ?? '', headers: {} })
         if (answer.status === 404) return unknown('the task is gone')
         if (answer.status !== 200)
@@ -196,6 +196,16 @@ async function answerOf(run: () => Promise<ProviderOutcome>): Promise<ProviderOu
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error
     if (error.sent) return unknown(error.message)
+    return { kind: 'failed', failure: 'unavailable', message: error.message }
+  }
+}
+
+/** A read that was lost says nothing of the task. */
+async function readOf(run: () => Promise<ProviderOutcome>): Promise<ProviderOutcome> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error
     return { kind: 'failed', failure: 'unavailable', message: error.message }
   }
 }
