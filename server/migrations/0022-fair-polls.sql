@@ -9,20 +9,16 @@ UPDATE poll p SET lane = a.provider || CASE WHEN g.own_providers IS NULL THEN ''
 DROP INDEX poll_due;
 CREATE INDEX poll_due ON poll (lane, due_at);
 
--- As in 0019, and the lane. All parts of an attempt are at one provider.
-CREATE OR REPLACE FUNCTION plan_poll(p_row generation, p_poll_after_ms int, p_told boolean) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE v_due timestamptz := poll_due(app_now() + p_poll_after_ms * interval '1 ms', p_row.deadline);
+-- Here, so that whoever plans a poll need not know of lanes. All parts of an order are at one provider, to its end.
+CREATE FUNCTION set_lane() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO poll AS p (generation_id, due_at, began_at, deadline, told, lane)
-    VALUES (p_row.id, v_due, app_now(), p_row.deadline, coalesce(p_told, false),
-      coalesce((SELECT a.provider FROM attempt a WHERE a.generation_id = p_row.id AND a.n = p_row.attempts LIMIT 1), '')
-        || CASE WHEN p_row.own_providers IS NULL THEN '' ELSE ':own' END)
-    ON CONFLICT (generation_id) DO UPDATE
-      SET due_at = v_due, reading_until = NULL, told = coalesce(p_told, p.told), lane = excluded.lane;
-  -- Everybody else sees it by the clock of the process that said so, or by the sweep.
-  IF p_poll_after_ms = 0 THEN PERFORM pg_notify('poll_due', ''); END IF;
+  SELECT a.provider || CASE WHEN g.own_providers IS NULL THEN '' ELSE ':own' END INTO NEW.lane
+    FROM generation g JOIN attempt a ON a.generation_id = g.id AND a.n = g.attempts
+    WHERE g.id = NEW.generation_id LIMIT 1;
+  NEW.lane := coalesce(NEW.lane, '');
+  RETURN NEW;
 END $$;
+CREATE TRIGGER poll_set_lane BEFORE INSERT ON poll FOR EACH ROW EXECUTE FUNCTION set_lane();
 
 -- As in 0019, from each lane as many as the process has places left in it: p_lanes and p_reading say how many it reads
 -- now. Lanes are as many as providers, and each is found by one look into the index. An address that was given up is

@@ -34,8 +34,11 @@ export type StoredImage = {
   height: number
 }
 
-/** One output of a part: stored already, or an address still to be fetched. `index` counts within the part. */
-export type PartImage = StoredImage | { index: number; url: string }
+/**
+ * One output of a part: stored already, or an address, still to be fetched or in vain (`lost`): it was paid for all the
+ * same. `index` counts within the part.
+ */
+export type PartImage = StoredImage | { index: number; url: string; lost?: true }
 /** What one part of an order brought. */
 export type PartResult = { images: PartImage[]; usage: Usage; warnings: string[] }
 

@@ -1,5 +1,5 @@
 // The outputs of an attempt: stored already, or at a URL of the upstream and fetched from there. What lies there has
-// been paid for and reading it again costs nothing, so one failed download gives no picture up.
+// been paid for and reading it again costs nothing, so no failure that may pass gives a picture up before the deadline.
 import { OutboundError, type OutboundResponse } from '../outbound.ts'
 import {
   type CallContext,
@@ -19,7 +19,12 @@ type Address = { index: number; url: string; part?: number; at?: number }
 /** One output as T5 records it: stored already, or a URL still to be fetched. */
 export type ExpectedImage = StoredImage | Address
 
-export type CollectNeeds = DispatchNeeds & { events: GenerationEvents; random: () => number }
+export type CollectNeeds = DispatchNeeds & {
+  events: GenerationEvents
+  random: () => number
+  /** The generation holds no worker until the answer is called: it waits for nothing that this process does. */
+  restWork?(generationId: string): () => void
+}
 export type CollectWork = {
   generation: Generation
   n: number
@@ -27,6 +32,8 @@ export type CollectWork = {
   /** The handles of the parts, where the upstream gave one: by them an address that is gone is had anew. */
   tasks: ReadonlyMap<number, UpstreamTask>
   received: string[]
+  /** Somebody comes again for what cannot be reached now. */
+  isBrief?: boolean
 }
 /** `gone`: how many the upstream no longer has. */
 export type Collected = { images: StoredImage[]; gone: number }
@@ -36,8 +43,12 @@ type Work = CollectWork & { reread: Map<number, Promise<UpstreamImage[]>> }
 /** Outputs are small; an upstream that drips is cut. */
 const fetchTimeoutMs = 60_000
 const maxOutputBytes = 80 * 1024 * 1024
-/** Tries in all: with the back-off they span some 15 seconds, in which a store of files restarts or fails over. */
-const maxTries = 6
+/** With the back-off they span some 15 seconds, in which most stores of files restart; then no worker is held. */
+const triesOfWorker = 6
+/** Where somebody comes again. */
+const briefTries = 2
+/** However long a store asks to be left alone, what is paid for is asked for again while there is time. */
+const maxPauseMs = 15_000
 /** For answers that are probably final: files have been seen to appear a moment after their address. */
 const maxDoubtfulTries = 2
 /** Kept free before the deadline for the manifest and the settlement. */
@@ -63,25 +74,49 @@ export async function collectImages(
   work: CollectWork,
   expected: ExpectedImage[],
 ): Promise<Collected> {
-  const reading = { ...work, reread: new Map() }
-  const collected = await Promise.all(
-    expected.map(async image => ('key' in image ? image : await fetchOutput(needs, reading, image))),
-  )
-  const images = collected.filter(image => image !== null && image !== 'gone')
+  const collected = await collectEach(needs, work, expected)
+  const images = collected.filter(image => typeof image !== 'string')
   return {
     images: images.map((image, index) => ({ ...image, index })),
     gone: collected.filter(image => image === 'gone').length,
   }
 }
 
-/** How one try failed, and how often such a failure is worth a try in all. */
-type Miss = { cause: string; maxTries: number; retryAfterMs: number | null; isGone?: boolean }
+/** An output that is not here: the upstream has it no more, it is no picture, or it may be had later. */
+export type Missing = 'gone' | 'unusable' | 'unreached'
+
+/** The same, each in its place. */
+export async function collectEach(
+  needs: CollectNeeds,
+  work: CollectWork,
+  expected: ExpectedImage[],
+): Promise<(StoredImage | Missing)[]> {
+  const reading = { ...work, reread: new Map() }
+  let resume = () => {}
+  let isResting = false
+  const rest = () => {
+    if (!isResting) resume = needs.restWork?.(work.generation.id) ?? resume
+    isResting = true
+  }
+  try {
+    return await Promise.all(
+      expected.map(async image =>
+        'key' in image ? image : await fetchOutput(needs, reading, { ...image, rest }),
+      ),
+    )
+  } finally {
+    resume()
+  }
+}
+
+/** How one try failed, and how often such a failure is worth a try in all; null = until the deadline. */
+type Miss = { cause: string; maxTries: number | null; retryAfterMs: number | null; isGone?: boolean }
 
 async function fetchOutput(
   needs: CollectNeeds,
   work: Work,
-  image: Address,
-): Promise<StoredImage | 'gone' | null> {
+  { rest, ...image }: Address & { rest(): void },
+): Promise<StoredImage | Missing> {
   const leftMs = () => timeLeftMs(work.generation.timeLeft) - reserveMs
   let { url } = image
   let isFresh = false
@@ -89,8 +124,11 @@ async function fetchOutput(
     const timeoutMs = Math.max(1, Math.min(fetchTimeoutMs, leftMs()))
     const result = await tryFetch(needs, work, { ...image, url, timeoutMs })
     if (!('cause' in result)) return toStored(result, image.index)
-    const pauseMs = Math.max(backoffMs(tries, needs.random()), result.retryAfterMs ?? 0)
-    if (tries >= result.maxTries || pauseMs >= leftMs()) {
+    const askedMs = Math.min(result.retryAfterMs ?? 0, maxPauseMs)
+    const pauseMs = Math.max(backoffMs(tries, needs.random()), askedMs)
+    const isPassing = result.maxTries === null
+    if (isPassing && work.isBrief && tries >= briefTries) return 'unreached'
+    if ((result.maxTries !== null && tries >= result.maxTries) || pauseMs >= leftMs()) {
       const fresh = result.isGone && !isFresh ? await findFresh(needs, work, { ...image, timeoutMs }) : null
       if (fresh?.kind === 'received') return toStored(fresh.image, image.index)
       if (fresh) {
@@ -100,8 +138,9 @@ async function fetchOutput(
         continue
       }
       needs.events.outputLost(work.generation, { index: image.index, cause: result.cause, tries })
-      return result.isGone ? 'gone' : null
+      return result.isGone ? 'gone' : 'unusable'
     }
+    if (tries >= triesOfWorker) rest()
     await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }
@@ -167,7 +206,7 @@ function missByStatus(status: number, retryAfter: string | undefined): Miss {
   return {
     isGone: status === 403 || status === 404 || status === 410,
     cause: `status ${status}`,
-    maxTries: isPassing ? maxTries : maxDoubtfulTries,
+    maxTries: isPassing ? null : maxDoubtfulTries,
     retryAfterMs: isPassing && seconds !== null ? seconds * 1_000 : null,
   }
 }
@@ -180,5 +219,5 @@ function missByError(error: unknown): Miss {
   }
   if (!(error instanceof OutboundError) || error.code === 'aborted') throw error
   const isFinal = error.code === 'blocked' || error.code === 'too_large'
-  return { cause: error.message, maxTries: isFinal ? 1 : maxTries, retryAfterMs: null }
+  return { cause: error.message, maxTries: isFinal ? 1 : null, retryAfterMs: null }
 }

@@ -89,7 +89,11 @@ function toFailure({ failure, message, cost_usd_micro }: AttemptRow): ProviderFa
 
 /** Whether an address among what it brought is still to be fetched. */
 export function hasAddress({ state, result }: AttemptRow): boolean {
-  return state === 'done' && (result?.images.some(image => 'url' in image) ?? false)
+  return state === 'done' && (result?.images.some(isToFetch) ?? false)
+}
+
+export function isToFetch(image: PartImage): image is { index: number; url: string } {
+  return 'url' in image && !image.lost
 }
 
 export function taskOf({ upstream_task }: AttemptRow): UpstreamTask | null {

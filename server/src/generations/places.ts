@@ -9,6 +9,8 @@ export type Places = {
   reserve(count: number): () => void
   /** Holds the generation until its work has ended. Never rejects: the work reports its own failure. */
   hold(generation: Generation, work: () => Promise<void>): void
+  /** The held work waits for somebody outside: until the answer is called it takes no place and delays no drain. */
+  rest(generationId: string): () => void
   /** The same work goes on under a new epoch. */
   moveEpoch(generationId: string, epoch: number): void
   holds(generationId: string): boolean
@@ -23,15 +25,23 @@ export type Places = {
 /** `onFree` is called whenever a place may have become free. */
 export function createPlaces(concurrency: number, onFree: () => void): Places {
   const held = new Map<string, { epoch: number }>()
+  const resting = new Set<object>()
   let reserved = 0
   let draining = false
   let onDrained: (() => void) | null = null
+  const active = () => held.size - resting.size
   function noteFree(): void {
-    if (held.size === 0 && reserved === 0) onDrained?.()
+    if (active() === 0 && reserved === 0) onDrained?.()
     onFree()
   }
+  function forget(generationId: string, entry: { epoch: number }): void {
+    resting.delete(entry)
+    // This process may have claimed the same row again after it lost the lease.
+    if (held.get(generationId) === entry) held.delete(generationId)
+    noteFree()
+  }
   return {
-    room: () => (draining ? 0 : Math.max(0, concurrency - held.size - reserved)),
+    room: () => (draining ? 0 : Math.max(0, concurrency - active() - reserved)),
     reserve(count) {
       reserved += count
       let isKept = true
@@ -44,12 +54,16 @@ export function createPlaces(concurrency: number, onFree: () => void): Places {
     },
     hold(generation, work) {
       const entry = { epoch: generation.epoch }
+      resting.delete(held.get(generation.id) ?? entry)
       held.set(generation.id, entry)
-      void work().finally(() => {
-        // This process may have claimed the same row again after it lost the lease.
-        if (held.get(generation.id) === entry) held.delete(generation.id)
-        noteFree()
-      })
+      void work().finally(() => forget(generation.id, entry))
+    },
+    rest(generationId) {
+      const entry = held.get(generationId)
+      if (!entry) return () => {}
+      resting.add(entry)
+      noteFree()
+      return () => resting.delete(entry)
     },
     moveEpoch(generationId, epoch) {
       const entry = held.get(generationId)
@@ -65,7 +79,7 @@ export function createPlaces(concurrency: number, onFree: () => void): Places {
       draining = true
       return new Promise(resolve => {
         onDrained = resolve
-        if (held.size === 0 && reserved === 0) resolve()
+        if (active() === 0 && reserved === 0) resolve()
       })
     },
     isDraining: () => draining,

@@ -7,10 +7,10 @@ import { cancelTasks } from './cancel-tasks.ts'
 import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import { combineParts, type PartOutcome } from './dispatch.ts'
 import { settleReleased } from './finish.ts'
-import { failureRules, type Generation, type StoredImage } from './generation.ts'
+import { failureRules, type Generation, type PartImage, type StoredImage } from './generation.ts'
 import { lossOfParts } from './loss.ts'
-import { collectImages } from './outputs.ts'
-import { hasAddress, type PartRecord, tasksOf, toEndedRecord, toPartOutcome } from './parts.ts'
+import { collectEach, type Missing } from './outputs.ts'
+import { hasAddress, isToFetch, type PartRecord, tasksOf, toEndedRecord, toPartOutcome } from './parts.ts'
 import { pollDelayMs } from './pending.ts'
 import { pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
@@ -25,6 +25,8 @@ export type Reading = { generation: Generation; reads: Read[]; told: boolean }
 
 /** Between polls when a read failed and the upstream named no delay. */
 export const failedReadDelayMs = 2_000
+/** Between two visits to a store of files that could not be reached while other parts go on. */
+const fetchAgainMs = 4_000
 /** However long an upstream asks to be left alone, work that is paid for is looked at again while there is time. */
 const maxReadDelayMs = 15_000
 /** A finite number that the database holds, whatever an upstream names. */
@@ -131,6 +133,7 @@ async function goOn(needs: RunNeeds, work: Work, lost: AttemptRow[]): Promise<vo
     return loseTasks(needs, work, lost)
   }
   const delays = [...work.outcomes.values()].flatMap(outcome => delayOfRead(outcome, told) ?? [])
+  if (fetched.some(({ result }) => result?.images.some(isToFetch))) delays.push(fetchAgainMs)
   const delayMs = delays.length > 0 ? Math.max(1, Math.round(Math.min(...delays))) : failedReadDelayMs
   const values = [id, epoch, n, JSON.stringify([...fetched, ...openRecords(work)]), delayMs, null]
   const row = await findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values)
@@ -162,23 +165,34 @@ async function note(needs: RunNeeds, generation: Generation, records: PartRecord
 async function fetchParts(needs: RunNeeds, work: Work, records: PartRecord[]): Promise<PartRecord[]> {
   const { generation, attempts, received } = work
   const known = records.flatMap(({ part, cost, result }) => (result ? [{ part, cost, result }] : []))
-  const earlier = attempts
-    .filter(hasAddress)
-    .flatMap(({ part, cost_usd_micro: cost, result }) => (result ? [{ part, cost, result }] : []))
-  const wanted = [...known, ...earlier].filter(({ result }) => result.images.some(image => 'url' in image))
+  const earlier = attempts.filter(hasAddress).flatMap(({ part, result, ...attempt }) => {
+    const cost = attempt.cost_usd_micro ?? attempt.expected_cost_usd_micro
+    return result ? [{ part, cost, result }] : []
+  })
+  const wanted = [...known, ...earlier].filter(({ result }) => result.images.some(isToFetch))
   return Promise.all(
     wanted.map(async ({ part, cost, result }): Promise<PartRecord> => {
       const provider = attempts[0]?.provider ?? ''
-      const collecting = { generation, n: generation.attempts, provider, tasks: tasksOf(attempts), received }
-      const expected = result.images.map((image, at) => ({ ...image, part, at }))
-      const { images } = await collectImages(needs, collecting, expected)
-      return { part, state: 'done', result: { ...result, images: images.map(toPlain) }, cost: cost ?? 0 }
+      const tasks = tasksOf(attempts)
+      const collecting = { generation, n: generation.attempts, provider, tasks, received, isBrief: true }
+      const expected = result.images.flatMap((image, at) =>
+        isToFetch(image) ? [{ ...image, part, at }] : [],
+      )
+      const collected = await collectEach(needs, collecting, expected)
+      const images = result.images.map((image, at) =>
+        toKept(image, collected[expected.findIndex(each => each.at === at)]),
+      )
+      return { part, state: 'done', result: { ...result, images }, ...(cost === undefined ? {} : { cost }) }
     }),
   )
 }
 
-function toPlain({ index, key, mediaType, sizeBytes, sha256, width, height }: StoredImage): StoredImage {
-  return { index, key, mediaType, sizeBytes, sha256, width, height }
+/** An address that cannot be reached now is fetched later, by the next poll or when the last part has ended. */
+function toKept(image: PartImage, collected: StoredImage | Missing | undefined): PartImage {
+  if (!collected || collected === 'unreached') return image
+  if (typeof collected === 'string') return 'url' in image ? { ...image, lost: true } : image
+  const { key, mediaType, sizeBytes, sha256, width, height } = collected
+  return { index: image.index, key, mediaType, sizeBytes, sha256, width, height }
 }
 
 /** T9 for the tasks that the upstream does not know, and at once the reconciler, which has them read again. */

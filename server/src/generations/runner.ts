@@ -45,6 +45,7 @@ export function createRunner(
     wakeAfter: delayMs => timers.after(delayMs, () => queue.fill().catch(report('wake'))),
     pollAfter: delayMs => poller.pollAfter(delayMs),
     claimMoved: places.moveEpoch,
+    restWork: places.rest,
   }
   // An end is acted on whether or not there is a place: its addresses do not wait.
   const poller = createPoller(needs, (reading: Reading) =>
