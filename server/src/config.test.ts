@@ -287,3 +287,9 @@ describe('self-hosted engines', () => {
     expect(() => readConfig(env)).toThrow(problem)
   })
 })
+
+test('a term of keeping below three days is refused', () => {
+  for (const days of ['1', '2', '-3', '3.5'])
+    expect(problemsOf({ RETENTION_DAYS: days }).join(), days).toMatch(/^RETENTION_DAYS /)
+  expect(readConfig({ RETENTION_DAYS: '3' }).retentionDays).toBe(3)
+})

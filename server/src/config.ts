@@ -95,6 +95,8 @@ export type Config = {
   /** 0 = off. */
   scrubPerHour: number
   webhookConcurrency: number
+  /** 0 = everything is kept. */
+  retentionDays: number
   webhookLogDays: number
   logLevel: LogLevel
   logPrompts: boolean
@@ -224,11 +226,19 @@ function readWork(read: SettingReader) {
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_S', { min: 0, max: 3_600 }) * 1000,
     scrubPerHour: read.integer('SCRUB_OBJECTS_PER_HOUR', { min: 0, max: 360_000 }),
     webhookConcurrency: read.integer('WEBHOOK_CONCURRENCY', { min: 1, max: 1_000 }),
+    retentionDays: readRetentionDays(read),
     webhookLogDays: read.integer('WEBHOOK_LOG_DAYS', { min: 1, max: 3_650 }),
     logLevel: read.choice('LOG_LEVEL', logLevels),
     logPrompts: read.flag('LOG_PROMPTS'),
     metricsToken: read.text('METRICS_TOKEN'),
   }
+}
+
+/** A term of hours would take pictures from callers who repeat an order under its key. */
+function readRetentionDays(read: SettingReader): number {
+  const days = read.integer('RETENTION_DAYS', { min: 0, max: 36_500 })
+  if (days === 1 || days === 2) read.problems.push('RETENTION_DAYS must be 0, or 3 or more')
+  return days
 }
 
 function readLossCap(read: SettingReader): Config['lossCap'] {

@@ -107,6 +107,13 @@ const keeping: Setting[] = [
     meaning:
       'Seconds after which images made through the getimg API are deleted and their links end, counted from the order. Other images stay until they are deleted.',
   },
+  {
+    name: 'RETENTION_DAYS',
+    default: '0',
+    values: '0, 3 to 36500',
+    meaning:
+      'Days after their end for which generations are kept; then workers delete their images and prompts as their owner can. The ledger and idempotency keys stay. `0` keeps everything. What was deleted does not come back when the number is raised.',
+  },
 ]
 
 const selling: Setting[] = [

@@ -7,9 +7,10 @@ import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
 import { sweepLeftovers } from './generations/leftovers.ts'
 import { markLists } from './generations/marks.ts'
+import { sweepRetention } from './generations/retention.ts'
 import { sampleRoutes } from './generations/route-states.ts'
 import { createScrub } from './generations/scrub.ts'
-import { sweepStrays } from './generations/strays.ts'
+import { forgetSpent, sweepStrays } from './generations/strays.ts'
 import { sweepOnce } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import { refreshEveryMs } from './keyring/keyring.ts'
@@ -116,10 +117,18 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'uploads.purge', everyMs: 10 * minute, run: () => purgeUploads(services) },
     { name: 'leftovers.sweep', everyMs: sweepEveryMs, run: () => sweepLeftovers(services) },
     { name: 'strays.sweep', everyMs: sweepEveryMs, run: () => sweepStrays(services) },
+    ...retentionTasks(services, sweepEveryMs),
+    { name: 'notes.forget', everyMs: 10 * minute, run: () => forgetSpent(db) },
     ...scrubTasks(services),
     ...webhookTasks(services, sweepEveryMs),
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
+}
+
+function retentionTasks(services: Services, everyMs: number): PeriodicTask[] {
+  const { retentionDays } = services.config
+  if (retentionDays === 0) return []
+  return [{ name: 'retention.sweep', everyMs, run: () => sweepRetention(services, retentionDays) }]
 }
 
 /** Images of a minute come back second by second. */

@@ -26,6 +26,15 @@ export const fileSql = {
         AND completed_at < (SELECT app_now()) - interval '1 hour' AND (completed_at, id) > ($1::timestamptz, $2::uuid)
       ORDER BY completed_at, id LIMIT $3`,
   ),
+  /** Ended longer ago than $3 days, in the order of their ends behind $1 and $2; deleted ones among them. */
+  endedBefore: statement(
+    'generation_ended_before',
+    `SELECT id, account_id, to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
+        deleted_at IS NULL AS shown FROM generation
+      WHERE completed_at >= $1::timestamptz AND (completed_at, id) > ($1::timestamptz, $2::uuid)
+        AND completed_at < (SELECT app_now()) - $3::int * interval '1 day'
+      ORDER BY completed_at, id LIMIT $4::int`,
+  ),
   filesRemoved: statement(
     'generation_files_removed',
     `UPDATE generation SET files_removed_at = coalesce(files_removed_at, app_now()), inputs = NULL,
@@ -67,11 +76,20 @@ export const fileSql = {
       ON CONFLICT (key) DO UPDATE SET seen_at = s.seen_at
       RETURNING key, seen_at < app_now() - $2 * interval '1 ms' AS ripe`,
   ),
-  /** Removed ones, and of old sightings so many: what was a stray once may have got a row, or gone. */
-  forgetStrays: statement(
-    'stray_forget',
-    `DELETE FROM stray_object WHERE key = ANY ($1::text[]) OR key IN (SELECT key FROM stray_object
+  forgetStrays: statement('stray_forget', 'DELETE FROM stray_object WHERE key = ANY ($1::text[])'),
+  /** What was a stray once may have got a row, or gone. */
+  forgetOldStrays: statement(
+    'stray_forget_old',
+    `DELETE FROM stray_object WHERE key IN (SELECT key FROM stray_object
       WHERE seen_at < app_now() - interval '30 days' ORDER BY seen_at LIMIT 1000)`,
+  ),
+  /** Of orders that ended before they were waited for; all others go with their poll. */
+  forgetTasks: statement(
+    'upstream_task_forget',
+    `DELETE FROM upstream_task WHERE generation_id IN (SELECT t.generation_id FROM upstream_task t
+      JOIN generation g ON g.id = t.generation_id
+      WHERE NOT is_open(g.state) AND g.completed_at < app_now() - interval '1 day'
+        AND NOT EXISTS (SELECT 1 FROM poll p WHERE p.generation_id = t.generation_id) LIMIT 1000)`,
   ),
   installation: statement('installation_find', 'SELECT id FROM installation'),
   /** The next generation behind $1 that has images. */

@@ -1,6 +1,7 @@
 // Removes pictures that came in and that no row names: of orders refused by a process that died, of uploads whose row is
 // gone. Unlike a result, such a picture may be young and without a row because its order is just being taken. So it is
 // noted, and removed only if it is still nobody's a day later, by the database's clock.
+import type { Queryable } from '../db/db.ts'
 import { isId } from '../ids.ts'
 import type { Log } from '../log.ts'
 import { installationFolder, intakeFolder, intakeFolderCount, readIntakeKey } from '../storage/keys.ts'
@@ -64,6 +65,12 @@ async function isOurs({ db, storage, log }: StrayNeeds): Promise<boolean> {
     'another installation keeps pictures in this storage; those that no row names are left alone',
   )
   return false
+}
+
+/** Throws away notes that nobody will read again. */
+export async function forgetSpent(db: Queryable): Promise<void> {
+  await db.query(fileSql.forgetOldStrays)
+  await db.query(fileSql.forgetTasks)
 }
 
 async function sweepKeys(needs: StrayNeeds, keys: string[]): Promise<number> {

@@ -1,0 +1,150 @@
+// Guards the operator's term: what goes when it is over, and what must stay.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createTestDatabase, silentLog, type TestDatabase } from '../../test/database.ts'
+import { ask, askOne, capture, openAccount, order, release, store } from '../../test/money.ts'
+import { findViolations } from '../credits/ledger.ts'
+import { createDiskStorage } from '../storage/disk.ts'
+import { generationObjectKey, manifestKey } from '../storage/keys.ts'
+import type { Storage } from '../storage/storage.ts'
+import { createMetrics } from '../telemetry.ts'
+import { sweepFiles } from './files.ts'
+import { createGenerationEvents } from './observe.ts'
+import { sweepRetention } from './retention.ts'
+
+let database: TestDatabase
+let root: string
+let storage: Storage
+const log = { ...silentLog, debug: () => undefined, fatal: () => undefined, child: () => log }
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  root = mkdtempSync(join(tmpdir(), 'darkroom-retention-'))
+  storage = createDiskStorage({ root })
+})
+afterEach(async () => {
+  expect(await findViolations(database.db, null)).toEqual([])
+  await database.drop()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const forward = (by: string) =>
+  ask(database.ownerDb, 'UPDATE clock_offset SET value = value + $1::interval', [by])
+
+async function sweep(days: number, processName = 'a test'): Promise<void> {
+  await ask(database.db, `UPDATE round SET due_at = app_now() WHERE name = 'retention'`)
+  await sweepRetention({ db: database.db, processName, log }, days)
+}
+
+/** A delivered order with its picture and manifest. */
+async function sell(accountId: string, idempotencyKey?: string): Promise<string> {
+  const { id } = await order(database.db, {
+    accountId,
+    unitPrice: 5,
+    claim: true,
+    ...(idempotencyKey && { idempotencyKey }),
+  })
+  for (const key of [generationObjectKey(id, 1, 0), manifestKey(id)])
+    await storage.put(key, Buffer.from(key), { mediaType: 'image/png', maxBytes: 1e6, commitName: false })
+  await store(database.db, id)
+  expect(await capture(database.db, id)).toBe(true)
+  const images = JSON.stringify([{ index: 0, key: generationObjectKey(id, 1, 0) }])
+  await ask(database.db, 'UPDATE generation SET images = $2 WHERE id = $1', [id, images])
+  return id
+}
+
+type Row = { prompt: string; deleted: boolean; state: string }
+const read = (id: string) =>
+  askOne<Row>(
+    database.db,
+    'SELECT prompt, deleted_at IS NOT NULL AS deleted, state FROM generation WHERE id = $1',
+    [id],
+  )
+const ledger = () =>
+  ask(
+    database.db,
+    'SELECT t.*, e.bucket, e.amount FROM transfer t JOIN entry e ON e.transfer_id = t.id ORDER BY 1, e.bucket',
+  )
+
+test('past the term pictures and words go; the ledger, the key, younger and open orders stay', async () => {
+  const accountId = await openAccount(database.db, 100)
+  const old = await sell(accountId, 'old')
+  const { id: failed } = await order(database.db, { accountId, unitPrice: 5, claim: true })
+  await release(database.db, failed, {})
+  const { id: open } = await order(database.db, { accountId, unitPrice: 5 })
+  // So old and open it is only by a long deadline.
+  await ask(database.db, "UPDATE generation SET deadline = deadline + interval '60 days' WHERE id = $1", [
+    open,
+  ])
+  await forward('9 days')
+  const young = await sell(accountId)
+  await forward('23 hours')
+  const before = await ledger()
+  await sweep(10)
+  expect((await read(old)).deleted, 'an hour before the term').toBe(false)
+  await forward('2 hours')
+  await sweep(0)
+  await sweep(2)
+  expect((await read(old)).deleted, 'without a term').toBe(false)
+  await sweep(10)
+  for (const id of [old, failed]) expect(await read(id)).toMatchObject({ prompt: '', deleted: true })
+  for (const id of [young, open])
+    expect(await read(id)).toMatchObject({ prompt: 'a small red boat', deleted: false })
+  await sweepFiles({ db: database.db, storage, events: createGenerationEvents(log, createMetrics()) })
+  expect(await storage.head(generationObjectKey(old, 1, 0))).toBe(null)
+  expect(await storage.head(manifestKey(old))).toBe(null)
+  expect(await storage.head(generationObjectKey(young, 1, 0))).not.toBe(null)
+  expect(await ledger()).toEqual(before)
+  // A repeat is not made anew.
+  expect(await order(database.db, { accountId, unitPrice: 5, idempotencyKey: 'old' })).toMatchObject({
+    id: old,
+    created: false,
+  })
+})
+
+test('steps are bounded, go on where the last one stood, and pass many that ended at one moment once each', async () => {
+  const accountId = await openAccount(database.db, 10_000)
+  const ids: string[] = []
+  for (let i = 0; i < 450; i += 1) {
+    const { id } = await order(database.db, { accountId, unitPrice: 1, claim: true })
+    await release(database.db, id, {})
+    ids.push(id)
+  }
+  await ask(database.db, 'UPDATE generation SET completed_at = (SELECT min(completed_at) FROM generation)')
+  await forward('4 days')
+  const countDeleted = async () =>
+    (
+      await askOne<{ count: number }>(
+        database.db,
+        'SELECT count(*)::int AS count FROM generation WHERE deleted_at IS NOT NULL',
+      )
+    ).count
+  const seen: number[] = []
+  for (const process of ['one', 'two', 'three', 'one']) {
+    await sweep(3, process)
+    seen.push(await countDeleted())
+  }
+  expect(seen).toEqual([200, 400, 450, 450])
+  const { checked } = await askOne<{ checked: number }>(
+    database.db,
+    `SELECT checked::int FROM round WHERE name = 'retention'`,
+  )
+  expect(checked).toBe(ids.length)
+})
+
+test('of several processes one takes the step', async () => {
+  const accountId = await openAccount(database.db, 1_000)
+  for (let i = 0; i < 3; i += 1) {
+    const { id } = await order(database.db, { accountId, unitPrice: 1, claim: true })
+    await release(database.db, id, {})
+  }
+  await forward('4 days')
+  await ask(database.db, `UPDATE round SET due_at = app_now() WHERE name = 'retention'`)
+  const lines: unknown[] = []
+  const telling = { info: (...line: unknown[]) => void lines.push(line) }
+  const needs = (processName: string) => ({ db: database.db, processName, log: telling })
+  await Promise.all(['a', 'b', 'c', 'd'].map(name => sweepRetention(needs(name), 3)))
+  expect(lines).toHaveLength(1)
+})
