@@ -413,6 +413,8 @@ test('doctor tells of each broken part what to do, and one hides no other', asyn
       STORAGE_URL: 'file:/dev/null/images',
       OPENAI_API_KEY: 'k',
       GEMINI_API_KEY: 'k',
+      MODERATION: 'words',
+      MODERATION_WORDS: '/dev/null/words',
     },
     openDatabase: () => Promise.reject(new Error('connect ECONNREFUSED postgres://app:hunter22@db:5432')),
     providers: [
@@ -422,10 +424,11 @@ test('doctor tells of each broken part what to do, and one hides no other', asyn
     ],
   })
   expect([found.code, found.ok]).toEqual([1, false])
-  for (const name of ['database', 'storage', 'provider openai', 'provider google']) {
+  for (const name of ['database', 'storage', 'moderation', 'provider openai', 'provider google']) {
     expect(found.named(name)?.status).toBe('fail')
     expect(found.named(name)?.advice).not.toBe(null)
   }
+  expect(found.named('provider google')?.message).toBe('no way out. The key is that of the environment.')
   expect(found.named('provider quiet')?.status).toBe('ok')
   expect(found.named('origin')?.status).toBe('warn')
   expect(JSON.stringify(found)).not.toContain('hunter22')

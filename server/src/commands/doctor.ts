@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
 import { isLoopbackHost } from '../loopback.ts'
+import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
 import { describeRoute } from './doctor-routes.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
@@ -104,6 +105,16 @@ function checkSecrets(config: Config): CheckResult {
   return report('sessions', { status: 'ok', message: 'Session cookies are signed.' })
 }
 
+/** A start that fails for its word list is foreseen here. */
+async function checkModeration({ moderation }: Config): Promise<CheckResult[]> {
+  if (moderation.kind === 'off') return []
+  return attempt(
+    'moderation',
+    'Put the list there, or leave MODERATION_WORDS out for the one that ships.',
+    () => [report('moderation', { status: 'ok', message: describeModeration(moderation) })],
+  )
+}
+
 function checkSandbox(needs: OutsideNeeds): CheckResult {
   const { on, reason, warning } = needs.sandbox()
   const message = `${on ? 'On: the built-in illustrator serves every model.' : 'Off.'} ${reason}`
@@ -173,11 +184,11 @@ type KnownKeys = Awaited<ReturnType<typeof readKnownKeys>>
 async function checkProviders(needs: OutsideNeeds, known: KnownKeys): Promise<CheckResult[]> {
   const tested = await testProviders(needs, known)
   const proved = tested.map(({ provider, keyFrom, works, message }) => {
-    const from = `The key is that of the ${keyFrom}.`
+    const from = `${/\.$/.test(message) ? '' : '.'} The key is that of the ${keyFrom}.`
     const name = `provider ${provider}`
-    if (works !== false) return report(name, { status: 'ok', message: `${message} ${from}` })
+    if (works !== false) return report(name, { status: 'ok', message: `${message}${from}` })
     const advice = 'Check the key, the base URL and the way out.'
-    return report(name, { status: 'fail', message: `${message} ${from}`, advice })
+    return report(name, { status: 'fail', message: `${message}${from}`, advice })
   })
   return [...proved, ...known.rows.flatMap(checkSeal)]
 }
@@ -267,7 +278,9 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
 }
 
 async function examineOutside(io: CommandIo, known: KnownKeys): Promise<CheckResult[]> {
-  return attempt('models', 'Run `models check`.', async () => {
+  const opening = { name: 'models', advice: 'Run `models check`.' }
+  // What hangs is told by the check that it hangs in, which is given up first.
+  return attemptWithin(2 * CHECK_TIMEOUT_MS, opening, async () => {
     const needs = await io.openOutside(known.config, known.keys)
     const hosted = new Set(known.rows.map(({ provider }) => provider))
     try {
@@ -302,5 +315,6 @@ export async function examineInstallation(io: CommandIo): Promise<CheckResult[]>
   const settings = report('settings', { status: 'ok', message: `Data folder: ${config.dataDir}` })
   const { checks, known } = await examineDatabase(io, config)
   const outside = await examineOutside(io, known)
-  return [settings, checkOrigin(config), checkSecrets(config), ...checks, ...outside]
+  const moderation = await checkModeration(config)
+  return [settings, checkOrigin(config), checkSecrets(config), ...moderation, ...checks, ...outside]
 }

@@ -105,7 +105,7 @@ async function prove(
     if (works !== false) return message
     throw new AppError(
       'invalid_request',
-      `${message} Nothing was changed; --untested stores it all the same.`,
+      `${/\.$/.test(message) ? message : `${message}.`} Nothing was changed; --untested stores it all the same.`,
     )
   } finally {
     await outside.close()
@@ -189,7 +189,8 @@ async function runTest(io: CommandIo, provider: string | undefined, options: Opt
     const ok = tested.every(({ works }) => works !== false)
     const word = (works: boolean | null) => (works === null ? '?' : works ? 'ok' : 'fail')
     const lines = tested.map(({ works, provider: name, keyFrom, message }) => {
-      return `${word(works).padEnd(4)}  ${name}: ${message} The key is that of the ${keyFrom}.`
+      const said = /\.$/.test(message) ? message : `${message}.`
+      return `${word(works).padEnd(4)}  ${name}: ${said} The key is that of the ${keyFrom}.`
     })
     answer(io, options.json === true, { document: { ok, providers: tested }, lines })
     return ok

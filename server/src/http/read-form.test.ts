@@ -145,6 +145,7 @@ test('what is too much is refused', async () => {
   }
   expect((await post('x', { 'content-type': 'text/plain' })).status).toBe(415)
   expect((await post('x', { 'content-type': 'multipart/form-data' })).status).toBe(400)
+  expect((await post(file(10) + end, { ...type, 'content-encoding': 'gzip' })).status).toBe(415)
 })
 
 test('the texts of a form have an end together, and take from the memory for bodies until it is closed', async () => {

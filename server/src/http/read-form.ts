@@ -6,6 +6,7 @@ import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy
 import { AppError, invalidField } from '../errors.ts'
 import { type BodyShare, openBodyShare } from './body-budget.ts'
 import { type HttpContext, setAnswerHeader } from './context.ts'
+import { refuseEncoding } from './read-json.ts'
 import type { FormSpool, Spool, SpooledFile } from './spool.ts'
 
 export type FormFile = SpooledFile & { name: string }
@@ -38,6 +39,7 @@ const maxFieldNameLength = 100
 
 /** Throws AppError: unsupported_media_type, payload_too_large, invalid_request, overloaded. Leaves nothing behind then. */
 export async function readForm(context: HttpContext, rules: FormRules): Promise<Form> {
+  refuseEncoding(context)
   const owner = context.get('caller')?.accountId ?? 'unknown'
   const form = createForm(rules, { share: openBodyShare(owner), spool: rules.spool.open(owner) })
   const { incoming } = context.env

@@ -20,10 +20,18 @@ export async function readJsonBody(context: HttpContext, maxBytes: number): Prom
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
     throw new AppError('unsupported_media_type', 'Send the body as application/json.')
   }
+  refuseEncoding(context)
   const text = await readText(context, maxBytes)
   if (text.trim() === '')
     throw new AppError('invalid_request', 'The request body is empty; send a JSON object.')
   return parseJson(text)
+}
+
+/** A packed body is not unpacked: taken for what it is not, it would only be called broken. */
+export function refuseEncoding(context: HttpContext): void {
+  const encoding = context.req.header('content-encoding')?.trim().toLowerCase() ?? ''
+  if (encoding === '' || encoding === 'identity') return
+  throw new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.')
 }
 
 function parseJson(text: string): unknown {

@@ -39,6 +39,14 @@ function openJudges(
   ]
 }
 
+/** What checks, in words. Throws when the word list cannot be read. */
+export function describeModeration({ kind, wordsFile, provider }: ModerationConfig): string {
+  if (kind === 'off') return 'Off.'
+  const words = wordsFile ? readWords(wordsFile) : kind === 'words' ? defaultWords : []
+  const list = words.length > 0 ? [`a list of ${words.length} words or phrases`] : []
+  return `By ${[...list, ...(provider ? [provider.model] : [])].join(' and ')}.`
+}
+
 function readWords(file: string): string[] {
   try {
     const words = parseWordList(readFileSync(file, 'utf8'))

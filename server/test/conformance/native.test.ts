@@ -345,6 +345,11 @@ describe('refusals', () => {
         415,
         'unsupported_media_type',
       ],
+      [
+        call(apiKey, generations, { body, headers: { 'content-encoding': 'gzip' } }),
+        415,
+        'unsupported_media_type',
+      ],
       [call(apiKey, generations, { body, headers: { 'idempotency-key': 'a b' } }), 400, 'invalid_request'],
     ]
     for (const [answer, status, code] of cases) {
