@@ -78,6 +78,13 @@ export async function needsOf<Needs extends OwnableNeeds>(needs: Needs, owned: O
   }
 }
 
+/** Of a task whose key the account has removed: nobody can read it any more. What other parts brought is sold. */
+export const keyGone: ProviderOutcome = {
+  kind: 'failed',
+  failure: 'unknown_outcome',
+  message: "the account's own key was removed",
+}
+
 /** What a customer's key is refused for is no sign of the upstream's health, nor does an outage cost the operator. */
 const noBreaker: Breaker = {
   waitMs: () => 0,

@@ -5,7 +5,7 @@ import { fp } from '../failpoints.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import { openContext } from './dispatch.ts'
-import { needsOfTasks } from './own-keys.ts'
+import { keyGone, needsOfTasks } from './own-keys.ts'
 import { delayOfRead, failedReadDelayMs, type Read, type Reading } from './poll.ts'
 import { type ClaimedPoll, pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
@@ -97,8 +97,6 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: E
   const reads = (await Promise.all(tasks.map(each => readTask(own, poll, each)))).flat()
   const isUnderWay =
     !isOver &&
-    // Nothing can be read under a key that was removed: whoever acts on the order ends it.
-    own.own?.hasKeys !== false &&
     !poll.has_address &&
     tasks.length > 0 &&
     reads.every(({ outcome }) => delayOfRead(outcome, poll.told) !== null)
@@ -116,6 +114,7 @@ async function readTask(
   { part, provider, task }: { part: number; provider: string; task: UpstreamTask | null },
 ): Promise<Read[]> {
   const read = needs.providers.get(provider)?.poll
+  if (!read && needs.own) return [{ part, outcome: keyGone, received: [] }]
   if (!read || !task) return []
   const received: string[] = []
   const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))

@@ -7,7 +7,7 @@ import { StorageError } from '../storage/storage.ts'
 import { type DeliverNeeds, storeAndSettle } from './deliver.ts'
 import { combineParts } from './dispatch.ts'
 import { type DeliveryRecord, settleReleased, settleSucceeded } from './finish.ts'
-import { backoffMs, type Generation, type StoredImage } from './generation.ts'
+import { backoffMs, type Generation, type Reason, type StoredImage } from './generation.ts'
 import { costOfDelivered, costsOfAttempt, isOpenPart, lossOfMissing, lossOfParts } from './loss.ts'
 import { collectImages, type ExpectedImage, toExpected } from './outputs.ts'
 import { taskOf, tasksOf, toPartOutcome } from './parts.ts'
@@ -56,7 +56,7 @@ export async function reconcile(
   await settleReleased(needs, generation, {
     from: ['reconciling'],
     state: 'failed',
-    reason: fromStorage === 'unreachable' ? 'storage_failed' : 'unknown_outcome',
+    reason: fromStorage === 'unreachable' ? 'storage_failed' : reasonOf(needs, last),
     attemptState: 'unknown',
     failure: 'unknown_outcome',
     message: null,
@@ -65,6 +65,12 @@ export async function reconcile(
     epoch: generation.epoch,
   })
   return null
+}
+
+/** A task that is known and cannot be asked for: the account's own key that it was made with was removed. */
+function reasonOf({ own, providers }: ReconcileNeeds, parts: AttemptRow[]): Reason {
+  const isKeyGone = own && parts.some(each => taskOf(each) && !providers.get(each.provider))
+  return isKeyGone ? 'provider_key_missing' : 'unknown_outcome'
 }
 
 function isInTime({ timeLeft }: Generation): boolean {

@@ -1,32 +1,56 @@
 // Accounts that bring a key of their own: their orders use it and nothing else, cost the fee that was quoted, and
 // neither cost the operator anything nor tell anybody that an upstream is ill.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readMargins } from '../../src/books/margin.ts'
 import { createRig, eventually, generateImage, type Node, type Rig, read } from '../harness.ts'
 import { defaultGoogleKey } from '../upstreams/google.ts'
 import { defaultOpenAiKey } from '../upstreams/openai.ts'
+import {
+  defaultReplicateKey,
+  type ReplicateUpstream,
+  startReplicateUpstream,
+} from '../upstreams/replicate.ts'
 import { createNativeClient, generations, type NativeClient } from './native-client.ts'
 
 const keys = '/api/v1/provider-keys'
 /** The operator's key at OpenAI's emulator, which refuses it: only an own key brings pictures there. */
 const operatorKey = 'sk-key-of-the-operator-refused-9921'
+const operatorToken = 'r8_TokenOfTheOperatorRefused0123456789ab'
 const badKey = 'sk-key-of-a-customer-refused-4410'
 const body = { model: 'gpt-image-2', prompt: 'a lighthouse', quality: 'high' }
 const headers = { prefer: 'wait=25' }
 const secret = 'an installation secret of 32 letters and more'
 
 let rig: Rig
+let replicate: ReplicateUpstream
 let node: Node
 let client: NativeClient
 
 beforeAll(async () => {
   rig = await createRig({ latencyMs: 0 })
-  node = await rig.startNode({ OPENAI_API_KEY: operatorKey, AUTH_SECRET: secret })
+  replicate = await startReplicateUpstream({ latencyMs: 0 })
+  node = await start()
   client = await createNativeClient(node)
 })
 afterAll(async () => {
   expect(await rig.violations()).toEqual([])
   await rig.close()
+  await replicate.close()
 })
+
+const start = (env: Record<string, string> = {}, role = 'all') =>
+  rig.startNode(
+    {
+      OPENAI_API_KEY: operatorKey,
+      AUTH_SECRET: secret,
+      REPLICATE_API_TOKEN: operatorToken,
+      REPLICATE_BASE_URL: `${replicate.url}/v1`,
+      OUTBOUND_ALLOW: new URL(replicate.files.url).host,
+      UPSTREAM_WEBHOOKS: 'on',
+      ...env,
+    },
+    role,
+  )
 
 type Customer = { accountId: string; apiKey: string }
 const newCustomer = () => rig.account({ credits: 1_000 })
@@ -121,7 +145,7 @@ test('what an upstream may have billed is the customer’s, whatever became of t
 describe('while an order waits', () => {
   const queue = async (own: Customer) => {
     // No worker: the order waits until one comes.
-    const serving = await rig.startNode({ OPENAI_API_KEY: operatorKey, AUTH_SECRET: secret }, 'serve')
+    const serving = await start({}, 'serve')
     await eventually('the serving node knows the key', async () => {
       const shown = await client.call(own.apiKey, `POST ${generations}/quote`, { body, url: serving.url })
       return shown.body.ownKey === true
@@ -132,7 +156,7 @@ describe('while an order waits', () => {
     return { id: queued.body.id, serving }
   }
   const work = async () => {
-    node = await rig.startNode({ OPENAI_API_KEY: operatorKey, AUTH_SECRET: secret })
+    node = await start()
     client = await createNativeClient(node)
   }
 
@@ -163,6 +187,111 @@ describe('while an order waits', () => {
   })
 })
 
+describe('at an upstream that is polled', () => {
+  const polled = { model: 'google/nano-banana-pro', quality: undefined }
+  const creates = (prompt: string) =>
+    replicate.requests.filter(({ path, prompt: sentPrompt }) => {
+      return path.endsWith('/predictions') && sentPrompt === prompt
+    })
+  const attemptsOf = (id: string) =>
+    ask<Record<string, unknown>>('SELECT * FROM attempt WHERE generation_id = $1', [id])
+  const lossesOf = ({ accountId }: Customer) =>
+    ask(`SELECT 1 FROM transfer WHERE kind = 'operator_loss' AND account_id = $1`, [accountId])
+  const isIn = async (id: string, state: string, count = 1) =>
+    (await attemptsOf(id)).filter(each => each.state === state).length === count
+  const remove = (own: Customer, provider: string) => client.call(own.apiKey, `DELETE ${keys}/${provider}`)
+  let since: Date
+
+  /** Ordered, and left to itself as soon as it is taken. */
+  async function begin(own: Customer, prompt: string, n = 1): Promise<string> {
+    const made = await client.call(own.apiKey, `POST ${generations}`, { body: { ...polled, prompt, n } })
+    expect(made.body).toMatchObject({ ownKey: true })
+    return made.body.id
+  }
+
+  test('only the fee is charged, every call bears the own key, and the books show no cost of the operator', async () => {
+    since = new Date()
+    const [own, other] = [await newCustomer(), await newCustomer()]
+    const full = Number((await quote(other, { ...polled, n: 2 })).costCredits)
+    await bring(own, defaultReplicateKey, 'replicate')
+    const quoted = await quote(own, { ...polled, n: 2 })
+    expect([quoted.ownKey, quoted.costCredits]).toEqual([true, 2 * Math.ceil(full / 2 / 4)])
+    const [from, printed] = [replicate.requests.length, node.output.length]
+    const prompt = 'a ferry [[emulate: slow=600]]'
+    const id = await begin(own, prompt, 2)
+    const ended = await client.settled(own.apiKey, id)
+    expect(ended).toMatchObject({ status: 'succeeded', ownKey: true, costCredits: quoted.costCredits })
+    expect(ended.outputs).toHaveLength(2)
+    expect(await rig.balance(own.accountId)).toBe(1_000 - Number(quoted.costCredits))
+    const calls = replicate.requests.slice(from)
+    expect(calls.filter(({ path }) => /predictions\/\w+$/.test(path)).length).toBeGreaterThanOrEqual(2)
+    expect(new Set(calls.map(each => each.headers.authorization))).toEqual(
+      new Set([`Bearer ${defaultReplicateKey}`]),
+    )
+    const made = creates(prompt).map(({ fields }) => Object.keys(fields as object))
+    expect(made.map(names => [names.includes('input'), names.includes('webhook')])).toEqual(
+      Array(2).fill([true, false]),
+    )
+    const attempts = await attemptsOf(id)
+    expect(attempts).toHaveLength(2)
+    for (const each of attempts)
+      expect(each).toMatchObject({ state: 'done', expected_cost_usd_micro: 0, cost_usd_micro: 0 })
+    const shown = await client.call(own.apiKey, `GET ${keys}/replicate`)
+    const seen = JSON.stringify([ended, attempts, shown.body, node.output.slice(printed)])
+    expect(seen).not.toContain(defaultReplicateKey)
+  })
+
+  test('a removed key ends its order though another own key remains, which buys nothing in its place', async () => {
+    const own = await newCustomer()
+    await bring(own, defaultReplicateKey, 'replicate')
+    await bring(own, defaultGoogleKey, 'google')
+    const prompt = 'a harbour [[emulate: slow=60000]]'
+    const id = await begin(own, prompt)
+    await eventually('the upstream works on it', () => isIn(id, 'accepted'))
+    const from = rig.google.requests.length
+    await remove(own, 'replicate')
+    const ended = await client.settled(own.apiKey, id)
+    expect(ended).toMatchObject({ status: 'failed', reason: 'provider_key_missing', costCredits: 0 })
+    expect([await rig.balance(own.accountId), await lossesOf(own)]).toEqual([1_000, []])
+    expect([creates(prompt).length, rig.google.requests.length]).toEqual([1, from])
+    expect(await attemptsOf(id)).toMatchObject([{ state: 'unknown', provider: 'replicate' }])
+  })
+
+  test('what came before the key was removed is sold, and nothing else', async () => {
+    const own = await newCustomer()
+    await bring(own, defaultReplicateKey, 'replicate')
+    const prompt = 'a pier [[emulate: slow=60000, first=1]]'
+    const id = await begin(own, prompt, 2)
+    await eventually('one of two has ended', () => isIn(id, 'done'))
+    await remove(own, 'replicate')
+    const ended = await client.settled(own.apiKey, id)
+    expect(ended).toMatchObject({ status: 'succeeded' })
+    expect(ended.outputs).toHaveLength(1)
+    expect(await rig.balance(own.accountId)).toBe(1_000 - ended.costCredits)
+    expect(ended.costCredits).toBeGreaterThan(0)
+    expect([creates(prompt).length, await lossesOf(own)]).toEqual([2, []])
+  })
+
+  test('a key that takes the place of the removed one reads on', async () => {
+    const own = await newCustomer()
+    await bring(own, defaultReplicateKey, 'replicate')
+    const prompt = 'a quay [[emulate: slow=2500]]'
+    const id = await begin(own, prompt)
+    await eventually('the upstream works on it', () => isIn(id, 'accepted'))
+    await bring(own, badKey, 'replicate')
+    await bring(own, defaultReplicateKey, 'replicate')
+    expect(await client.settled(own.apiKey, id)).toMatchObject({ status: 'succeeded' })
+    expect(creates(prompt)).toHaveLength(1)
+  })
+
+  test('the margins of that time hold revenue alone', async () => {
+    const margins = await readMargins(rig.database.ownerDb, { since, until: new Date() }, 1_000)
+    const ours = margins.find(({ model }) => model === polled.model)
+    expect(ours).toMatchObject({ orders: 4, ownOrders: 4, costUsdMicro: 0, lostUsdMicro: 0 })
+    expect(ours?.revenueUsdMicro).toBeGreaterThan(0)
+  })
+})
+
 test('accounts see and touch their own keys only, whatever the path says', async () => {
   const [own, other] = [await newCustomer(), await newCustomer()]
   const reader = await rig.account({ credits: 0, key: { scopes: ['read'] } })
@@ -182,15 +311,15 @@ test('accounts see and touch their own keys only, whatever the path says', async
 test('it can be switched off, and the fee be set in credits', async () => {
   const own = await newCustomer()
   await bring(own, defaultOpenAiKey)
-  const off = await rig.startNode({ OPENAI_API_KEY: operatorKey, AUTH_SECRET: secret, BYOK: 'off' })
+  const off = await start({ BYOK: 'off' })
   expect((await order(own, {}, off)).body).toMatchObject({ status: 'failed', ownKey: false })
   const refused = await client.call(own.apiKey, `PUT ${keys}/openai`, { body: { key: badKey }, url: off.url })
   expect(refused.status).toBe(403)
   await off.stop()
-  const cheap = await rig.startNode({ OPENAI_API_KEY: operatorKey, AUTH_SECRET: secret, BYOK_FEE: '1' })
+  const cheap = await start({ BYOK_FEE: '1' })
   expect((await order(own, { n: 2 }, cheap)).body).toMatchObject({ status: 'succeeded', costCredits: 2 })
   await cheap.stop()
-  const free = await rig.startNode({ OPENAI_API_KEY: operatorKey, AUTH_SECRET: secret, BYOK_FEE: '0%' })
+  const free = await start({ BYOK_FEE: '0%' })
   expect((await order(own, {}, free)).body).toMatchObject({ status: 'succeeded', costCredits: 0 })
   await free.stop()
 })
