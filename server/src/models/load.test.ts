@@ -1,5 +1,5 @@
 // The operator's file: what it can change, and that every mistake in it is named by its path.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -92,6 +92,24 @@ describe('the page for operators', () => {
     const catalog = openCatalog({ entries: load(example) })
     expect(catalog.resolve('gptimage2', 'gpt-image-2', ask({ quality: 'high' })).unitPrice).toBe(56)
     expect(catalog.find('openai', 'dall-e-3')).toBeNull()
+  })
+
+  it('and every other page that shows one shows one that loads', () => {
+    const docs = new URL('../../../docs/', import.meta.url)
+    const pages = readdirSync(docs, { recursive: true, encoding: 'utf8' }).filter(name =>
+      name.endsWith('.md'),
+    )
+    const files = pages.flatMap(name =>
+      [
+        ...readFileSync(new URL(name.replaceAll('\\', '/'), docs), 'utf8').matchAll(
+          /```json\n([\s\S]*?)\n```/g,
+        ),
+      ]
+        .map(([, text]) => ({ name, text: text ?? '' }))
+        .filter(({ text }) => /^\{\s*"(?:upstreams|models)":/.test(text)),
+    )
+    expect(files.length).toBeGreaterThan(5)
+    for (const { name, text } of files) expect(() => load(text), name).not.toThrow()
   })
 })
 
