@@ -7,7 +7,10 @@ export default defineConfig({
     globalSetup: ['test/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    // What is awaited is the event: a busy machine may take its time.
+    expect: { poll: { timeout: 30_000 } },
     // One file at a time: many start several processes of the service, and there may be two cores only.
     maxWorkers: 1,
+    maxConcurrency: 2,
   },
 })

@@ -62,7 +62,8 @@ function read(url: string, init?: RequestInit): Promise<Response> {
 
 describe('pictures for an upstream that fetches them itself', () => {
   it('lie at an address that opens while the order is open, and not after', async () => {
-    const prompt = 'bluer [[emulate: slow=2000]]'
+    const prompt = 'bluer'
+    const resume = getimg.pause()
     const ordered = order(known, prompt)
     await getimg.waitUntil(() => sentFor(prompt).length === 1)
     const [url = ''] = sentFor(prompt)
@@ -85,6 +86,7 @@ describe('pictures for an upstream that fetches them itself', () => {
     ]
     for (const each of wrong) expect((await read(each)).status).toBe(404)
     expect((await read(url, { method: 'POST' })).status).toBe(404)
+    resume()
     expect((await ordered).usage.total_cost).toBeGreaterThan(0)
     expect((await read(url)).status).toBe(404)
   })

@@ -195,9 +195,12 @@ describe('a tenant with a long queue', () => {
     async () => {
       const greedy = await cluster.account({ credits: 100_000 })
       const modest = await cluster.account({ credits: 1_000 })
+      // None is done before the last has come.
+      const resume = cluster.openai.pause()
       await times(raceCounts.queuedByOne, index =>
         postGeneration(cluster.node(index), greedy.apiKey, { prompt: cluster.prompt() }),
       )
+      resume()
       let orders = 0
       // As long as the greedy one's queue is long enough to matter.
       while ((await countOpen(cluster, greedy.accountId)) > 4 * workers) {

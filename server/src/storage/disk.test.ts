@@ -11,6 +11,9 @@ import { sweepStaleParts } from './disk-folders.ts'
 import type { Storage } from './storage.ts'
 import { StorageError } from './storage.ts'
 
+/** What is awaited is the event, not the time. */
+const patience = { timeout: 10_000 }
+
 /** The first of January 2020, as file times are told. */
 const LONG_AGO_SECONDS = 1_577_836_800
 
@@ -74,7 +77,7 @@ test('reading to the end or giving up closes the file', async () => {
   if (given) await once(given.stream, 'close')
   expect(await countOpen()).toBe(0)
   await readAll(storage, 'g/abc/closed')
-  await vi.waitFor(async () => expect(await countOpen()).toBe(0))
+  await vi.waitFor(async () => expect(await countOpen()).toBe(0), patience)
 })
 
 test('a folder that was removed while the server runs is made again', async () => {
@@ -120,5 +123,5 @@ test('opening the folder starts the sweep', async () => {
   await writeFile(part, 'half')
   await utimes(part, LONG_AGO_SECONDS, LONG_AGO_SECONDS)
   createDiskStorage({ root })
-  await vi.waitFor(async () => expect(await listFiles()).toEqual([]))
+  await vi.waitFor(async () => expect(await listFiles()).toEqual([]), patience)
 })

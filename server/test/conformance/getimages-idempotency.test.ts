@@ -264,7 +264,8 @@ describe('Prefer', () => {
 
   test('a replay with respond-async of an open generation is 202 with the same id', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 10 })
-    const body = { prompt: 'open [[emulate: slow=1500]]', modelId }
+    const body = { prompt: 'still open', modelId }
+    const resume = rig.openai.pause()
     const headers = [...keyed('open'), 'prefer', 'respond-async']
     const first = await order(apiKey, body, headers)
     const again = await Promise.all(Array.from({ length: 5 }, () => order(apiKey, body, headers)))
@@ -272,9 +273,11 @@ describe('Prefer', () => {
       expect([answer.status, isReplay(answer)]).toEqual([202, true])
       expect(answer.body.generationId).toBe(first.body.generationId)
     }
-    const attached = await order(apiKey, body, keyed('open'))
+    const attaching = order(apiKey, body, keyed('open'))
+    resume()
+    const attached = await attaching
     expect([attached.status, imageOf(attached).id]).toEqual([200, first.body.generationId])
-    expect(callsOf('open [[')).toBe(1)
+    expect(callsOf('still open')).toBe(1)
     expect(await rig.balance(accountId)).toBe(5)
   })
 })

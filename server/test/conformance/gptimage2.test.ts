@@ -142,8 +142,10 @@ describe('the journey of the contract', () => {
 
   test('is open while it runs: no outputs, no error, no end', async () => {
     const { apiKey } = await open(20)
-    const accepted = await submit(apiKey, { prompt: 'a slow boat [[emulate: slow=700]]' })
+    const resume = rig.openai.pause()
+    const accepted = await submit(apiKey, { prompt: 'a slow boat' })
     const running = await poll(apiKey, idOf(accepted))
+    resume()
     expect(running.body).toMatchObject({
       ...{ type: 'text2img', outputs: [], error: null, completedAt: null, costCredits: 4 },
     })
@@ -217,10 +219,12 @@ describe('the outcome', () => {
 describe('an idempotency key', () => {
   test('makes one order of twins at once, and shows its status as it is now', async () => {
     const { apiKey, accountId } = await open(4, { rate: 'off', inFlight: 'off' })
-    const body = { prompt: 'twins [[emulate: slow=600]]' }
+    const body = { prompt: 'twins' }
+    const resume = rig.openai.pause()
     const headers = { 'idempotency-key': 'twins' }
     const one = () => documented.call<Shown>({ path, key: apiKey, body, headers, url: node.url })
     const answers = await Promise.all(Array.from({ length: 20 }, one))
+    resume()
     expect(answers.map(each => each.status)).toEqual(Array(20).fill(202))
     expect(new Set(answers.map(idOf)).size).toBe(1)
     expect(answers.filter(each => each.headers.get('idempotent-replayed') !== 'true')).toHaveLength(1)
@@ -332,7 +336,8 @@ describe('limits', () => {
 
   test('of twenty at once 5 are taken; the rest are 429 and there is room again when one has ended', async () => {
     const { apiKey, accountId } = await open(100)
-    const body = { prompt: 'a crowd [[emulate: slow=2500]]', quality: 'low', n: 2 }
+    const body = { prompt: 'a crowd', quality: 'low', n: 2 }
+    const resume = rig.openai.pause()
     const answers = await Promise.all(Array.from({ length: 20 }, () => submit(apiKey, body)))
     const refused = answers.filter(each => each.status === 429)
     expect([answers.filter(each => each.status === 202).length, refused.length]).toEqual([5, 15])
@@ -345,6 +350,7 @@ describe('limits', () => {
       createKey({ tx, now: () => new Date() }, { accountId, style: 'gptimage2', rate: null }),
     )
     expect((await submit(other, body)).status).toBe(202)
+    resume()
     for (const each of answers) if (each.status === 202) await settle(apiKey, idOf(each))
     expect((await submit(apiKey, { prompt: 'room again' })).status).toBe(202)
   })
@@ -353,7 +359,8 @@ describe('limits', () => {
 describe('in flight', () => {
   test('are all asynchronous generations of the key, by whichever API, and no synchronous one', async () => {
     const { apiKey } = await open(500)
-    const prompt = 'side by side [[emulate: slow=2500]]'
+    const prompt = 'side by side'
+    const resume = rig.openai.pause()
     const native = () =>
       send<Shown>(node.url, {
         ...{ path: '/api/v1/generations', key: apiKey },
@@ -372,6 +379,7 @@ describe('in flight', () => {
     // The native API has a cap of its own on the same count.
     const sixth = await native()
     expect(sixth.status).toBe(202)
+    resume()
     for (const { body } of [...three, sixth]) await settle(apiKey, body.id)
     for (const each of more) if (each.status === 202) await settle(apiKey, idOf(each))
     expect((await held).status).toBe(200)

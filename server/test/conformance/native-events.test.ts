@@ -60,15 +60,20 @@ async function order(apiKey: string, body: object): Promise<Shown> {
   return made.body
 }
 
+const isAtWork = (each: Watch) => namesOf(each).includes('running')
+
 const namesOf = ({ events }: Watch) =>
   events.map(({ name, data }) => (name === 'status' ? data.status : name))
 
 describe('the events of a generation', () => {
   test('are its states, its partial pictures in order, and its end as a read shows it', async () => {
     const { apiKey } = await rig.account({ credits: 100, key: { rate: null } })
-    const { id } = await order(apiKey, { prompt: 'a mill [[emulate: slow=1500]]', partialImages: 2 })
+    const resume = rig.openai.pause()
+    const { id } = await order(apiKey, { prompt: 'a mill', partialImages: 2 })
     const seen = await watch(node, apiKey, { id })
     const second = await watch(node, apiKey, { id })
+    await eventually('both see it at work', () => isAtWork(seen) && isAtWork(second))
+    resume()
     expect([seen.status, seen.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
     expect(seen.headers.get('x-ratelimit-limit')).toBe('600')
     await seen.ended
@@ -87,10 +92,13 @@ describe('the events of a generation', () => {
 
   test('begin in the queue, and show the built-in model at work', async () => {
     const { apiKey } = await rig.account({ credits: 100 })
-    const slow = { prompt: 'holds its place [[emulate: slow=1500]]' }
+    const slow = { prompt: 'holds its place' }
+    const resume = rig.openai.pause()
     await Promise.all([order(apiKey, slow), order(apiKey, slow)])
     const { id } = await order(apiKey, { model: 'darkroom:sketch', prompt: 'a castle', partialImages: 3 })
     const seen = await watch(node, apiKey, { id })
+    await eventually('it waits', () => seen.events.length > 0)
+    resume()
     await seen.ended
     expect(namesOf(seen)).toEqual(['queued', 'running', 'partial', 'partial', 'partial', 'end'])
     expect(seen.events.slice(2, 5).map(({ data }) => data.index)).toEqual([0, 1, 2])
@@ -98,8 +106,11 @@ describe('the events of a generation', () => {
 
   test('hold no partial picture that was not ordered, and of an ended one only the end', async () => {
     const { apiKey } = await rig.account({ credits: 100 })
-    const { id } = await order(apiKey, { prompt: 'plain [[emulate: slow=800]]' })
+    const resume = rig.openai.pause()
+    const { id } = await order(apiKey, { prompt: 'plain' })
     const seen = await watch(node, apiKey, { id })
+    await eventually('it is at work', () => isAtWork(seen))
+    resume()
     await seen.ended
     expect(namesOf(seen)).toEqual(['running', 'end'])
     const late = await watch(node, apiKey, { id })
@@ -108,7 +119,7 @@ describe('the events of a generation', () => {
     // A browser that reconnects by itself names the last event it saw.
     expect((await watch(node, apiKey, { id, headers: { 'last-event-id': 'end' } })).status).toBe(204)
     const bad = await order(apiKey, {
-      prompt: 'none [[emulate: slow=500, moderation_output]]',
+      prompt: 'none [[emulate: moderation_output]]',
       partialImages: 1,
     })
     const blocked = await watch(node, apiKey, { id: bad.id })
@@ -119,19 +130,22 @@ describe('the events of a generation', () => {
   test('are seen at another node, without partial pictures, and go on there when the first has died', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 100 })
     const first = await rig.startNode({ WORKER_CONCURRENCY: '4' })
-    const body = JSON.stringify({ model, prompt: 'elsewhere [[emulate: slow=1200]]', partialImages: 2 })
-    const place = async (at: Node, sent: string) => {
+    const body = { model, prompt: 'elsewhere', partialImages: 2 }
+    const place = async (at: Node, sent: object) => {
       const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
-      const made = await fetch(at.url + generations, { method: 'POST', headers, body: sent })
+      const made = await fetch(at.url + generations, { method: 'POST', headers, body: JSON.stringify(sent) })
       return ((await made.json()) as Shown).id
     }
+    const resume = rig.openai.pause()
     const quick = await place(first, body)
     const here = await watch(first, apiKey, { id: quick })
     const there = await watch(node, apiKey, { id: quick })
+    await eventually('both see it at work', () => isAtWork(here) && isAtWork(there))
+    resume()
     await Promise.all([here.ended, there.ended])
     expect(namesOf(here)).toEqual(['running', 'partial', 'partial', 'end'])
     expect(namesOf(there)).toEqual(['running', 'end'])
-    const doomed = await place(first, body.replace('1200', '60000'))
+    const doomed = await place(first, { ...body, prompt: 'elsewhere [[emulate: slow=60000]]' })
     const cut = await watch(first, apiKey, { id: doomed })
     await eventually('the first event', () => cut.events.length > 0)
     await first.kill()
@@ -148,7 +162,8 @@ describe('the events of a generation', () => {
 
   test('are bounded in number for a key; who leaves gives back the place and harms nothing', async () => {
     const { apiKey } = await rig.account({ credits: 100 })
-    const { id } = await order(apiKey, { prompt: 'watched [[emulate: slow=4000]]', partialImages: 1 })
+    const resume = rig.openai.pause()
+    const { id } = await order(apiKey, { prompt: 'watched', partialImages: 1 })
     const crowd = await Promise.all(Array.from({ length: 20 }, () => watch(node, apiKey, { id })))
     expect(crowd.map(({ status }) => status)).toEqual(Array(20).fill(200))
     const over = await watch(node, apiKey, { id })
@@ -161,6 +176,7 @@ describe('the events of a generation', () => {
       next.leave()
       return next.status === 200
     })
+    resume()
     await crowd[0]?.ended
     expect(crowd[0]?.events.at(-1)).toMatchObject({ name: 'end', data: { status: 'succeeded' } })
   })

@@ -118,7 +118,8 @@ describe('a quote', () => {
 describe('a cancel', () => {
   test('of an order that waits ends it unpaid; of one at work says that it runs on', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 100 })
-    const body = { model, prompt: 'slow [[emulate: slow=4000]]' }
+    const body = { model, prompt: 'slow' }
+    const resume = rig.openai.pause()
     const orders = await Promise.all(
       Array.from({ length: 8 }, () => client.call(apiKey, `POST ${generations}`, { body })),
     )
@@ -142,6 +143,7 @@ describe('a cancel', () => {
     expect([again.status, again.body]).toEqual([200, canceled.body])
     const late = await client.call(apiKey, `POST ${generations}/${running.body.id}/cancel`)
     expect(late.body).toMatchObject({ outcome: 'runs_on', generation: { status: 'running' } })
+    resume()
     const ended = await client.settled(apiKey, running.body.id)
     expect(ended.status).toBe('succeeded')
     const lost = await client.call(apiKey, `POST ${generations}/${running.body.id}/cancel`)
@@ -155,7 +157,8 @@ describe('a cancel', () => {
   test('of an order of gptimage2, whose list of statuses is closed, shows it as failed at every path', async () => {
     const { apiKey } = await rig.account({ credits: 100, plan: 'pro' })
     const json = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
-    const body = JSON.stringify({ prompt: 'slow [[emulate: slow=2500]]', quality: 'low' })
+    const body = JSON.stringify({ prompt: 'slow', quality: 'low' })
+    const resume = rig.openai.pause()
     const ids = await Promise.all(
       Array.from({ length: 8 }, async () => {
         const init = { method: 'POST', headers: json, body }
@@ -164,6 +167,7 @@ describe('a cancel', () => {
       }),
     )
     const outcomes = await Promise.all(ids.map(id => client.call(apiKey, `POST ${generations}/${id}/cancel`)))
+    resume()
     const canceled = outcomes.find(answer => answer.body.outcome === 'canceled')?.body.generation
     const { id } = canceled as { id: string }
     const shown = { id, status: 'failed', error: expect.stringMatching(/canceled/), costCredits: 1 }
@@ -243,9 +247,11 @@ describe('a deletion', () => {
 
   test('of one that has not ended is refused and names what to do; afterwards it is possible', async () => {
     const { apiKey } = await rig.account({ credits: 100 })
-    const body = { model, prompt: 'slow [[emulate: slow=1500]]' }
+    const body = { model, prompt: 'slow' }
+    const resume = rig.openai.pause()
     const { body: order } = await client.call(apiKey, `POST ${generations}`, { body })
     const early = await client.call(apiKey, `DELETE ${generations}/${order.id}`)
+    resume()
     expect([early.status, early.body.code, early.headers.get('x-should-retry')]).toEqual([
       409,
       'still_running',

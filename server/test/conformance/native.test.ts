@@ -100,7 +100,8 @@ async function settled(apiKey: string, id: string): Promise<Generation> {
 describe('an order', () => {
   test('is accepted at once, can be read while it runs, and ends with its image', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 100 })
-    const made = await call(apiKey, generations, { body: { model, prompt: 'a mill [[emulate: slow=700]]' } })
+    const resume = rig.openai.pause()
+    const made = await call(apiKey, generations, { body: { model, prompt: 'a mill at work' } })
     expect(made.status).toBe(202)
     expect(made.headers.get('location')).toBe(`${node.url}${generations}/${made.body.id}`)
     expect(made.headers.get('retry-after')).toBe('1')
@@ -112,7 +113,9 @@ describe('an order', () => {
       dialect: 'native',
       type: 'text2img',
     })
+    await rig.openai.waitUntil(() => rig.openai.requests.some(each => each.prompt === 'a mill at work'))
     const open = await call(apiKey, `${generations}/${made.body.id}`)
+    resume()
     expect(open.body.status).toBe('running')
     expect(open.headers.get('retry-after')).toBe('1')
     const ended = await settled(apiKey, made.body.id)
@@ -131,13 +134,15 @@ describe('an order', () => {
       'succeeded',
       'wait=20',
     ])
-    const slow = { model, prompt: 'a slow one [[emulate: slow=2500]]' }
+    const slow = { model, prompt: 'a slow one' }
     for (const [prefer, applied] of [
       ['wait=1', 'wait=1'],
       ['respond-async', 'respond-async'],
       ['wait=x', null],
     ]) {
+      const resume = rig.openai.pause()
       const late = await call(apiKey, generations, { body: slow, headers: { prefer: prefer ?? '' } })
+      resume()
       expect([late.status, late.headers.get('preference-applied')], String(prefer)).toEqual([202, applied])
       expect((await settled(apiKey, late.body.id)).status).toBe('succeeded')
     }
@@ -306,7 +311,8 @@ describe('limits', () => {
       const other = await rig.database.db.transaction(tx =>
         createKey({ tx, now: () => new Date() }, { accountId, rate: 'off', inFlight }),
       )
-      const body = { model, prompt: `crowd of ${cap} [[emulate: slow=3000]]` }
+      const body = { model, prompt: `crowd of ${cap}` }
+      const resume = rig.openai.pause()
       const answers = await Promise.all(
         Array.from({ length: cap + 5 }, () => call(apiKey, generations, { body })),
       )
@@ -318,6 +324,7 @@ describe('limits', () => {
         expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
       }
       expect((await call(other.apiKey, generations, { body })).status).toBe(202)
+      resume()
       for (const { status, body: shown } of answers) if (status === 202) await settled(apiKey, shown.id)
       expect((await call(apiKey, generations, { body: { model, prompt: 'room again' } })).status).toBe(202)
     })
@@ -393,10 +400,12 @@ describe('refusals', () => {
 test('an idempotency key names one order of the account, whichever surface it came through', async () => {
   const { apiKey, accountId } = await rig.account({ credits: 100 })
   const headers = { 'idempotency-key': 'native-1' }
-  const body = { model, prompt: 'once [[emulate: slow=800]]' }
+  const body = { model, prompt: 'once' }
+  const resume = rig.openai.pause()
   const answers = await Promise.all(
     Array.from({ length: 10 }, () => call(apiKey, generations, { body, headers })),
   )
+  resume()
   expect(answers.map(each => each.status)).toEqual(Array(10).fill(202))
   expect(new Set(answers.map(each => each.body.id)).size).toBe(1)
   expect(answers.filter(each => each.headers.get('idempotent-replayed') !== 'true')).toHaveLength(1)

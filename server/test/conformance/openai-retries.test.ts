@@ -60,15 +60,18 @@ test('a reset connection while the order runs: the repeat joins it', async () =>
 
 test('a timeout of the client itself: the repeat joins, for forms with files too', async () => {
   const { apiKey, look, spent } = await open()
-  const { client, sent } = openClient(node.url, apiKey, { timeoutMs: 900 })
-  const prompt = 'an edit that takes [[emulate: slow=1300]]'
+  // Long enough for the repeat to be answered once the work goes on.
+  const { client, sent } = openClient(node.url, apiKey, { timeoutMs: 2_500 })
+  const prompt = 'an edit that takes'
+  const resume = rig.openai.pause()
   const image = [
     await toFile(await makeInput({}), 'a.png'),
     await toFile(await makeInput({ colour: '#00ff00' }), 'b.png'),
   ]
-  const { data, response } = await client.images
-    .edit({ model: 'gpt-image-2', prompt, image, quality: 'low' })
-    .withResponse()
+  const call = client.images.edit({ model: 'gpt-image-2', prompt, image, quality: 'low' }).withResponse()
+  await eventually('it is sent again', () => sent.length === 2)
+  resume()
+  const { data, response } = await call
   expect(data.data).toHaveLength(1)
   expect(response.headers.get('idempotent-inferred')).toBe('true')
   expect(sent).toHaveLength(2)

@@ -69,11 +69,13 @@ test('a new key is used at once, a call under way ends with the one before, and 
     GEMINI_API_KEY: '',
     AUTH_SECRET: secret,
   })
-  const slow = order(configured, 'a slow one [[emulate: slow=1500]]')
-  await eventually('the slow call is under way', () => rig.openai.requests.at(-1)?.end === 'open')
+  const resume = rig.openai.pause()
+  const slow = order(configured, 'a slow one')
+  await rig.openai.waitUntil(() => rig.openai.requests.some(each => each.prompt === 'a slow one'))
   await set(otherKey, configured)
   expect((await order(configured)).body).toMatchObject({ status: 'failed', reason: 'upstream_unavailable' })
   expect(lastKey()).toBe(otherKey)
+  resume()
   expect((await slow).body.status).toBe('succeeded')
   await client.call(admin, `DELETE ${keys}/openai`, { url: configured.url })
   await order(configured)

@@ -102,7 +102,7 @@ test('a cancel that meets a success has one winner, and its answer tells the tru
 
 test('a cancel that the upstream refuses leaves the work running, and the picture is sold', async () => {
   const { cancel, close } = makeCancel()
-  const id = await place('refused', 'slow=400,no_cancel')
+  const id = await place('refused', 'slow=1500,no_cancel')
   await eventually('it is awaited', async () => (await fateOf('refused'))?.state === 'awaiting')
   expect(await cancel(id)).toMatchObject({ kind: 'runs_on' })
   await eventually('it ends', async () => isEnded(await fateOf('refused')))

@@ -11,6 +11,8 @@ import { createOwnDatabase } from './own-database.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
 
 const model = 'openai:gpt-image-2'
+/** A database that has crashed may take a minute on a slow disk. */
+const patienceMs = 90_000
 let program: BuiltProgram
 
 beforeAll(async () => {
@@ -114,7 +116,7 @@ test(
       const writers = Array.from({ length: 4 }, write)
       for (let round = 0; round < crashCounts.postgresKills; round += 1) {
         const before = acknowledged.length
-        await eventually('holds are taken', () => acknowledged.length > before + 50)
+        await eventually('holds are taken', () => acknowledged.length > before + 50, patienceMs)
         await database.crash('kill')
       }
       isOver = true
@@ -140,7 +142,7 @@ test(
     const database = await createOwnDatabase()
     const rig = await createCrashRig({ program: program.file, database, latencyMs: 60 })
     // Leases outlast the outage, as the long ones of production do.
-    const nodes = await Promise.all([1, 2].map(() => rig.start({ TEST_LEASE_MS: '10000' })))
+    const nodes = await Promise.all([1, 2].map(() => rig.start({ TEST_LEASE_MS: '60000' })))
     const { accountId, apiKey } = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
     const statuses = new Map<string, number>()
     let isOver = false
@@ -158,11 +160,11 @@ test(
       const callers = Array.from({ length: 8 }, (_, caller) => call(caller))
       for (let crash = 0; crash < crashCounts.databaseCrashes; crash += 1) {
         const soldBefore = statuses.get('200') ?? 0
-        await eventually('work flows', () => (statuses.get('200') ?? 0) > soldBefore + 10)
+        await eventually('work flows', () => (statuses.get('200') ?? 0) > soldBefore + 10, patienceMs)
         await database.crash()
       }
       const soldAfter = statuses.get('200') ?? 0
-      await eventually('work flows again', () => (statuses.get('200') ?? 0) > soldAfter + 10)
+      await eventually('work flows again', () => (statuses.get('200') ?? 0) > soldAfter + 10, patienceMs)
       isOver = true
       await Promise.all(callers)
       expect([...statuses.keys()].filter(status => !['200', '503'].includes(status))).toEqual([])

@@ -82,7 +82,7 @@ test('a repeated create that takes longer than a lease is left to end, not start
 test('an upstream that loses every answer is asked ever more slowly, until the deadline', async () => {
   const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '5', GENERATION_DEADLINE_SYNC_S: '5' })
   const key = await place(node, 'hopeless', { model: 'engine:repeatable', directives: 'lose' })
-  const fate = await endOf(key)
+  const fate = await endOf(key, 60_000)
   expect(fate).toMatchObject({ state: 'failed', captured: 0, billed: 1 })
   expect(fate.attempts.length).toBeGreaterThan(1)
   expect(fate.attempts.length).toBeLessThan(10)
@@ -91,7 +91,7 @@ test('an upstream that loses every answer is asked ever more slowly, until the d
 
 test('a task whose handle is stored is polled on by another node and paid once', async () => {
   const first = await rig.start()
-  const key = await place(first, 'handed-over', { model: 'engine:tasks', directives: 'slow=800' })
+  const key = await place(first, 'handed-over', { model: 'engine:tasks', directives: 'slow=2000' })
   await eventually('the handle is stored', async () => (await findFate(key))?.state === 'awaiting')
   await first.kill()
   const second = await rig.start()
@@ -135,13 +135,13 @@ test('a result that comes after the deadline is never captured', async () => {
 })
 
 test('a handle that cannot be stored while the database is away for a moment is stored afterwards', async () => {
-  const node = await rig.start({ FAILPOINT: 'T4.before:1:hang:700' })
+  const node = await rig.start({ FAILPOINT: 'T4.before:1:hang:1500' })
   const key = await place(node, 'away', { model: 'engine:tasks', directives: 'slow=300' })
   await eventually('T4 is near', () => node.output.includes('failpoint T4.before fired'))
   // Nothing can be written for longer than the stall, as during a fail-over.
   const lock = rig.database.ownerDb.transaction(async tx => {
     await tx.query({ name: 'test_lock', text: 'LOCK TABLE attempt IN ACCESS EXCLUSIVE MODE' })
-    await tx.query({ name: 'test_hold', text: 'SELECT pg_sleep(6)' })
+    await tx.query({ name: 'test_hold', text: 'SELECT pg_sleep(7)' })
   })
   await lock
   expect(await endOf(key)).toMatchObject({ state: 'succeeded', billed: 1 })

@@ -216,6 +216,8 @@ describe('an upstream that refuses everything as overloaded', () => {
     'gets no more calls than orders came, and orders are made again soon after it works again',
     async () => {
       const node = await start()
+      // A process that has just started is slow, and would hear of the first failures late.
+      expect((await place(node, 'before-the-outage.'))?.body.status).toBe('succeeded')
       const heal = rig.openai.script({ behaviour: 'overloaded', prompt: 'outage-' })
       const before = rig.openai.total.requests
       const sent = await keepOrdering(node, 'outage', crashCounts.outageSeconds)

@@ -63,9 +63,10 @@ test('a rolling stop loses nothing: what runs is finished and answered, new orde
   const nodes = await Promise.all([1, 2, 3].map(() => rig.start()))
   const { accountId, apiKey } = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
   const keys = Array.from({ length: crashCounts.gracefulGenerations }, (_, at) => `roll-${at}`)
-  const slow = '[[emulate: slow=2500]]'
+  // All are at work when the first is told to stop.
+  const resume = rig.openai.pause()
   const answers = keys.map((key, at) =>
-    order(nodes[at % 3] ?? { url: '' }, { apiKey, model, key, prompt: `${key} ${slow}`, native: false }),
+    order(nodes[at % 3] ?? { url: '' }, { apiKey, model, key, prompt: key, native: false }),
   )
   await rig.openai.waitUntil(() => rig.openai.total.inFlight === keys.length)
   const codes: (number | null)[] = []
@@ -83,6 +84,7 @@ test('a rolling stop loses nothing: what runs is finished and answered, new orde
     }
     await eventually('it hears the signal', () => node.output.some(line => line.startsWith('Stopping')))
     await refused()
+    resume()
     codes.push(await stopped)
   }
   expect((await Promise.all(answers)).map(answer => answer?.status)).toEqual(keys.map(() => 200))

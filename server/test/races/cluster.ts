@@ -51,6 +51,14 @@ export const threeCredits = 'openai:gpt-image-1.5'
 export const times = <Result>(count: number, make: (index: number) => Promise<Result>): Promise<Result[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)))
 
+/** What is asked again until it is answered: a process whose database has no connection left in time says 503. */
+export async function insist(send: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const answer = await send()
+    if (answer.status !== 503) return answer
+  }
+}
+
 export type Answer = { status: number; headers: Headers; body: Record<string, unknown> }
 
 export type Post = {

@@ -132,7 +132,7 @@ test('an answer that has left counts as heard three seconds later; an order that
   await moveClock(4)
   expect(await join(2)).toBe(id)
   await send(id)
-  await moveClock(2)
+  await moveClock(1)
   expect(await join(3)).toBe(id)
   await send(id)
   await moveClock(4)

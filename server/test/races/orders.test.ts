@@ -13,6 +13,7 @@ import {
   get,
   holdLastByte,
   idOf,
+  insist,
   postGeneration,
   postImage,
   readBalance,
@@ -49,9 +50,11 @@ describe('credits', () => {
         const prompt = cluster.prompt()
         const isQueued = round % 2 === 1
         const answers = await times(200, index =>
-          isQueued
-            ? postGeneration(cluster.node(index), apiKey, { prompt })
-            : postImage(cluster.node(index), apiKey, { prompt }),
+          insist(() =>
+            isQueued
+              ? postGeneration(cluster.node(index), apiKey, { prompt })
+              : postImage(cluster.node(index), apiKey, { prompt }),
+          ),
         )
         expect(statuses(answers)).toEqual(isQueued ? { 202: 33, 402: 167 } : { 200: 33, 400: 167 })
         await ended(accountId)
@@ -117,13 +120,17 @@ describe('one idempotency key', () => {
         for (let round = 0; round < raceCounts.oneKeyRounds; round += 1) {
           const { accountId, apiKey } = await cluster.account({ credits: 1_000 })
           // Who asks when the order has ended is shown its picture at once; here all 100 come before that.
-          const prompt = cluster.prompt(kind === 'queued' ? 'slow=3000' : 'slow=150')
+          const prompt = cluster.prompt('slow=150')
+          const resume = kind === 'queued' ? cluster.openai.pause() : () => {}
           const post = { prompt, headers: { 'idempotency-key': randomUUID() } }
           const answers = await times(100, index =>
-            kind === 'queued'
-              ? postGeneration(cluster.node(index), apiKey, post)
-              : postImage(cluster.node(index), apiKey, post),
+            insist(() =>
+              kind === 'queued'
+                ? postGeneration(cluster.node(index), apiKey, post)
+                : postImage(cluster.node(index), apiKey, post),
+            ),
           )
+          resume()
           expect(statuses(answers)).toEqual(kind === 'queued' ? { 202: 100 } : { 200: 100 })
           expect(new Set(answers.map(idOf)).size).toBe(1)
           expect(answers.filter(each => !each.headers.has('idempotent-replayed'))).toHaveLength(1)
@@ -158,22 +165,24 @@ describe('one idempotency key', () => {
 
   test('attaches duplicates to the order in progress, whatever they prefer', async () => {
     const { accountId, apiKey } = await cluster.account({ credits: 1_000 })
-    const prompt = cluster.prompt('slow=3000')
+    const prompt = cluster.prompt()
+    const resume = cluster.openai.pause()
     const post = { prompt, headers: { 'idempotency-key': 'sync' } }
     const queued = { prompt: `${prompt} queued`, headers: { 'idempotency-key': 'queued' } }
     const original = postImage(cluster.node(0), apiKey, post)
     const queuedOriginal = await postGeneration(cluster.node(0), apiKey, queued)
     await cluster.openai.waitUntil(() => cluster.calls(prompt) === 2)
     const prefer = { ...post.headers, prefer: 'wait=1' }
-    const [waiting, impatient, others] = await Promise.all([
-      times(20, index => postImage(cluster.node(index), apiKey, post)),
+    const waiting = times(20, index => postImage(cluster.node(index), apiKey, post))
+    const [impatient, others] = await Promise.all([
       times(20, index => postImage(cluster.node(index), apiKey, { ...post, headers: prefer })),
       times(20, index => postGeneration(cluster.node(index), apiKey, queued)),
     ])
+    resume()
     const first = await original
-    expect(statuses([first, ...waiting])).toEqual({ 200: 21 })
+    expect(statuses([first, ...(await waiting)])).toEqual({ 200: 21 })
     const { image } = first.body
-    for (const answer of waiting) expect(answer.body.image).toEqual(image)
+    for (const answer of await waiting) expect(answer.body.image).toEqual(image)
     expect(statuses(impatient)).toEqual({ 202: 20 })
     for (const answer of impatient) {
       expect(answer.body).toEqual({ generationId: idOf(first), status: 'running' })

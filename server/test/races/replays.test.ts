@@ -248,9 +248,9 @@ describe('a key whose request was refused', () => {
 
     const crowd = await rich()
     const late = await rich()
-    const slow = cluster.prompt('slow=1500')
-    await times(2, () => postGeneration(node, crowd.apiKey, { model, prompt: slow }))
-    const shed = send(late.apiKey, withKey('503'))
+    const resume = cluster.openai.pause()
+    await times(2, () => postGeneration(node, crowd.apiKey, { model, prompt: cluster.prompt() }))
+    const shed = send(late.apiKey, withKey('503')).finally(resume)
     statuses.push(
       await expectUnused(late, {
         key: '503',

@@ -7,6 +7,8 @@ import { plainRequest } from '../provider-context.ts'
 import { startSdServerUpstream } from './sd-server.ts'
 import type { Upstream } from './upstream.ts'
 
+const patienceMs = 10_000
+
 describe('the emulated sd-server', () => {
   let upstream: Upstream
   let rig: EngineRig
@@ -42,7 +44,7 @@ describe('the emulated sd-server', () => {
     ]
     expect(await read(first)).toMatchObject({ error: null, result: null })
     expect(await read(third)).toMatchObject({ status: 'queued', queue_position: 2 })
-    await vi.waitFor(async () => expect((await post(`${first}/cancel`)).status).toBe(409))
+    await vi.waitFor(async () => expect((await post(`${first}/cancel`)).status).toBe(409), patienceMs)
     expect((await post(`${second}/cancel`)).status).toBe(200)
     await vi.waitFor(async () => expect(JSON.stringify(await read(third))).toContain('"completed"'), 20_000)
     expect(await read(third)).toMatchObject({ result: { images: [{ index: 0 }] } })
@@ -52,7 +54,10 @@ describe('the emulated sd-server', () => {
     const lost = await order('x [[emulate: restart]]')
     expect(await read(lost)).toEqual({ status: 404, error: 'job not found' })
     const old = await order('y [[emulate: expires=0]]')
-    await vi.waitFor(async () => expect(await read(old)).toEqual({ status: 410, error: 'job expired' }))
+    await vi.waitFor(
+      async () => expect(await read(old)).toEqual({ status: 410, error: 'job expired' }),
+      patienceMs,
+    )
     const full = await post('/sdcpp/v1/img_gen', { prompt: 'z [[emulate: queue_full]]' })
     expect([full.status, await full.json()]).toEqual([429, { error: 'job queue is full' }])
   })
@@ -63,7 +68,10 @@ describe('the emulated sd-server', () => {
       [false, false],
     ] as const) {
       const job = await order('a secret', { embed_image_metadata: embeds, seed: 3 })
-      await vi.waitFor(async () => expect(JSON.stringify(await read(job))).toContain('"completed"'))
+      await vi.waitFor(
+        async () => expect(JSON.stringify(await read(job))).toContain('"completed"'),
+        patienceMs,
+      )
       const { result } = (await read(job)) as unknown as { result: { images: { b64_json: string }[] } }
       const picture = Buffer.from(result.images[0]?.b64_json ?? '', 'base64')
       expect(await sharp(picture).metadata()).toMatchObject({ width: 64, height: 96 })
