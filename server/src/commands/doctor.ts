@@ -4,6 +4,7 @@ import { listLossesToday } from '../books/losses.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
+import { listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -161,6 +162,17 @@ async function checkLosses(needs: DatabaseNeeds, config: Config): Promise<CheckR
   })
 }
 
+/** Only where there are tasks that no key shows. */
+async function checkOrphans(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
+  const configured = Object.values(config.providers).flatMap(({ apiKey }) => apiKey ?? [])
+  const orphans = await listOrphans(needs, configured)
+  return orphans.map(({ provider, fingerprint, tasks }) => {
+    const message = `${tasks} tasks were made with the key ${fingerprint}, which is not known any more.`
+    const advice = `If the key in use is of another account there, run \`providers set-key ${provider}\` with that one.`
+    return report(`tasks ${provider}`, { status: 'warn', message, advice })
+  })
+}
+
 async function checkLedger(needs: DatabaseNeeds): Promise<CheckResult[]> {
   const violations = await needs.ledger.findAllViolations(needs.db, { limitMs: LEDGER_TIMEOUT_MS })
   if (violations.length === 0) return [report('ledger', { status: 'ok', message: 'Every rule holds.' })]
@@ -263,6 +275,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
     checks = [
       ...(await attempt('database', advice, () => checkDatabase(needs))),
       ...(await attempt('routes', 'Run `models check`.', () => checkRoutes(io, config, needs))),
+      ...(await attempt('tasks', advice, () => checkOrphans(needs, config))),
       ...(await attempt('losses', advice, () => checkLosses(needs, config))),
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),

@@ -1,11 +1,13 @@
 // Keys of upstreams in the database. A key comes in once and goes out to an adapter only: nothing here shows more of
 // it than its last letters and a fingerprint. The account is part of every statement on a customer's key.
-import { createHash } from 'node:crypto'
 import type { Queryable } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId } from '../ids.ts'
+import { fingerprintOf } from '../providers/made-with.ts'
 import type { Seal } from '../seal.ts'
 import { sql } from './sql.ts'
+
+export { fingerprintOf }
 
 export type KeyOwner = 'operator' | { accountId: string }
 
@@ -33,13 +35,7 @@ type Row = { provider: string; last_letters: string; fingerprint: string; set_at
 /** Keys of vendors have 20 letters and more; below 16 four of them would be a quarter. */
 const shortKeyLength = 16
 const shownLetters = 4
-/** 48 bits: enough to tell two keys apart, and no key of a vendor can be found from them. */
-const fingerprintLength = 12
 export const keyLengths = { min: 8, max: 1_000 } as const
-
-export function fingerprintOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, fingerprintLength)
-}
 
 export function lastLettersOf(key: string): string {
   return key.length < shortKeyLength ? '' : key.slice(-shownLetters)
@@ -71,7 +67,7 @@ export async function listKeptKeys(needs: KeyStoreNeeds, owner: KeyOwner): Promi
   return rows.map(row => toKeptKey(needs.seal, row))
 }
 
-/** Replaces the key before it, everywhere and at once; calls under way end with that one. */
+/** Replaces the key before it, everywhere and at once; calls and tasks under way end with that one. */
 export async function setKey(
   needs: KeyStoreNeeds,
   owner: KeyOwner,
@@ -101,11 +97,15 @@ export async function removeKey(
   if (gone.length === 0) throw new AppError('not_found', 'There is no key for this provider.')
 }
 
-/** The operator's keys that can be opened, and the names of those that cannot. */
-export async function readKeys({
-  db,
-  seal,
-}: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<{ keys: Map<string, string>; unreadable: string[] }> {
+type ReadKeys = { keys: Map<string, string>; replaced: Map<string, string[]>; unreadable: string[] }
+
+/** The operator's keys that can be opened, those that they replaced, and the names of those that cannot be opened. */
+export async function readKeys({ db, seal }: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<ReadKeys> {
+  const replaced = new Map<string, string[]>()
+  for (const { provider, sealed } of await db.query<Row>(sql.listReplaced)) {
+    const key = tryToOpen(seal, sealed)
+    if (key !== null) replaced.set(provider, [...(replaced.get(provider) ?? []), key])
+  }
   const keys = new Map<string, string>()
   const unreadable: string[] = []
   for (const { provider, sealed } of await db.query<Row>(sql.list)) {
@@ -113,7 +113,15 @@ export async function readKeys({
     if (key === null) unreadable.push(provider)
     else keys.set(provider, key)
   }
-  return { keys, unreadable }
+  return { keys, replaced, unreadable }
+}
+
+/** Tasks under way that were made with a key that is known no more: neither stored nor one of `configured`. */
+export function listOrphans(
+  { db }: Pick<KeyStoreNeeds, 'db'>,
+  configured: readonly string[],
+): Promise<{ provider: string; fingerprint: string; tasks: number }[]> {
+  return db.query(sql.orphans, [configured.map(fingerprintOf)])
 }
 
 /** Null: the account has none, or it cannot be opened. */

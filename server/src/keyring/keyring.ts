@@ -66,8 +66,14 @@ function createKeyring(needs: KeyringNeeds): Keyring {
     return refreshing
   }
   async function readOperator(): Promise<void> {
-    const { keys, unreadable } = await readKeys(needs)
-    source.setKeys(keys)
+    const { keys, replaced, unreadable } = await readKeys(needs)
+    source.setKeys(keys, replaced)
+    for (const orphan of source.takeOrphans()) {
+      log.error(
+        { event: 'provider_key.orphans', ...orphan },
+        'tasks were made with a key that is not known any more, and the key in use does not show them; set that key again',
+      )
+    }
     if (unreadable.join() !== told && unreadable.length > 0) {
       log.error(
         { event: 'provider_key.unreadable', providers: unreadable },

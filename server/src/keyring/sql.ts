@@ -8,7 +8,13 @@ export const sql = {
   list: statement('keyring_list', `SELECT ${shown}, sealed FROM provider_key ORDER BY provider`),
   set: statement(
     'keyring_set',
-    `WITH told AS (SELECT pg_notify('provider_keys', '') AS told)
+    `WITH told AS (SELECT pg_notify('provider_keys', '') AS told), replaced AS (
+        INSERT INTO replaced_provider_key (provider, fingerprint, sealed, replaced_at)
+        SELECT provider, fingerprint, sealed, app_now() FROM provider_key
+          WHERE provider = $1 AND fingerprint <> $4
+        ON CONFLICT (provider, fingerprint) DO UPDATE
+          SET sealed = excluded.sealed, replaced_at = excluded.replaced_at
+      )
       INSERT INTO provider_key (provider, sealed, last_letters, fingerprint, set_at)
       SELECT $1, $2, $3, $4, app_now() FROM told
       ON CONFLICT (provider) DO UPDATE SET sealed = excluded.sealed, last_letters = excluded.last_letters,
@@ -17,8 +23,30 @@ export const sql = {
   ),
   remove: statement(
     'keyring_remove',
-    `WITH gone AS (DELETE FROM provider_key WHERE provider = $1 RETURNING provider)
+    `WITH gone AS (DELETE FROM provider_key WHERE provider = $1 RETURNING provider),
+        forgotten AS (DELETE FROM replaced_provider_key WHERE provider = $1)
       SELECT provider, pg_notify('provider_keys', '') AS told FROM gone`,
+  ),
+  /** No order runs for longer than a day, so no task is left that needs an older one. */
+  listReplaced: statement(
+    'keyring_list_replaced',
+    `WITH gone AS (DELETE FROM replaced_provider_key WHERE replaced_at < app_now() - interval '25 hours'
+        RETURNING provider, fingerprint)
+      SELECT provider, sealed FROM replaced_provider_key
+        WHERE (provider, fingerprint) NOT IN (SELECT provider, fingerprint FROM gone) ORDER BY provider, replaced_at`,
+  ),
+  /** Of the tasks that are awaited, those made with a key that is neither here nor among $1, the environment's. */
+  orphans: statement(
+    'keyring_orphans',
+    `SELECT a.provider, a.upstream_task ->> 'madeWith' AS fingerprint, count(*)::int AS tasks
+      FROM (SELECT generation_id FROM poll LIMIT 10000) p JOIN attempt a ON a.generation_id = p.generation_id
+      WHERE a.state = 'accepted' AND a.upstream_task ? 'madeWith' AND NOT a.upstream_task ? 'ownedBy'
+        AND a.upstream_task ->> 'madeWith' <> ALL ($1::text[])
+        AND NOT EXISTS (SELECT FROM provider_key k
+          WHERE k.provider = a.provider AND k.fingerprint = a.upstream_task ->> 'madeWith')
+        AND NOT EXISTS (SELECT FROM replaced_provider_key k
+          WHERE k.provider = a.provider AND k.fingerprint = a.upstream_task ->> 'madeWith')
+      GROUP BY 1, 2 ORDER BY 1, 2`,
   ),
   listOwn: statement(
     'keyring_list_own',

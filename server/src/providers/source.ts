@@ -1,5 +1,6 @@
 // The providers as they stand at this moment. Keys come and go while the service runs; whoever holds a provider keeps
 // the key it was made with, so a call under way is not disturbed.
+import { fingerprintOf, markTasks } from './made-with.ts'
 import type { Provider } from './provider.ts'
 import { createEngines, createHosted, type EngineSettings, hostedNames } from './registry.ts'
 
@@ -15,8 +16,13 @@ export type ProviderSource = {
 }
 
 export type KeyedProviders = ProviderSource & {
-  /** The operator's keys of the database, by provider. They go before those of the environment. */
-  setKeys(keys: ReadonlyMap<string, string>): void
+  /**
+   * The operator's keys of the database, by provider. They go before those of the environment. `replaced` are those
+   * before them, for nothing but tasks that were made with one.
+   */
+  setKeys(keys: ReadonlyMap<string, string>, replaced?: ReadonlyMap<string, readonly string[]>): void
+  /** Keys, by provider and fingerprint, whose tasks no key that is known here shows. Each is told once. */
+  takeOrphans(): { provider: string; fingerprint: string }[]
   /** Those that are sent nothing new, though work of theirs that is under way goes on. */
   setStopped(providers: ReadonlySet<string>): void
   /** Every key in use, for what cuts them out of foreign texts. The same array until they change. */
@@ -30,24 +36,39 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
   let names: readonly string[] = []
   let stopped: ReadonlySet<string> = new Set()
   let inUse: readonly string[] = []
+  const makers = createMakers(settings)
 
   function hostedWith(name: string, apiKey: string): Provider | null {
-    const known = made.get(name)
-    if (known?.apiKey === apiKey) return known.provider
-    const provider = createHosted(settings, name, apiKey)
-    if (provider) made.set(name, { apiKey, provider })
+    const last = made.get(name)
+    if (last?.apiKey === apiKey) return last.provider
+    const plain = createHosted(settings, name, apiKey)
+    if (!plain) return null
+    const provider = markTasks(plain, fingerprintOf(apiKey), {
+      find: fingerprint => makers.find(name, fingerprint),
+      onOrphan: fingerprint => makers.noteOrphan(name, fingerprint),
+    })
+    made.set(name, { apiKey, provider })
     return provider
   }
 
-  function setKeys(keys: ReadonlyMap<string, string>): void {
+  function setKeys(
+    keys: ReadonlyMap<string, string>,
+    replaced: ReadonlyMap<string, readonly string[]> = new Map(),
+  ): void {
     const next = new Map(engines.map(engine => [engine.name, engine]))
     const used: string[] = []
+    const earlier = new Map<string, string[]>()
     for (const name of hostedNames) {
-      const apiKey = keys.get(name) ?? settings.providers[name].apiKey
+      const configured = settings.providers[name].apiKey
+      const apiKey = keys.get(name) ?? configured
+      const before = replaced.get(name) ?? []
+      earlier.set(name, configured === null ? [...before] : [...before, configured])
+      used.push(...before)
       const provider = apiKey === null ? null : hostedWith(name, apiKey)
       if (provider) next.set(name, provider)
       if (apiKey !== null) used.push(apiKey)
     }
+    makers.setKeys(earlier)
     current = next
     const now = [...next.keys()].sort()
     if (now.join() !== names.join()) names = now
@@ -62,9 +83,44 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
     names: () => names,
     keys: () => inUse,
     setKeys,
+    takeOrphans: makers.takeOrphans,
     setStopped(providers) {
       stopped = providers
     },
     withKey: (name, apiKey) => createHosted(settings, name, apiKey),
+  }
+}
+
+/** Providers with keys that gave way to others, for the tasks that were made with them; and tasks that none shows. */
+function createMakers(settings: EngineSettings) {
+  const nameOf = (provider: string, fingerprint: string) => `${provider} ${fingerprint}`
+  let known = new Map<string, string>()
+  const made = new Map<string, Provider | null>()
+  const orphans = new Map<string, { provider: string; fingerprint: string }>()
+  const told = new Set<string>()
+  return {
+    setKeys(keys: ReadonlyMap<string, readonly string[]>): void {
+      const named = [...keys].flatMap(([provider, each]) =>
+        each.map((key): [string, string] => [nameOf(provider, fingerprintOf(key)), key]),
+      )
+      known = new Map(named)
+    },
+    find(provider: string, fingerprint: string): Provider | null {
+      const name = nameOf(provider, fingerprint)
+      const apiKey = known.get(name)
+      if (apiKey === undefined) return null
+      const maker = made.get(name) ?? createHosted(settings, provider, apiKey)
+      made.set(name, maker)
+      return maker
+    },
+    noteOrphan(provider: string, fingerprint: string): void {
+      orphans.set(nameOf(provider, fingerprint), { provider, fingerprint })
+    },
+    takeOrphans() {
+      const news = [...orphans].filter(([name]) => !told.has(name))
+      orphans.clear()
+      for (const [name] of news) told.add(name)
+      return news.map(([, orphan]) => orphan)
+    },
   }
 }

@@ -30,7 +30,7 @@ export const importTable: Record<string, readonly string[]> = {
   uploads: ['storage', 'outbound', 'db'],
   webhooks: ['outbound', 'jobs', 'db', 'seal'],
   // Keys of upstreams: it fills the source of providers with them, and calls none.
-  keyring: ['db', 'providers:types', 'seal'],
+  keyring: ['db', 'providers', 'seal'],
   seal: [],
   // What upstreams cost: read from what generations and the ledger have written.
   books: ['db'],

@@ -27,8 +27,10 @@ export type ReplicateUpstreamOptions = {
   port?: number
   /** Where the pictures lie; 0 or absent = a free port. */
   filesPort?: number
-  /** The only key it accepts. */
+  /** The key it accepts. */
   apiKey?: string
+  /** Keys of other accounts of the vendor: none sees a prediction of another. */
+  otherKeys?: string[]
   /** Duration of a success without a `slow` directive. */
   latencyMs?: number
   /** Exact file size of every picture, for benches; absent = small pictures. */
@@ -53,6 +55,8 @@ export const defaultReplicateKey = 'r8_EmulatedReplicateKey0123456789abcdef'
 type State = {
   settings: ReplicateUpstreamOptions & { apiKey: string; latencyMs: number }
   predictions: Map<string, Prediction>
+  /** By prediction, the key that made it. */
+  makers: Map<string, string>
   uploads: Map<string, { sizeBytes: number; mediaType: string }>
   hooks: Hooks
 }
@@ -87,7 +91,7 @@ export async function startReplicateUpstream(
       webhooks[what] += 1
     },
   }
-  const state: State = { settings, predictions: new Map(), uploads: new Map(), hooks }
+  const state: State = { settings, predictions: new Map(), makers: new Map(), uploads: new Map(), hooks }
   const upstream = await startUpstream({
     name: 'replicate',
     ...(options.port === undefined ? {} : { port: options.port }),
@@ -113,9 +117,13 @@ function makeSecret(): string {
   return `whsec_${randomBytes(24).toString('base64')}`
 }
 
+function keyOf({ request }: Exchange): string {
+  return request.headers.authorization?.replace(/^(Bearer|Token) /, '') ?? ''
+}
+
 async function handle(exchange: Exchange, state: State): Promise<void> {
-  const { method, path, headers } = exchange.request
-  if (headers.authorization?.replace(/^(Bearer|Token) /, '') !== state.settings.apiKey) {
+  const { method, path } = exchange.request
+  if (![state.settings.apiKey, ...(state.settings.otherKeys ?? [])].includes(keyOf(exchange))) {
     return sendAnswer(exchange, unauthenticated)
   }
   const [root, folder = '', ...rest] = path.split('/').slice(1).map(decodeURIComponent)
@@ -145,7 +153,8 @@ async function servePredictions(exchange: Exchange, state: State, [id, verb]: st
   if (id === undefined && method === 'POST') return createPrediction(exchange, state, 'by version')
   if (id === undefined) return sendAnswer(exchange, listPredictions(exchange, state))
   const prediction = state.predictions.get(id)
-  if (prediction === undefined) return sendAnswer(exchange, notFound)
+  if (prediction === undefined || state.makers.get(id) !== keyOf(exchange))
+    return sendAnswer(exchange, notFound)
   if (method === 'POST' && verb === 'cancel') return cancelPrediction(exchange, state, prediction)
   prediction.polls += 1
   const { directives, polls } = prediction
@@ -259,6 +268,7 @@ async function createPrediction(
       polls: 0,
     }
     state.predictions.set(prediction.id, prediction)
+    state.makers.set(prediction.id, keyOf(exchange))
     const oldest = state.predictions.keys().next()
     if (state.predictions.size > maxPredictions && !oldest.done) state.predictions.delete(oldest.value)
     void tellOf(state.hooks, prediction).catch(() => undefined)
