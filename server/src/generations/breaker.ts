@@ -6,16 +6,33 @@ import type { FailureKind, ProviderOutcome } from '../providers/provider.ts'
 export type UpstreamModel = { provider: string; upstreamModel: string }
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
+/** How far what was heard of got: a call that is answered, a read of a task it left, and the end of that task. */
+const stages = ['call', 'read', 'end'] as const
+export type Stage = (typeof stages)[number]
+
 /** Told the outcomes of the call that was let in. */
 export type Leave = (outcomes: readonly ProviderOutcome[]) => void
 
 export type Breaker = {
   /** Lets one call begin; null while the breaker is open for this account. `isProbe`: it decides whether it closes. */
   enter(target: UpstreamModel, accountId: string): { leave: Leave; isProbe: boolean } | null
+  /**
+   * What was heard of tasks that were accepted so long ago. That a task is taken on says nothing of those that fail later:
+   * a row of these ends by a task that ends well, and a row of lost reads by one that is answered. Absent where nothing is
+   * learned.
+   */
+  note?(target: UpstreamModel, heard: HeardOfTasks): void
   /** Whole milliseconds until a call of the account may begin; 0 = it may now. */
   waitMs(target: UpstreamModel, accountId: string): number
   /** For everybody; one account's own is no business of the others. */
   stateOf(target: UpstreamModel): BreakerState
+}
+
+export type HeardOfTasks = {
+  accountId: string
+  stage: 'read' | 'end'
+  outcomes: readonly ProviderOutcome[]
+  ageMs: number
 }
 
 export type BreakerEvents = {
@@ -35,13 +52,17 @@ const maxAccounts = 1_000
 /** What of a row of failures is counted, and for whom the door closes then. */
 type Circuit = {
   isOpen: boolean
-  /** Failures in a row: those that no content can cause, and the others by account. */
-  sure: number
-  byAccount: Map<string, number>
+  /** What has to work before it closes. */
+  openedBy: Stage
+  rows: Record<Stage, Row>
   probeAtMs: number
+  turnedAtMs: number
   /** A call is judged only in the turn it began in: late ends of an outage say nothing of what came after it. */
   turn: number
 }
+
+/** Failures in a row: those that no content can cause, and the others by account. */
+type Row = { sure: number; byAccount: Map<string, number> }
 
 /** For everybody, and for accounts that fail alone. */
 type Target = { all: Circuit; accounts: Map<string, Circuit> }
@@ -81,15 +102,24 @@ export function createBreaker(
         isProbe: all.isOpen || own?.isOpen === true,
         leave(outcomes) {
           const isLate = all.turn !== turns.all || (target.accounts.get(accountId)?.turn ?? 0) !== turns.own
-          if (!isLate) judge(target, { accountId, outcomes, limit, nowMs: nowMs() }, toTell(events, at))
+          const ended = { accountId, stage: 'call' as const, outcomes, limit, nowMs: nowMs() }
+          if (!isLate) judge(target, ended, toTell(events, at))
         },
       }
+    },
+    note(at, { ageMs, ...heard }) {
+      const target = targetOf(at)
+      const circuits = [target.all, target.accounts.get(heard.accountId)]
+      const isLate = circuits.some(
+        circuit => circuit && circuit.turn > 0 && nowMs() - ageMs < circuit.turnedAtMs,
+      )
+      if (!isLate) judge(target, { ...heard, limit, nowMs: nowMs() }, toTell(events, at))
     },
   }
 }
 
 type Tell = (isOpen: boolean, accountId: string | null) => void
-type Ended = { accountId: string; outcomes: readonly ProviderOutcome[]; limit: number; nowMs: number }
+type Ended = Omit<HeardOfTasks, 'stage' | 'ageMs'> & { stage: Stage; limit: number; nowMs: number }
 
 function toTell(events: BreakerEvents, at: UpstreamModel): Tell {
   return (isOpen, accountId) =>
@@ -103,24 +133,29 @@ function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
     const own = accounts.get(accountId)
     if (own) close(own, ended, isOpen => tell(isOpen, accountId))
     // What is known of its failures is void; the turn stays, as long as an open one might be meant.
-    if (own && own.turn === 0) accounts.delete(accountId)
+    if (own && own.turn === 0 && stages.every(stage => countFailures(own.rows[stage]) === 0))
+      accounts.delete(accountId)
   } else if (outcomes.every(isUpstreamsFault)) {
-    countFailure(all, outcomes.every(isSure) ? null : accountId)
+    countFailure(all, ended, outcomes.every(isSure) ? null : accountId)
     open(all, ended, isOpen => tell(isOpen, null))
     const own = keepCircuit(accounts, accountId)
-    countFailure(own, null)
+    countFailure(own, ended, null)
     open(own, ended, isOpen => tell(isOpen, accountId))
   }
 }
 
-function close(circuit: Circuit, { nowMs }: Ended, tell: (isOpen: boolean) => void): void {
-  reset(circuit)
-  if (circuit.isOpen) turnTo(circuit, { isOpen: false, nowMs }, tell)
+/** What got so far works, and all that comes before it. */
+function close(circuit: Circuit, { stage, outcomes, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
+  const isWhole = outcomes.some(({ kind }) => kind === 'succeeded')
+  const works = isWhole ? stages : stages.slice(0, stages.indexOf(stage) + 1)
+  for (const each of works) circuit.rows[each] = newRow()
+  if (circuit.isOpen && works.includes(circuit.openedBy)) turnTo(circuit, { isOpen: false, nowMs }, tell)
 }
 
-function open(circuit: Circuit, { limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
-  if (circuit.isOpen || countFailures(circuit) < limit) return
-  reset(circuit)
+function open(circuit: Circuit, { stage, limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
+  if (circuit.isOpen || countFailures(circuit.rows[stage]) < limit) return
+  circuit.rows = newRows()
+  circuit.openedBy = stage
   turnTo(circuit, { isOpen: true, nowMs }, tell)
 }
 
@@ -129,15 +164,21 @@ function turnTo(
   { isOpen, nowMs }: { isOpen: boolean; nowMs: number },
   tell: (isOpen: boolean) => void,
 ): void {
-  Object.assign(circuit, { isOpen, probeAtMs: nowMs + probeEveryMs, turn: circuit.turn + 1 })
+  Object.assign(circuit, {
+    isOpen,
+    probeAtMs: nowMs + probeEveryMs,
+    turnedAtMs: nowMs,
+    turn: circuit.turn + 1,
+  })
   tell(isOpen)
 }
 
 /** Null: no content can be the cause, or whose it is does not matter. */
-function countFailure(circuit: Circuit, accountId: string | null): void {
+function countFailure(circuit: Circuit, { stage }: Ended, accountId: string | null): void {
   if (circuit.isOpen) return
-  if (accountId === null) circuit.sure += 1
-  else circuit.byAccount.set(accountId, (circuit.byAccount.get(accountId) ?? 0) + 1)
+  const row = circuit.rows[stage]
+  if (accountId === null) row.sure += 1
+  else row.byAccount.set(accountId, (row.byAccount.get(accountId) ?? 0) + 1)
 }
 
 function keepCircuit(accounts: Map<string, Circuit>, accountId: string): Circuit {
@@ -150,15 +191,18 @@ function keepCircuit(accounts: Map<string, Circuit>, accountId: string): Circuit
 }
 
 function newCircuit(): Circuit {
-  return { isOpen: false, sure: 0, byAccount: new Map(), probeAtMs: 0, turn: 0 }
+  return { isOpen: false, openedBy: 'call', rows: newRows(), probeAtMs: 0, turnedAtMs: 0, turn: 0 }
 }
 
-function reset(circuit: Circuit): void {
-  circuit.sure = 0
-  circuit.byAccount.clear()
+function newRows(): Record<Stage, Row> {
+  return { call: newRow(), read: newRow(), end: newRow() }
 }
 
-function countFailures({ sure, byAccount }: Circuit): number {
+function newRow(): Row {
+  return { sure: 0, byAccount: new Map() }
+}
+
+function countFailures({ sure, byAccount }: Row): number {
   return [...byAccount.values()].reduce((sum, count) => sum + Math.min(count, failuresOfOne), sure)
 }
 

@@ -21,7 +21,13 @@ import { timeLeftMs } from './time-left.ts'
 /** What one read of a part told, and the pictures that came with it. */
 export type Read = { part: number; outcome: ProviderOutcome; received: string[] }
 /** What is known of a generation whose tasks were read; `told` as in the row of its poll. */
-export type Reading = { generation: Generation; reads: Read[]; told: boolean }
+export type Reading = {
+  generation: Generation
+  reads: Read[]
+  told: boolean
+  /** Since its tasks were accepted. */
+  ageMs: number
+}
 
 /** Between polls when a read failed and the upstream named no delay. */
 export const failedReadDelayMs = 2_000
@@ -70,17 +76,34 @@ export async function settleReads(needs: RunNeeds, { reads, ...reading }: Readin
 }
 
 /** What became of the tasks that ended, for whoever watches over the route. */
-function tellEnds(needs: RunNeeds, { generation, attempts, outcomes }: Work): void {
+function tellEnds(needs: RunNeeds, work: Work): void {
+  const { generation, attempts, outcomes } = work
+  const ends: ProviderOutcome[] = []
   for (const { part, state, provider, upstream_model: upstreamModel } of attempts) {
     const outcome = outcomes.get(part)
-    if (state === 'accepted' && outcome && !isWaiting(outcome))
-      needs.events.taskEnded({ generation, provider, upstreamModel, outcome })
+    if (state !== 'accepted' || !outcome || isWaiting(outcome)) continue
+    needs.events.taskEnded({ generation, provider, upstreamModel, outcome })
+    ends.push(outcome)
   }
+  judgeRoute(needs, work, ends)
 }
 
-type Work = {
-  generation: Generation
-  told: boolean
+/** As the breaker judges the outcomes of a call that was answered at once. */
+function judgeRoute(
+  { breaker }: RunNeeds,
+  { generation, attempts, ageMs }: Work,
+  outcomes: ProviderOutcome[],
+): void {
+  const [attempt] = attempts
+  if (!attempt || outcomes.length === 0) return
+  const { provider, upstream_model: upstreamModel } = attempt
+  breaker.note?.(
+    { provider, upstreamModel },
+    { accountId: generation.accountId, stage: 'end', outcomes, ageMs },
+  )
+}
+
+type Work = Omit<Reading, 'reads'> & {
   attempts: AttemptRow[]
   /** By part, of the reads that were made. */
   outcomes: Map<number, ProviderOutcome>
@@ -261,6 +284,12 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
     if (attempt.state !== 'accepted') return toPartOutcome(attempt)
     return toUnfinished(attempt, canceled.has(attempt.part))
   })
+  // A call that is not answered by its deadline is judged so too.
+  judgeRoute(
+    needs,
+    work,
+    open.map(attempt => toUnfinished(attempt, false).outcome),
+  )
   if (combineParts(parts).kind === 'delivered') return end(needs, work, parts)
   const lossUsdMicro = lossOfParts(parts, attempts[0]?.expected_cost_usd_micro ?? 0)
   const done = await settleReleased(needs, generation, {

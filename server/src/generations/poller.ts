@@ -95,6 +95,7 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: E
   const tasks = isOver ? [] : (poll.tasks ?? [])
   const own = await needsOfTasks(needs, tasks)
   const reads = (await Promise.all(tasks.map(each => readTask(own, poll, each)))).flat()
+  judgeReads(own, poll, reads)
   const isUnderWay =
     !isOver &&
     !poll.has_address &&
@@ -104,7 +105,16 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: E
   const values = [poll.id, poll.epoch, needs.processName, needs.leaseMs]
   const row = await findRow<GenerationRow>(needs.db, pollSql.claimAwaiting, values)
   // Somebody else acts on it, or has: what this read told is of no more use.
-  if (row) act({ generation: toGeneration(row), reads, told: poll.told })
+  if (row) act({ generation: toGeneration(row), reads, told: poll.told, ageMs: poll.age_ms })
+}
+
+/** A route whose tasks cannot be read is sent no more of them; ends are judged by whoever acts on them. */
+function judgeReads({ breaker }: PollerNeeds, poll: ClaimedPoll, reads: Read[]): void {
+  const [task] = poll.tasks ?? []
+  const outcomes = reads.map(({ outcome }) => outcome)
+  if (!task || !outcomes.some(outcome => delayOfRead(outcome, poll.told) !== null)) return
+  const heard = { accountId: poll.account_id, stage: 'read' as const, outcomes, ageMs: 0 }
+  breaker.note?.({ provider: task.provider, upstreamModel: task.model }, heard)
 }
 
 /** Nothing where this process has no such provider, or the adapter failed: the task is read again later. */

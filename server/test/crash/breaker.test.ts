@@ -225,3 +225,39 @@ test(
   },
   patienceMs,
 )
+
+test(
+  'tasks that are taken on and all fail close the door as calls do, until one ends well',
+  async () => {
+    const node = await start()
+    const model = 'engine:tasks'
+    for (let at = 0; at < failuresToOpen; at += 1) {
+      const by = at % 2 === 0 ? account : other
+      const ended = await place(node, `ends-${at}.`, { model, directives: 'task_failed', by })
+      expect(endOf(ended)).toBe('failed')
+    }
+    expect((await place(node, 'ends-refused.', { model }))?.status).toBe(503)
+    await eventually(
+      'a task ends well',
+      async () => endOf(await place(node, 'ends-again.', { model })) === 'succeeded',
+    )
+    expect(endOf(await place(node, 'ends-after.', { model }))).toBe('succeeded')
+  },
+  patienceMs,
+)
+
+test(
+  'reads that are all lost close it, and those that are answered open it again; no order is lost by it',
+  async () => {
+    const node = await start()
+    const options = { count: failuresToOpen + 2, model: 'engine:others', directives: 'poll_500=3' }
+    const answers = await placeMany(node, 'reads', options)
+    expect(answers.map(endOf)).toEqual(answers.map(() => 'succeeded'))
+    const opened = node.output.filter(line => line.includes('breaker.opened') && line.includes('others'))
+    expect(opened.length).toBeGreaterThan(0)
+    expect(await readBreakers(node)).toEqual([
+      'darkroom_breaker_open{provider="others",upstream_model="others"} 0',
+    ])
+  },
+  patienceMs,
+)
