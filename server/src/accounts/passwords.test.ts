@@ -1,7 +1,7 @@
 // Guards how passwords are kept.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
-import { createPasswords, PASSWORD_COST } from './passwords.ts'
+import { createPasswords, MAX_SIGN_INS, PASSWORD_COST } from './passwords.ts'
 
 const cheap = { log2N: 10, r: 8, p: 1 }
 
@@ -58,4 +58,16 @@ test('twenty sign-ins at once do not hold up the event loop', async () => {
   delay.disable()
   // One synchronous hash at this cost takes 40 ms and twenty 800 ms; the bound leaves room for a busy machine.
   expect(delay.percentile(99) / 1e6).toBeLessThan(200)
+})
+
+test('only so many passwords wait; the next is told to come again, and the line opens anew', async () => {
+  const passwords = createPasswords({ cost: cheap })
+  const stored = await passwords.hash('correct horse')
+  const asked = Array.from({ length: MAX_SIGN_INS + 3 }, () => passwords.verify(stored, 'correct horse'))
+  const outcomes = await Promise.allSettled(asked)
+  const refused = outcomes.flatMap(each => (each.status === 'rejected' ? [each.reason] : []))
+  expect(refused).toHaveLength(3)
+  for (const error of refused) expect(error).toMatchObject({ code: 'overloaded', options: { retryAfterSeconds: 5 } })
+  expect(outcomes.filter(each => each.status === 'fulfilled' && each.value)).toHaveLength(MAX_SIGN_INS)
+  expect(await passwords.verify(stored, 'correct horse')).toBe(true)
 })

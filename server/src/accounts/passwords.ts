@@ -1,6 +1,7 @@
 // Passwords at rest: scrypt with a cost that takes 128 MiB for each guess. The parameters stand in the hash, so
 // that the cost can be raised later: an old hash still verifies and is replaced at the next sign-in.
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
+import { AppError } from '../errors.ts'
 
 export type ScryptCost = { log2N: number; r: number; p: number }
 
@@ -15,9 +16,18 @@ const KEY_BYTES = 32
 const SALT_BYTES = 16
 /** Two of the pool's four threads: files and name look-ups keep the others, and memory stays below 300 MiB. */
 const MAX_PARALLEL_HASHES = 2
+/**
+ * Each takes a third of a second of a core: who would wait longer than some seconds is better told to come again. A
+ * sign-in may need two, one after the other.
+ */
+const MAX_WAITING_HASHES = 32
 /** A stored hash may not ask for more than four times the memory of ours. */
 const MAX_LOG2N = 19
 
+/** So many sign-ins at once never find the line of hashes full. */
+export const MAX_SIGN_INS = MAX_PARALLEL_HASHES + MAX_WAITING_HASHES
+
+/** Both throw AppError `overloaded` when too many wait. */
 export type Passwords = {
   hash(password: string): Promise<string>
   /** False for a wrong password and for a hash that is not ours. */
@@ -41,12 +51,17 @@ function deriveKey(password: string, salt: Buffer, cost: ScryptCost): Promise<Bu
   })
 }
 
-/** Lets only so many tasks run at once; the others wait in turn. */
-function createTurnstile(places: number): <Result>(task: () => Promise<Result>) => Promise<Result> {
+/** Lets only so many tasks run at once; as many as have a chair wait in turn, and whoever comes then is sent away. */
+function createTurnstile(
+  places: number,
+  chairs: number,
+): <Result>(task: () => Promise<Result>) => Promise<Result> {
   const waiting: (() => void)[] = []
   let free = places
   return async task => {
     if (free > 0) free--
+    else if (waiting.length >= chairs)
+      throw new AppError('overloaded', 'Too many passwords are waiting.', { retryAfterSeconds: 5 })
     else await new Promise<void>(enter => waiting.push(enter))
     try {
       return await task()
@@ -72,7 +87,7 @@ function parseHash(stored: string): { cost: ScryptCost; salt: Buffer; key: Buffe
 /** Hashes and checks passwords without holding up the event loop. */
 export function createPasswords(options: PasswordOptions = {}): Passwords {
   const cost = options.cost ?? PASSWORD_COST
-  const inTurn = createTurnstile(MAX_PARALLEL_HASHES)
+  const inTurn = createTurnstile(MAX_PARALLEL_HASHES, MAX_WAITING_HASHES)
 
   const hash = async (password: string): Promise<string> => {
     const salt = randomBytes(SALT_BYTES)

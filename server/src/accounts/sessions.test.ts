@@ -6,7 +6,7 @@ import type { AuthPool } from '../db/auth-pool.ts'
 import { createAuthPool } from '../db/auth-pool.ts'
 import { createLog } from '../log.ts'
 import { createAccount } from './accounts.ts'
-import { createPasswords, PASSWORD_COST } from './passwords.ts'
+import { createPasswords, MAX_SIGN_INS, PASSWORD_COST } from './passwords.ts'
 import type { SessionNeeds, Sessions } from './sessions.ts'
 import { createSessions, SESSION_IDLE_S, SESSION_MAX_S } from './sessions.ts'
 import { SIGN_IN_TRIES, SIGN_IN_WINDOW_S } from './sign-in-limit.ts'
@@ -136,6 +136,28 @@ test('a wrong password, an unknown user and a user without a password are answer
   expect(answers[0]?.status).toBe(401)
   expect(answers[1]).toEqual(answers[0])
   expect(answers[2]).toEqual(answers[0])
+})
+
+test('a crowd that signs in at once is told to come again, counts no try for that, and the next one gets in', async () => {
+  const sessions = open()
+  const countTries = async () => {
+    const text = `SELECT count(*)::int AS count FROM rate_window WHERE scope LIKE 'sign-in:account:%'`
+    return (await database.db.query<{ count: number }>({ name: 'tries', text }))[0]?.count ?? 0
+  }
+  const before = await countTries()
+  const many = Array.from({ length: MAX_SIGN_INS + 5 }, (_, at) => at)
+  const answers = await Promise.all(
+    many.map(at => signIn(sessions, { email: `crowd-${at}@example.com`, password: 'wrong password here' })),
+  )
+  const refused = answers.filter(answer => answer.status === 503)
+  expect(refused).toHaveLength(5)
+  for (const answer of refused) {
+    expect(answer.headers.get('retry-after')).toBe('5')
+    expect(await answer.json()).toMatchObject({ code: 'AT_CAPACITY' })
+  }
+  expect(answers.filter(answer => answer.status === 401)).toHaveLength(MAX_SIGN_INS)
+  expect((await countTries()) - before).toBe(MAX_SIGN_INS)
+  expect((await signIn(sessions, { email: 'ada@example.com', password: PASSWORD })).status).toBe(200)
 })
 
 test('sign-in takes as long for an unknown user as for a known one', async () => {

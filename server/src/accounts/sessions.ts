@@ -10,7 +10,7 @@ import { normalizeEmail } from './accounts.ts'
 import type { CookieRules } from './cookies.ts'
 import { cookieRulesFor, findCookie, isSameOrigin, writeCookie } from './cookies.ts'
 import type { ScryptCost } from './passwords.ts'
-import { createPasswords, PASSWORD_COST, PASSWORD_MAX_LENGTH } from './passwords.ts'
+import { createPasswords, MAX_SIGN_INS, PASSWORD_COST, PASSWORD_MAX_LENGTH } from './passwords.ts'
 import type { SignInTry } from './sign-in-limit.ts'
 import { DEVICE_COOKIE_MAX_AGE_S, forgetSignInTries, newDevice, takeSignInTry } from './sign-in-limit.ts'
 import * as sql from './sql.ts'
@@ -212,6 +212,21 @@ export function createSessions(needs: SessionNeeds): Sessions {
     return row === undefined ? null : { userId: row.user_id, accountId: row.account_id }
   }
 
+  let signingIn = 0
+  /** Before a try is counted: whoever is sent away for want of room has not guessed. */
+  const signInIfRoom = async (request: Request, address: string | null): Promise<Response> => {
+    if (signingIn >= MAX_SIGN_INS) {
+      const message = 'Too many people sign in right now. Try again in a few seconds.'
+      return refuse(503, { code: 'AT_CAPACITY', message, retryAfter: 5 })
+    }
+    signingIn += 1
+    try {
+      return await signIn(request, address)
+    } finally {
+      signingIn -= 1
+    }
+  }
+
   const handler = async (request: Request, clientAddress: string | null = null): Promise<Response> => {
     const route = `${request.method} ${new URL(request.url).pathname}`
     const headers = new Headers(request.headers)
@@ -228,7 +243,7 @@ export function createSessions(needs: SessionNeeds): Sessions {
     }
     if (!isSameOrigin(headers, trustedOrigins))
       return refuse(403, { code: 'INVALID_ORIGIN', message: 'This origin may not do that.' })
-    return route.endsWith('/sign-out') ? auth.handler(clean) : signIn(clean, clientAddress)
+    return route.endsWith('/sign-out') ? auth.handler(clean) : signInIfRoom(clean, clientAddress)
   }
 
   return { handler, findSession, mayChange: headers => isSameOrigin(headers, trustedOrigins) }
