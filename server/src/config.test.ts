@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { renderSettings } from './commands/settings-page.ts'
 import { ConfigError, listTwins, publicOrigin, readConfig, secretsOf } from './config.ts'
-import { decideSandbox } from './sandbox.ts'
+import { decideSandbox, isBuiltInOffered, type SandboxFacts } from './sandbox.ts'
 import { settingGroups } from './settings.ts'
 
 function problemsOf(env: Record<string, string>): readonly string[] {
@@ -37,7 +37,7 @@ test('an empty environment starts a sandbox on this machine only', () => {
     logPrompts: false,
     allowInsecureCookies: false,
     outboundAllow: [],
-    sandbox: { setting: 'auto', hasPaymentKey: false, isLocal: true },
+    sandbox: { setting: 'auto', hasPaymentKey: false, isLocal: true, builtIn: 'auto' },
   })
   expect(publicOrigin(config, 4321)).toBe('http://127.0.0.1:4321')
 })
@@ -184,7 +184,7 @@ const sandboxOf = (env: Record<string, string>, providers: string[] = []) =>
   decideSandbox({ ...readConfig(env).sandbox, providers })
 
 test('the automatic sandbox is on only without any sign of a real installation', () => {
-  const quiet = { setting: 'auto', providers: [], hasPaymentKey: false, isLocal: true } as const
+  const quiet = { setting: 'auto', providers: [], hasPaymentKey: false, isLocal: true, builtIn: 'auto' } as const
   expect(decideSandbox(quiet)).toMatchObject({ on: true, warning: null })
   expect(decideSandbox({ ...quiet, providers: ['openai'] })).toMatchObject({ on: false, warning: null })
   for (const sign of [{ hasPaymentKey: true }, { isLocal: false }]) {
@@ -292,4 +292,19 @@ test('a term of keeping below three days is refused', () => {
   for (const days of ['1', '2', '-3', '3.5'])
     expect(problemsOf({ RETENTION_DAYS: days }).join(), days).toMatch(/^RETENTION_DAYS /)
   expect(readConfig({ RETENTION_DAYS: '3' }).retentionDays).toBe(3)
+})
+
+test('the free built-in model is offered unless it would be given away unmeant', () => {
+  const is = (facts: Partial<SandboxFacts>) =>
+    isBuiltInOffered({
+      setting: 'auto',
+      builtIn: 'auto',
+      providers: ['openai'],
+      hasPaymentKey: false,
+      isLocal: true,
+      ...facts,
+    })
+  expect([is({}), is({ providers: [], isLocal: false })]).toEqual([true, true])
+  expect([is({ isLocal: false }), is({ hasPaymentKey: true })]).toEqual([false, false])
+  expect([is({ isLocal: false, builtIn: 'on' }), is({ builtIn: 'off' })]).toEqual([true, false])
 })

@@ -295,6 +295,7 @@ export function readConfig(env: Environment): Config {
     },
     sandbox: {
       setting: read.choice('DARKROOM_SANDBOX', ['auto', 'on', 'off']),
+      builtIn: read.choice('BUILTIN_MODEL', ['auto', 'on', 'off']),
       hasPaymentKey: paymentSecretKey !== null,
       isLocal: listening.publicUrl === null || isLoopbackHost(new URL(listening.publicUrl).hostname),
     },

@@ -7,6 +7,8 @@ export type SandboxSigns = {
   hasPaymentKey: boolean
   /** PUBLIC_URL is unset or names this machine. */
   isLocal: boolean
+  /** Whether callers may order the built-in model outside the sandbox. */
+  builtIn: 'auto' | 'on' | 'off'
 }
 
 /** With the names of the providers that have a key, the built-in one not among them. */
@@ -25,7 +27,7 @@ export function decideSandbox(facts: SandboxFacts): SandboxState {
   const { providers, hasPaymentKey, isLocal } = facts
   if (facts.setting === 'off') {
     const nothing =
-      providers.length === 0 ? 'No provider has a key, so only the built-in model is offered.' : null
+      providers.length === 0 ? 'No provider has a key, so at most the built-in model is offered.' : null
     return { on: false, reason: 'DARKROOM_SANDBOX is off.', warning: nothing }
   }
   if (facts.setting === 'on') {
@@ -44,6 +46,20 @@ export function decideSandbox(facts: SandboxFacts): SandboxState {
   return {
     on: false,
     reason: `${cause}.`,
-    warning: `No provider has a key and the sandbox stays off because ${cause}: only the built-in model is offered. Set a provider's key, or DARKROOM_SANDBOX=on to rehearse.`,
+    warning: `No provider has a key and the sandbox stays off because ${cause}: at most the built-in model is offered. Set a provider's key, or DARKROOM_SANDBOX=on to rehearse.`,
   }
+}
+
+/** What the catalogue offers under these facts. */
+export function decideStanding(facts: SandboxFacts): { sandbox: boolean; withoutBuiltIn: boolean } {
+  return { sandbox: decideSandbox(facts).on, withoutBuiltIn: !isBuiltInOffered(facts) }
+}
+
+/**
+ * Whether callers may order the built-in model by its name. It costs no credits and a core: where there are real models
+ * to sell and strangers to buy them it is a present that nobody meant to give.
+ */
+export function isBuiltInOffered({ builtIn, providers, hasPaymentKey, isLocal }: SandboxFacts): boolean {
+  if (builtIn !== 'auto') return builtIn === 'on'
+  return providers.length === 0 || (isLocal && !hasPaymentKey)
 }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
 import { createPlans, type Plans } from './accounts/plans.ts'
+import { fingerprintOf } from './accounts/secret-seen.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
 import { createLossWatch } from './books/losses.ts'
 import { type Config, listTwins, publicOrigin, secretsOf } from './config.ts'
@@ -41,7 +42,7 @@ import { openModeration } from './moderation/open.ts'
 import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
 import { hostedNames } from './providers/registry.ts'
 import { createProviderSource, type KeyedProviders } from './providers/source.ts'
-import { decideSandbox, type SandboxState } from './sandbox.ts'
+import { decideSandbox, decideStanding, type SandboxState } from './sandbox.ts'
 import { createSeal } from './seal.ts'
 import { createDeriver, type Deriver } from './storage/derive.ts'
 import { createLinks, createSigner, type Links } from './storage/links.ts'
@@ -141,8 +142,9 @@ export function openOutside(config: Config, log: Log): Outside {
     assertNoTransaction,
   })
   const providers = createProviderSource(config)
-  const sandbox = () => decideSandbox({ ...config.sandbox, providers: providers.names().filter(isEarnest) })
-  const standing = rememberStanding(providers.names, () => sandbox().on)
+  const facts = () => ({ ...config.sandbox, providers: providers.names().filter(isEarnest) })
+  const sandbox = () => decideSandbox(facts())
+  const standing = rememberStanding(providers.names, () => decideStanding(facts()))
   const catalog = createCatalog({
     entries: addTwins(
       loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
@@ -160,9 +162,7 @@ export function openOutside(config: Config, log: Log): Outside {
 }
 
 /** The illustrator is no sign of a real installation. */
-function isEarnest(provider: string): boolean {
-  return provider !== 'sketch'
-}
+const isEarnest = (provider: string) => provider !== 'sketch'
 
 /** A catalogue may leave out the model that nobody asked for by name; a name that it does not have is a mistake. */
 function checkGptimage2Model(catalog: ModelList, id: string): void {
@@ -177,6 +177,7 @@ export type Services = Omit<Outside, 'storage'> &
     storage: WatchedStorage
     links: Links
     deriver: Deriver
+    secretPrint: string
     /** The origin callers use; final once openSessions has been told the port. */
     publicUrl: () => string
     config: Config
@@ -238,7 +239,7 @@ async function orClose<Result>(
   }
 }
 
-type Site = Pick<Services, 'links' | 'publicUrl' | 'hooks' | 'inputLinks'> & {
+type Site = Pick<Services, 'links' | 'publicUrl' | 'hooks' | 'inputLinks' | 'secretPrint'> & {
   noteListening(port: number): void
 }
 
@@ -250,6 +251,7 @@ function openSite(config: Config, secret: string): Site {
   const origin = () => config.filesUrl ?? publicUrl()
   return {
     publicUrl,
+    secretPrint: fingerprintOf(secret),
     hooks: createHooks({ secrets, isOn: config.upstreamWebhooks, origin: publicUrl }),
     links: createLinks({ secrets, origin }),
     inputLinks: createInputLinks({ secrets, origin, now: systemClock }),

@@ -179,6 +179,13 @@ const selling: Setting[] = [
       'Serve every model by the built-in illustrator at its normal price. `auto` is on only without any provider key, without `STRIPE_SECRET_KEY`, and while `PUBLIC_URL` is unset or loopback.',
   },
   {
+    name: 'BUILTIN_MODEL',
+    default: 'auto',
+    values: 'auto, on, off',
+    meaning:
+      'Whether `darkroom:sketch`, the built-in illustrator, can be ordered outside the sandbox. `auto`: unless a provider has a key and the installation looks real (`PUBLIC_URL` is another machine, or `STRIPE_SECRET_KEY` is set), because it costs callers nothing and you a core; `on` where you want to give it away or have priced it in `DARKROOM_CATALOG`.',
+  },
+  {
     name: 'DARKROOM_CATALOG',
     default: '',
     values: 'file',

@@ -1,6 +1,7 @@
 // What a process does besides answering: wakes on notifications and sweeps. Every node does all of it; the rows
 // decide who wins, so no leader is needed.
 import { sweepAccounts } from './accounts/accounts.ts'
+import { noteSecret } from './accounts/secret-seen.ts'
 import { sampleMargins } from './books/margin.ts'
 import { checkBooks } from './credits/check-books.ts'
 import { fullCheckLimitMs } from './credits/ledger.ts'
@@ -95,6 +96,7 @@ function servingTasks(services: Services): PeriodicTask[] {
     { name: 'moderation.sample', everyMs: second, run: () => services.moderation.refresh() },
     { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
     { name: 'keys.refresh', everyMs: refreshEveryMs, run: () => services.keyring.refresh() },
+    { name: 'secret.note', firstMs: second, everyMs: minute, run: () => noteSecret(services) },
     { name: 'losses.look', everyMs: lossLookEveryMs, run: services.lookAtLosses },
     { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },
     { name: 'answered.flush', everyMs: second / 4, run: () => answered.flush() },

@@ -13,6 +13,7 @@ export type CatalogSetting = {
   at?: string
   providers?: string[]
   sandbox?: boolean
+  withoutBuiltIn?: boolean
   entries?: ModelEntry[]
   creditPriceUsd?: number
 }
@@ -22,6 +23,7 @@ export function openCatalog(setting: CatalogSetting = {}): Catalog & ModelList {
   const standing = {
     configuredProviders: new Set(setting.providers ?? ['openai', 'google']),
     sandbox: setting.sandbox ?? false,
+    withoutBuiltIn: setting.withoutBuiltIn ?? false,
   }
   return createCatalog({
     entries: setting.entries ?? shippedEntries,

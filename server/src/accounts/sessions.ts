@@ -169,13 +169,32 @@ async function showSession(answer: Response): Promise<Response> {
   return Response.json({ ...found, session }, { status: answer.status, headers })
 }
 
+type SignIn = (request: Request, address: string | null) => Promise<Response>
+
+/** Sends a crowd away before a try is counted: who finds no room has not guessed. */
+function boundSignIns(signIn: SignIn): SignIn {
+  let signingIn = 0
+  return async (request, address) => {
+    if (signingIn >= MAX_SIGN_INS) {
+      const message = 'Too many people sign in right now. Try again in a few seconds.'
+      return refuse(503, { code: 'AT_CAPACITY', message, retryAfter: 5 })
+    }
+    signingIn += 1
+    try {
+      return await signIn(request, address)
+    } finally {
+      signingIn -= 1
+    }
+  }
+}
+
 /** Opens sign-in, sign-out and the session look-up. Connects to nothing before the first request. */
 export function createSessions(needs: SessionNeeds): Sessions {
   const rules = cookieRulesFor(needs.publicUrl, needs.allowInsecureCookies)
   const trustedOrigins = trustedOriginsFor(needs.publicUrl)
   const auth = buildAuth(needs, rules, trustedOrigins)
 
-  const signIn = async (request: Request, address: string | null): Promise<Response> => {
+  const signIn = boundSignIns(async (request, address) => {
     if (!rules.allowed) {
       const hint = 'Sign-in needs https: set PUBLIC_URL to an https origin, or ALLOW_INSECURE_COOKIES=on.'
       return refuse(403, { code: 'INSECURE_ORIGIN', message: hint })
@@ -200,7 +219,7 @@ export function createSessions(needs: SessionNeeds): Sessions {
       writeCookie(rules, { ...cookie, maxAgeSeconds: DEVICE_COOKIE_MAX_AGE_S }),
     )
     return response
-  }
+  })
 
   const findSession = async (headers: Headers): Promise<Session | null> => {
     // Most callers have no cookie of ours; they cost nothing.
@@ -210,21 +229,6 @@ export function createSessions(needs: SessionNeeds): Sessions {
     const values = [found.session.id, SESSION_IDLE_S, SESSION_MAX_S]
     const [row] = await needs.db.query<{ user_id: string; account_id: string }>(sql.continueSession, values)
     return row === undefined ? null : { userId: row.user_id, accountId: row.account_id }
-  }
-
-  let signingIn = 0
-  /** Before a try is counted: whoever is sent away for want of room has not guessed. */
-  const signInIfRoom = async (request: Request, address: string | null): Promise<Response> => {
-    if (signingIn >= MAX_SIGN_INS) {
-      const message = 'Too many people sign in right now. Try again in a few seconds.'
-      return refuse(503, { code: 'AT_CAPACITY', message, retryAfter: 5 })
-    }
-    signingIn += 1
-    try {
-      return await signIn(request, address)
-    } finally {
-      signingIn -= 1
-    }
   }
 
   const handler = async (request: Request, clientAddress: string | null = null): Promise<Response> => {
@@ -243,7 +247,7 @@ export function createSessions(needs: SessionNeeds): Sessions {
     }
     if (!isSameOrigin(headers, trustedOrigins))
       return refuse(403, { code: 'INVALID_ORIGIN', message: 'This origin may not do that.' })
-    return route.endsWith('/sign-out') ? auth.handler(clean) : signInIfRoom(clean, clientAddress)
+    return route.endsWith('/sign-out') ? auth.handler(clean) : signIn(clean, clientAddress)
   }
 
   return { handler, findSession, mayChange: headers => isSameOrigin(headers, trustedOrigins) }

@@ -236,3 +236,17 @@ export const selectAnyAdminKey = statement(
   'accounts.select-any-admin-key',
   `SELECT id FROM api_key WHERE 'admin' = ANY (scopes) LIMIT 1`,
 )
+
+/** Those of nodes that are long gone leave with it. */
+export const noteSecretSeen = statement(
+  'accounts.note-secret-seen',
+  `WITH old AS (DELETE FROM secret_seen WHERE seen_at < app_now() - interval '1 day' AND fingerprint <> $1::text)
+    INSERT INTO secret_seen (fingerprint, process, seen_at) VALUES ($1::text, $2::text, app_now())
+      ON CONFLICT (fingerprint) DO UPDATE SET process = excluded.process, seen_at = excluded.seen_at`,
+)
+
+export const selectSecretsSeen = statement(
+  'accounts.select-secrets-seen',
+  `SELECT fingerprint, process FROM secret_seen
+    WHERE seen_at > app_now() - make_interval(secs => $1::int) ORDER BY fingerprint`,
+)

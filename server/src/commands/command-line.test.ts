@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestDatabase } from '../../test/database.ts'
-import { createTestDatabase } from '../../test/database.ts'
+import { createTestDatabase, silentLog } from '../../test/database.ts'
 import { authenticateKey } from '../accounts/authenticate.ts'
+import { fingerprintOf, noteSecret } from '../accounts/secret-seen.ts'
 import { readConfig } from '../config.ts'
 import {
   adjustCredits,
@@ -361,6 +362,7 @@ test('doctor finds nothing wrong with a sound installation and says that the san
     'sessions',
     'database',
     'clock',
+    'secrets',
     'ledger',
     'sandbox',
     'storage',
@@ -369,6 +371,19 @@ test('doctor finds nothing wrong with a sound installation and says that the san
   expect(found.checks.map(check => check.name)).toEqual(names)
   expect(found.named('database')?.message).toMatch(/^PostgreSQL \d+/)
   expect(found.named('sandbox')).toMatchObject({ status: 'warn', message: expect.stringContaining('On') })
+})
+
+test('doctor says that nodes hold different secrets, and which', async () => {
+  const say = (secret: string, processName: string) =>
+    noteSecret({ db: database.db, log: silentLog, processName, secretPrint: fingerprintOf(secret) })
+  await say('the secret of one node', 'one:1')
+  expect((await diagnose()).named('secrets')).toMatchObject({ status: 'ok' })
+  await say('the secret of another', 'two:1')
+  const found = await diagnose()
+  expect([found.ok, found.named('secrets')?.status]).toEqual([false, 'fail'])
+  expect(found.named('secrets')?.message).toMatch(/2 different secrets: .*(one:1.*two:1|two:1.*one:1)/)
+  expect(found.named('secrets')?.advice).toContain('AUTH_SECRET')
+  await database.db.query({ name: 'no_nodes', text: 'DELETE FROM secret_seen' })
 })
 
 test('doctor tells of each route whether it works, what it is given and its last error', async () => {

@@ -1,5 +1,6 @@
 // Looks at everything an installation depends on and says what to do. Each check stands alone: one that fails
 // never hides the others. Opening the database migrates it, as every command does; nothing else is changed.
+import { fingerprintOf, listSecretsSeen } from '../accounts/secret-seen.ts'
 import { listLossesToday } from '../books/losses.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
@@ -149,6 +150,25 @@ function checkClock(offMs: number): CheckResult {
   return report('clock', { status, message, ...(status === 'ok' ? {} : { advice }) })
 }
 
+/** What runs with one secret does not open what another one has signed or sealed. */
+async function checkSameSecret(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
+  const seen = await listSecretsSeen(needs.db)
+  const advice =
+    'Set the same AUTH_SECRET on all nodes, and here, and restart them; name one that links were made with in AUTH_SECRET_EARLIER.'
+  if (seen.length > 1) {
+    const holders = seen.map(each => `${each.process} (${each.fingerprint.slice(0, 4)})`).join(', ')
+    const message = `Nodes hold ${seen.length} different secrets: ${holders}. Sessions, links and sealed keys of one do not hold at another.`
+    return [report('secrets', { status: 'fail', message, advice })]
+  }
+  const own = config.authSecret === null ? null : fingerprintOf(config.authSecret)
+  if (own === null || seen.every(({ fingerprint }) => fingerprint === own)) {
+    const message = seen.length === 0 ? 'No node runs.' : 'All nodes hold the same secret.'
+    return [report('secrets', { status: 'ok', message })]
+  }
+  const message = 'The AUTH_SECRET of this machine is not the one of the nodes.'
+  return [report('secrets', { status: 'fail', message, advice })]
+}
+
 /** Only where a provider is at its cap of the day. */
 async function checkLosses(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
   const { lossCap } = config
@@ -276,6 +296,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
       ...(await attempt('database', advice, () => checkDatabase(needs))),
       ...(await attempt('routes', 'Run `models check`.', () => checkRoutes(io, config, needs))),
       ...(await attempt('tasks', advice, () => checkOrphans(needs, config))),
+      ...(await attempt('secrets', advice, () => checkSameSecret(needs, config))),
       ...(await attempt('losses', advice, () => checkLosses(needs, config))),
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),

@@ -56,6 +56,8 @@ export type Standing = {
   configuredProviders: ReadonlySet<string>
   /** True: the built-in model serves every entry at its normal price. */
   sandbox: boolean
+  /** True: outside the sandbox the built-in model serves nobody. */
+  withoutBuiltIn?: boolean
 }
 
 export type Catalog = {

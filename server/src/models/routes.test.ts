@@ -281,6 +281,20 @@ describe('what is offered', () => {
     expect(catalog.routes('openai:gpt-image-2', ask({ aspectRatio: '1:1', resolution: '1K' }))).toEqual([])
   })
 
+  it('the built-in model is left out where the operator does not give it away, and serves the sandbox all the same', () => {
+    const order = ask({ aspectRatio: '1:1', resolution: '1K' })
+    const without = openCatalog({ withoutBuiltIn: true })
+    const listed = without.list('native').filter(({ offered }) => offered)
+    expect(listed.map(({ id }) => id)).not.toContain('darkroom:sketch')
+    expect(listed.length).toBeGreaterThan(0)
+    expect(without.routes('darkroom:sketch', order)).toEqual([])
+    expect(catchRefusal(() => without.resolve('native', 'darkroom:sketch', order)).options.reason).toBe(
+      'unknown_model',
+    )
+    const sandbox = openCatalog({ withoutBuiltIn: true, sandbox: true })
+    expect(sandbox.resolve('native', 'darkroom:sketch', order).unitPrice).toBe(0)
+  })
+
   it('an unknown, unlisted or unserved model is refused alike, without details', () => {
     const catalog = openCatalog({ providers: ['google'] })
     for (const [dialect, id] of [

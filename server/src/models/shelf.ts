@@ -20,7 +20,7 @@ export type Shelf = {
   now: () => Date
 }
 
-/** The built-in illustrator needs no key and so is always there. */
+/** The built-in illustrator needs no key and so is there unless it is left out. */
 export const SKETCH_PROVIDER = 'sketch'
 
 export function upstreamKey(provider: string, model: string): string {
@@ -30,8 +30,10 @@ export function upstreamKey(provider: string, model: string): string {
 /** Routes whose provider is configured and whose upstream is not retired, in order of preference. */
 export function listLiveRoutes(shelf: Shelf, entry: ModelEntry): Upstream[] {
   const now = shelf.now()
+  const withoutBuiltIn = shelf.standing().withoutBuiltIn === true
   return entry.routes.filter(
     route =>
+      !(withoutBuiltIn && route.provider === SKETCH_PROVIDER) &&
       (shelf.configuredProviders.has(route.provider) ||
         (route.provider === SKETCH_PROVIDER && !shelf.onlyConfigured)) &&
       !isRetired(route, now),

@@ -5,14 +5,14 @@ import type { Standing } from './catalog.ts'
 /** `listNames` answers with the same array until it changes. */
 export function rememberStanding(
   listNames: () => readonly string[],
-  isSandbox: () => boolean,
+  decide: () => Omit<Standing, 'configuredProviders'>,
 ): () => Standing {
   let names: readonly string[] | null = null
   let standing: Standing = { configuredProviders: new Set(), sandbox: false }
   return () => {
     if (names === listNames()) return standing
     names = listNames()
-    standing = { configuredProviders: new Set(names), sandbox: isSandbox() }
+    standing = { configuredProviders: new Set(names), ...decide() }
     return standing
   }
 }
