@@ -184,7 +184,13 @@ const sandboxOf = (env: Record<string, string>, providers: string[] = []) =>
   decideSandbox({ ...readConfig(env).sandbox, providers })
 
 test('the automatic sandbox is on only without any sign of a real installation', () => {
-  const quiet = { setting: 'auto', providers: [], hasPaymentKey: false, isLocal: true, builtIn: 'auto' } as const
+  const quiet = {
+    setting: 'auto',
+    providers: [],
+    hasPaymentKey: false,
+    isLocal: true,
+    builtIn: 'auto',
+  } as const
   expect(decideSandbox(quiet)).toMatchObject({ on: true, warning: null })
   expect(decideSandbox({ ...quiet, providers: ['openai'] })).toMatchObject({ on: false, warning: null })
   for (const sign of [{ hasPaymentKey: true }, { isLocal: false }]) {
