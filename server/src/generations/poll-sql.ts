@@ -9,12 +9,21 @@ export const pollSql = {
   awaitParts: statement('poll_await_parts', 'SELECT await_parts($1, $2, $3, $4, $5, $6) AS done'),
   claim: statement('poll_claim', 'SELECT * FROM claim_polls($1, $2, $3, $4)'),
   repeat: statement('poll_repeat', 'SELECT repeat_polls($1, $2, $3, $4, $5) AS woken'),
-  /** Handles that an adapter has changed, as it does to count its reads. */
+  /**
+   * Handles that an adapter has changed, as it does to count its reads. Locked in one order, whichever they come in: two
+   * nodes that have read the same tasks would else wait for each other.
+   */
   keepTasks: statement(
     'poll_keep_tasks',
-    `UPDATE attempt a SET upstream_task = t.task
-      FROM unnest($1::uuid[], $2::int[], $3::int[], $4::jsonb[]) AS t (id, n, part, task)
-      WHERE a.generation_id = t.id AND a.n = t.n AND a.part = t.part AND a.state = 'accepted'`,
+    `WITH t AS (
+        SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::jsonb[]) AS t (id, n, part, task)
+      ), held AS MATERIALIZED (
+        SELECT a.generation_id AS id, a.n, a.part FROM attempt a
+          JOIN t ON a.generation_id = t.id AND a.n = t.n AND a.part = t.part
+          WHERE a.state = 'accepted' ORDER BY 1, 2, 3 FOR NO KEY UPDATE OF a
+      )
+      UPDATE attempt a SET upstream_task = t.task FROM held JOIN t USING (id, n, part)
+        WHERE a.generation_id = held.id AND a.n = held.n AND a.part = held.part AND a.state = 'accepted'`,
   ),
   hear: statement('poll_hear', 'SELECT hear_webhook($1, $2, $3, $4, $5, $6)'),
   loseTasks: statement('poll_lose_tasks', 'SELECT lose_tasks($1, $2, $3, $4, $5, $6, $7) AS epoch'),

@@ -227,7 +227,8 @@ function createRepeats(
   async function flush(): Promise<void> {
     if (timer) clearTimeout(timer)
     timer = null
-    const batch = waiting
+    // Every node writes rows in the same order, so that no two hold what the other waits for.
+    const batch = waiting.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     waiting = []
     if (batch.length === 0) return
     const values = [
