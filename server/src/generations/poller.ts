@@ -145,7 +145,8 @@ async function readTask(
 }
 
 function hasten({ request }: OutboundClient): OutboundClient {
-  return { request: call => request({ headersTimeoutMs: answerTimeoutMs, ...call }) }
+  const limitOf = (givenMs: number | undefined) => Math.min(givenMs ?? answerTimeoutMs, answerTimeoutMs)
+  return { request: call => request({ ...call, headersTimeoutMs: limitOf(call.headersTimeoutMs) }) }
 }
 
 /** An error of an adapter may hold what the upstream said, and that the prompt: it is not logged as it is. */
