@@ -11,6 +11,12 @@ const CONNECT_TIMEOUT_MS = 10_000
 const MAX_ERROR_BYTES = 64 * 1024
 /** An answer without pictures in it: tasks, balances, lists of models. */
 export const MAX_SMALL_ANSWER_BYTES = 1024 * 1024
+// A poll's answer is a kilobyte: looking at each of its texts for a picture would cost more than all else of the read.
+const MAX_FLAT_BYTES = 64 * 1024
+// So few cannot nest deeper than the reader of pictures allows.
+const MAX_FLAT_BRACKETS = 64
+const OPEN_LIST = 0x5b
+const OPEN_OBJECT = 0x7b
 // Enough for the operator to recognise a message, too little to fill a log line with a page of HTML.
 const MAX_MESSAGE_CHARS = 1000
 
@@ -80,7 +86,20 @@ export async function readErrorText(response: OutboundResponse): Promise<string>
 /** A JSON answer without pictures, bounded in bytes and depth. Throws OutboundError and JsonImagesError. */
 export async function readSmallJson(response: OutboundResponse): Promise<unknown> {
   try {
-    const { value } = await readJsonWithImages(response.body, {
+    const rest = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+    const parts: Buffer[] = []
+    let sizeBytes = 0
+    let isWhole = false
+    while (!isWhole && sizeBytes <= MAX_FLAT_BYTES) {
+      const next = await rest.next()
+      isWhole = next.done === true
+      if (next.done) break
+      parts.push(next.value)
+      sizeBytes += next.value.length
+    }
+    const flat = isWhole ? parseFlat(Buffer.concat(parts)) : null
+    if (flat) return flat.value
+    const { value } = await readJsonWithImages(joined(parts, rest), {
       isImage: () => false,
       receive: async () => null,
       maxJsonBytes: MAX_SMALL_ANSWER_BYTES,
@@ -89,6 +108,23 @@ export async function readSmallJson(response: OutboundResponse): Promise<unknown
   } finally {
     response.body.destroy()
   }
+}
+
+/** Null where a closer look has to tell what is wrong with it, if anything is. */
+function parseFlat(bytes: Buffer): { value: unknown } | null {
+  let brackets = 0
+  for (const byte of bytes) if (byte === OPEN_LIST || byte === OPEN_OBJECT) brackets += 1
+  if (brackets > MAX_FLAT_BRACKETS) return null
+  try {
+    return { value: JSON.parse(bytes.toString('utf8')) }
+  } catch {
+    return null
+  }
+}
+
+async function* joined(parts: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* parts
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
 }
 
 /** What an error's body says, parsed; null when it is no JSON. */
