@@ -31,7 +31,7 @@ import type { Redact } from './redaction.ts'
 import { isRefusal, refusalOf } from './refusal.ts'
 import type { Runner } from './runner.ts'
 import type { Settled, SettledBus } from './settled.ts'
-import { refuseWhenBroken, refuseWhenFull } from './shed.ts'
+import { isShed, refuseWhenBroken, refuseWhenFull } from './shed.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 import { describeOrder, findTerms, type Terms } from './terms.ts'
 import { startCountdown } from './time-left.ts'
@@ -152,7 +152,7 @@ export async function createGeneration(given: CreateNeeds, input: GenerationInpu
   } catch (error) {
     settlement.cancel()
     // Any other failure may hide an order that was taken, and works from these pictures.
-    if (taking.inputs && isRefusal(error)) await needs.inputs.discard(taking.inputs)
+    if (taking.inputs && (isRefusal(error) || isShed(error))) await needs.inputs.discard(taking.inputs)
     throw refusalOf(error, { price: offer.price, spendCaps: input.spendCaps })
   }
   settlement.cancel()
@@ -177,6 +177,8 @@ async function insert(
   const { modelId: model, options } = order.offer
   const route = findFreeRoute(needs, { id: order.id, model, options, accountId: input.accountId })
   const leave = route && needs.queue.isEmpty() ? needs.runner.reserve() : null
+  // Many that found room at the door may have come as far as this at once.
+  if (!leave) refuseWhenFull(needs)
   const arrived = leave ? null : needs.queue.arrive()
   let isTaken = false
   try {

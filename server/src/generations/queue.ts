@@ -30,6 +30,7 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
   let depth = 0
   // Asked of the database but not yet there: a sample taken meanwhile does not show them.
   let arriving = 0
+  let entered = 0
   let ageSeconds = 0
   let waiting = 0
   return {
@@ -40,7 +41,9 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
       arriving += 1
       return isTaken => {
         arriving -= 1
-        if (isTaken) depth += 1
+        if (!isTaken) return
+        depth += 1
+        entered += 1
       }
     },
     noteLeft: count => {
@@ -50,8 +53,10 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
     depth: () => depth,
     ageSeconds: () => ageSeconds,
     async refresh() {
+      const before = entered
       const row = await findRow<SampleRow>(needs.db, routeSql.queueSample, [])
-      depth = row?.depth ?? 0
+      // What came meanwhile may be in the answer or not: counted twice for a second it does less harm than forgotten.
+      depth = (row?.depth ?? 0) + entered - before
       ageSeconds = row?.age_s ?? 0
       waiting = row?.waiting ?? 0
       needs.metrics.queueDepth.set(depth)

@@ -26,6 +26,9 @@ export function refuseWhenFull(needs: ShedNeeds): void {
   }
 }
 
+/** Of an error that an order met on its way: said by `refuseWhenFull`, before anything was held. */
+export const isShed = (error: unknown) => error instanceof AppError && error.code === 'overloaded'
+
 /** How soon the operator may have looked. */
 const noRouteWaitS = 60
 
