@@ -1,6 +1,7 @@
 // What upstreams refuse, fail and deliver in part, and what of it the books show as the operator's loss: the cost
 // that was stated, else the expected one, and nothing where the answer proves that nothing ran.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { acceptLosses } from '../../src/books/losses.ts'
 import {
   type CrashRig,
   createCrashRig,
@@ -153,4 +154,45 @@ test('a loss that was stated beside pictures survives the death of the process t
   await dying.exited
   node = await rig.start()
   expect(await endOf(key)).toMatchObject({ state: 'failed', captured: 0, lossUsdMicro: 777 })
+})
+
+test('at the daily cap orders that only that upstream could make are refused at the door, and all others go on', async () => {
+  const cap = { usdMicro: 3_000_000, stops: true }
+  await node.stop()
+  node = await rig.start({ LOSS_CAP_USD: '3' })
+  const call = (key: string, { model = 'engine:tasks', directives = '' } = {}) =>
+    order(node, {
+      apiKey: account.apiKey,
+      key,
+      model,
+      native: true,
+      prompt: `${key} [[emulate: ${directives}]]`,
+    })
+  expect((await call('under-way', { directives: 'slow=9000' }))?.status).toBe(202)
+  await call('dear', { directives: 'refuse=upstream_failed, cost=3000000' })
+  expect(await endOf('dear')).toMatchObject({ state: 'failed', lossUsdMicro: cap.usdMicro })
+
+  let tries = 0
+  const isRefused = async () => (await call(`until-refused-${tries++}`))?.status === 503
+  await eventually('the node has looked', isRefused)
+  const native = await call('refused-native')
+  expect(native).toMatchObject({
+    status: 503,
+    body: { code: 'unavailable', error: 'The model is not available right now.' },
+  })
+  expect(Number(native?.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await rig.fates(account.accountId, 'refused-native')).toEqual([])
+
+  // A repeat is told of its order, another route serves, and what is under way is sold.
+  expect(await call('dear', { directives: 'refuse=upstream_failed, cost=3000000' })).toMatchObject({
+    body: { status: 'failed' },
+  })
+  for (const model of ['engine:repeatable', 'engine:refused']) {
+    await call(`beside-${model}`, { model })
+    expect(await endOf(`beside-${model}`)).toMatchObject({ state: 'succeeded' })
+  }
+  expect(await endOf('under-way')).toMatchObject({ state: 'succeeded', captured: 5, billed: 1 })
+
+  await acceptLosses(rig.database.db, cap, 'tasks')
+  await eventually('it is open again', async () => (await call(`again-${tries++}`))?.status === 202)
 })
