@@ -57,10 +57,10 @@ export const crashCounts = {
   // G-1: rounds over every failpoint, action and kind of call; one pass visits each of them, never fewer.
   failpointRounds: countOf(5),
   failpointTimeoutMs: isProof ? 7_200_000 : 400_000,
-  // 5.5 and 5.10: kills over all seeds, 1,000 of them in a proof run; each costs a second.
-  killSeeds: isProof ? 10 : 2,
-  killsPerSeed: isProof ? 100 : 60,
-  killsPerDatabaseCrash: isProof ? 45 : 30,
+  // 5.5 and 5.10: kills over all seeds, 1,000 of them in a proof run, and never fewer than 300.
+  killSeeds: isProof ? 10 : 3,
+  killsPerSeed: 100,
+  killsPerDatabaseCrash: isProof ? 45 : 60,
   naiveKills: countOf(200, 25),
   killLoopTimeoutMs: 600_000,
   // Kills of nodes while two upstreams with limits fail in turns.
