@@ -35,5 +35,6 @@ await build({
   define: { __FAILPOINTS__: forTests ? 'true' : 'false' },
   logLevel: 'warning',
 })
-// The control page of the emulators is served as it is written.
+// The control page of the emulators and the files of the console are served as they are written.
 cpSync(join(here, 'test/upstreams/control/page'), join(outdir, 'upstreams-page'), { recursive: true })
+cpSync(join(here, 'src/dialects/console/page'), join(outdir, 'console-page'), { recursive: true })

@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import postman from '../../docs/postman/darkroom-gptimage2.postman_collection.json' with { type: 'json' }
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
+import { createConsole } from './dialects/console/routes.ts'
 import {
   createDocument,
   getImagesHead,
@@ -45,6 +46,8 @@ import { addHealth } from './http/health.ts'
 import { addHooks } from './http/hooks.ts'
 import { frameRequests } from './http/request-log.ts'
 import { createSpool } from './http/spool.ts'
+import { addressSettings } from './read-engines.ts'
+import { keySettings } from './read-providers.ts'
 import type { Services } from './services.ts'
 
 export type AppNeeds = Services & { sessions: Sessions }
@@ -79,6 +82,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     imgeo: { ...imgeo, request: imgeoRequest, answer: generateResponse },
   })
   const accountWebhooks = createAccountWebhooks(needs)
+  const operatorPages = createConsole({ ...needs, settingOf: nameSetting })
   addDocuments(app, {
     '/openapi.json': () =>
       createDocument(
@@ -97,6 +101,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     '/openapi/native.json': () => createDocument([native], nativeHead, url()),
   })
   addSessions(app, needs)
+  app.route('/', operatorPages.app)
   app.route('/getimages', getimages)
   app.route('/getimg', getimg)
   app.route('/imgeo', imgeo.whole)
@@ -105,7 +110,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   for (const below of [accountWebhooks, gptimage2.whole]) app.route('/gptimage2', below)
   for (const atRoot of [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks])
     app.route('/', atRoot)
-  const rendererOf = createRenderers(gptimage2.fail)
+  const rendererOf = createRenderers(gptimage2.fail, operatorPages.fail)
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>
     rendererOf(context.req.path)(context, toAppError(needs.log, context, error)),
@@ -129,9 +134,20 @@ function addDoors(app: Hono<HttpEnv>, needs: AppNeeds): void {
   })
 }
 
+/** The variable without which a provider is not configured. */
+function nameSetting(provider: string): string {
+  const settings: Readonly<Record<string, string>> = { ...addressSettings, ...keySettings }
+  const kind = Object.keys(settings).find(name => provider === name || provider.startsWith(`${name}-`))
+  return (kind && settings[kind]) ?? 'AI_SDK_PROVIDERS'
+}
+
 /** Whose words a path without an endpoint is answered in; the native dialect has the rest. */
-function createRenderers(failGptimage2: RenderError): (path: string) => RenderError {
+function createRenderers(
+  failGptimage2: RenderError,
+  failConsole: RenderError,
+): (path: string) => RenderError {
   const renderers: [RegExp, RenderError][] = [
+    [/^\/operator(?:\/|$)/, failConsole],
     [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
     [/^\/(?:getimg|v2)(?:\/|$)/, renderGetimgError],
     [/^\/(?:openai|v1)(?:\/|$)/, renderOpenAiError],

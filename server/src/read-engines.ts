@@ -22,16 +22,23 @@ export type EngineConfig = {
   workflows?: string
 }
 
+/** The variables that hold their addresses. */
+export const addressSettings: Readonly<Record<EngineKind, string>> = {
+  sdapi: 'SDAPI_BASE_URL',
+  'openai-compatible': 'OPENAI_COMPATIBLE_BASE_URL',
+  comfyui: 'COMFYUI_BASE_URL',
+}
+
 export function readEngines(read: SettingReader): EngineConfig[] {
   const compatible = readKind(read, {
     kind: 'openai-compatible',
-    address: 'OPENAI_COMPATIBLE_BASE_URL',
+    address: addressSettings['openai-compatible'],
     key: 'OPENAI_COMPATIBLE_API_KEY',
   })
   const model = read.text('OPENAI_COMPATIBLE_MODEL') ?? ''
   const profile = read.choice('OPENAI_COMPATIBLE_PROFILE', ['generic', 'localai'])
   return [
-    ...readKind(read, { kind: 'sdapi', address: 'SDAPI_BASE_URL', key: 'SDAPI_AUTH' }),
+    ...readKind(read, { kind: 'sdapi', address: addressSettings.sdapi, key: 'SDAPI_AUTH' }),
     ...compatible.map(engine => ({ ...engine, model, profile })),
     ...readComfyUi(read),
   ]
@@ -39,7 +46,7 @@ export function readEngines(read: SettingReader): EngineConfig[] {
 
 /** Without a workflow it could draw nothing. */
 function readComfyUi(read: SettingReader): EngineConfig[] {
-  const engines = readKind(read, { kind: 'comfyui', address: 'COMFYUI_BASE_URL', key: 'COMFYUI_AUTH' })
+  const engines = readKind(read, { kind: 'comfyui', address: addressSettings.comfyui, key: 'COMFYUI_AUTH' })
   const folder = read.text('COMFYUI_WORKFLOWS')
   if ((folder === null) !== (engines.length === 0)) {
     read.problems.push('COMFYUI_BASE_URL and COMFYUI_WORKFLOWS belong together: set both or neither')

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
+import { createOperators, type Operators } from './accounts/operators.ts'
 import { createPlans, type Plans } from './accounts/plans.ts'
 import { fingerprintOf } from './accounts/secret-seen.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
@@ -207,6 +208,7 @@ export type Services = Omit<Outside, 'storage'> &
     answered: AnsweredMarks
     lastUsed: LastUsed
     plans: Plans
+    operators: Operators
     /** For roles that serve; opened by openSessions once the port is known. */
     openSessions(port: number): Promise<Sessions>
   }
@@ -375,6 +377,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     now: systemClock,
     isSandbox: () => opened.standing().sandbox,
     plans: createPlans(config.plans),
+    operators: createOperators({ ...parts, secret, allowInsecureCookies: config.allowInsecureCookies }),
     queue,
     runner,
     answered,

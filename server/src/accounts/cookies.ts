@@ -5,6 +5,8 @@ import { isLoopbackHost } from '../loopback.ts'
 export type CookieRules = {
   sessionName: string
   deviceName: string
+  /** Of the operator's sign-in with an admin key. */
+  operatorName: string
   secure: boolean
   /** False = people may not sign in over this origin. */
   allowed: boolean
@@ -18,6 +20,7 @@ export function cookieRulesFor(publicUrl: string, allowInsecureCookies: boolean)
   return {
     sessionName: `${prefix}darkroom_session`,
     deviceName: `${prefix}darkroom_device`,
+    operatorName: `${prefix}darkroom_operator`,
     secure,
     allowed: secure || allowInsecureCookies || isLoopbackHost(hostname),
   }
@@ -32,17 +35,20 @@ export function findCookie(header: string | null, name: string): string | null {
   return null
 }
 
-/** A `Set-Cookie` line for a cookie that scripts cannot read and other sites cannot send along with a POST. */
+/**
+ * A `Set-Cookie` line for a cookie that scripts cannot read and other sites cannot send along with a POST; a strict one
+ * with nothing at all.
+ */
 export function writeCookie(
   rules: CookieRules,
-  cookie: { name: string; value: string; maxAgeSeconds: number },
+  cookie: { name: string; value: string; maxAgeSeconds: number; strict?: true },
 ): string {
   const parts = [
     `${cookie.name}=${cookie.value}`,
     `Max-Age=${cookie.maxAgeSeconds}`,
     'Path=/',
     'HttpOnly',
-    'SameSite=Lax',
+    `SameSite=${cookie.strict ? 'Strict' : 'Lax'}`,
   ]
   return [...parts, ...(rules.secure ? ['Secure'] : [])].join('; ')
 }
@@ -56,4 +62,17 @@ export function isSameOrigin(headers: Headers, trustedOrigins: readonly string[]
   if (site !== null && site !== 'same-origin' && site !== 'none') return false
   const origin = headers.get('origin')
   return origin === null || trustedOrigins.includes(origin)
+}
+
+/** On this machine its names are one origin to the people who type them. */
+export function trustedOriginsFor(publicUrl: string): string[] {
+  const url = new URL(publicUrl)
+  if (!isLoopbackHost(url.hostname)) return [url.origin]
+  const port = url.port === '' ? '' : `:${url.port}`
+  return [
+    ...new Set([
+      url.origin,
+      ...['localhost', '127.0.0.1', '[::1]'].map(host => `${url.protocol}//${host}${port}`),
+    ]),
+  ]
 }

@@ -5,10 +5,9 @@ import type { AuthPool } from '../db/auth-pool.ts'
 import type { Db } from '../db/db.ts'
 import { newId } from '../ids.ts'
 import type { Log } from '../log.ts'
-import { isLoopbackHost } from '../loopback.ts'
 import { normalizeEmail } from './accounts.ts'
 import type { CookieRules } from './cookies.ts'
-import { cookieRulesFor, findCookie, isSameOrigin, writeCookie } from './cookies.ts'
+import { cookieRulesFor, findCookie, isSameOrigin, trustedOriginsFor, writeCookie } from './cookies.ts'
 import type { ScryptCost } from './passwords.ts'
 import { createPasswords, MAX_SIGN_INS, PASSWORD_COST, PASSWORD_MAX_LENGTH } from './passwords.ts'
 import type { SignInTry } from './sign-in-limit.ts'
@@ -62,19 +61,6 @@ function refuse(status: number, refusal: { code: string; message: string; retryA
     ...(retryAfter ? { 'retry-after': String(retryAfter) } : {}),
   }
   return Response.json({ code, message }, { status, headers })
-}
-
-/** On this machine its names are one origin to the people who type them. */
-function trustedOriginsFor(publicUrl: string): string[] {
-  const url = new URL(publicUrl)
-  if (!isLoopbackHost(url.hostname)) return [url.origin]
-  const port = url.port === '' ? '' : `:${url.port}`
-  return [
-    ...new Set([
-      url.origin,
-      ...['localhost', '127.0.0.1', '[::1]'].map(host => `${url.protocol}//${host}${port}`),
-    ]),
-  ]
 }
 
 function buildAuth(needs: SessionNeeds, rules: CookieRules, trustedOrigins: string[]) {

@@ -250,3 +250,24 @@ export const selectSecretsSeen = statement(
   `SELECT fingerprint, process FROM secret_seen
     WHERE seen_at > app_now() - make_interval(secs => $1::int) ORDER BY fingerprint`,
 )
+
+// The admin key behind a secret, and when a sign-in with it ends: $2 seconds from now, or with the key.
+export const openOperatorSession = statement(
+  'accounts.open-operator-session',
+  `SELECT k.id, k.name,
+          floor(extract(epoch FROM least(app_now() + make_interval(secs => $2::int), k.expires_at)))::bigint AS ends_s
+     FROM api_key k
+     JOIN account ON account.id = k.account_id AND account.closed_at IS NULL
+    WHERE k.secret_hash = $1::bytea AND k.revoked_at IS NULL AND 'admin' = ANY (k.scopes)
+      AND (k.expires_at IS NULL OR k.expires_at > app_now())`,
+)
+
+// No row = the sign-in has ended, or its key was revoked or lost the scope.
+export const findOperatorSession = statement(
+  'accounts.find-operator-session',
+  `SELECT k.id, k.name
+     FROM api_key k
+     JOIN account ON account.id = k.account_id AND account.closed_at IS NULL
+    WHERE k.id = $1::uuid AND k.revoked_at IS NULL AND 'admin' = ANY (k.scopes)
+      AND (k.expires_at IS NULL OR k.expires_at > app_now()) AND app_now() < to_timestamp($2::bigint)`,
+)

@@ -24,6 +24,8 @@ export type RouteState = {
   inFlight: number
   /** Orders that wait for a place there. */
   waiting: number
+  /** How long the oldest of them has been an order. */
+  oldestWaitMs: number | null
   pacing: (Pacing & { imagesLastMinute: number }) | null
 }
 
@@ -39,6 +41,7 @@ type StateRow = {
   mean_ms: number | null
   in_flight: number | null
   waiting: number | null
+  oldest_ms: number | null
   images: number | null
 }
 
@@ -61,6 +64,7 @@ export async function listRouteStates(needs: {
       meanMs: row?.mean_ms ?? null,
       inFlight: row?.in_flight ?? 0,
       waiting: row?.waiting ?? 0,
+      oldestWaitMs: row?.oldest_ms ?? null,
       pacing: pacing ? { ...pacing, imagesLastMinute: row?.images ?? 0 } : null,
     }
   })

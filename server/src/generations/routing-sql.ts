@@ -79,15 +79,37 @@ export const routeSql = {
     `WITH flying AS (SELECT t.provider || '/' || t.upstream_model AS route, count(*)::int AS in_flight
         FROM (SELECT id, attempts FROM generation WHERE state IN ('dispatching', 'awaiting', 'storing', 'reconciling')
           LIMIT 20000) g JOIN attempt t ON t.generation_id = g.id AND t.n = g.attempts GROUP BY 1),
-      waiting AS (SELECT waits_for AS route, count(*)::int AS waiting FROM (SELECT waits_for FROM generation
-        WHERE state = 'queued' AND waits_for IS NOT NULL LIMIT 20000) w GROUP BY 1),
+      waiting AS (SELECT waits_for AS route, count(*)::int AS waiting, min(created_at) AS oldest_at
+        FROM (SELECT waits_for, created_at FROM generation
+          WHERE state = 'queued' AND waits_for IS NOT NULL LIMIT 20000) w GROUP BY 1),
       health AS (SELECT *, provider || '/' || upstream_model AS route FROM route_health),
       names AS (SELECT route FROM flying UNION SELECT route FROM waiting UNION SELECT route FROM health
         UNION SELECT route FROM route_pace)
       SELECT route, h.last_success_at, h.last_failure_at, h.last_failure_kind, h.last_failure_message,
         h.open_at > app_now() - interval '10 seconds' AS is_open, h.succeeded, h.failed, h.mean_ms, f.in_flight,
-        w.waiting, sum_minute(shift_minute(p.minute, floor(extract(epoch FROM app_now()))::bigint - p.minute_at)) AS images
+        w.waiting, (extract(epoch FROM app_now() - w.oldest_at) * 1000)::float8 AS oldest_ms,
+        sum_minute(shift_minute(p.minute, floor(extract(epoch FROM app_now()))::bigint - p.minute_at)) AS images
       FROM names LEFT JOIN flying f USING (route) LEFT JOIN waiting w USING (route) LEFT JOIN health h USING (route)
         LEFT JOIN route_pace p USING (route)`,
+  ),
+  /**
+   * The calls of the last hour, of the 5,000 orders that ended latest at most. What a customer asked wrongly and what
+   * was made with an account's own key say nothing of a route.
+   */
+  routeHours: statement(
+    'route_hours',
+    `WITH ended AS (SELECT id FROM generation WHERE completed_at > (SELECT app_now()) - interval '1 hour'
+          AND own_providers IS NULL
+        ORDER BY completed_at DESC LIMIT 5000),
+      calls AS (SELECT a.provider || '/' || a.upstream_model AS route, a.state = 'done' AS is_done,
+          extract(epoch FROM a.ended_at - a.started_at) * 1000 AS ms, coalesce(a.cost_usd_micro, CASE WHEN a.state
+            IN ('unknown', 'accepted') THEN a.expected_cost_usd_micro END, 0) AS cost
+        FROM ended JOIN attempt a ON a.generation_id = ended.id
+        WHERE coalesce(a.failure, '') NOT IN ('content_rejected', 'invalid_request'))
+      SELECT route, count(*)::int AS calls, (count(*) FILTER (WHERE is_done))::int AS succeeded,
+        (percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE is_done))::float8 AS p50_ms,
+        (percentile_cont(0.95) WITHIN GROUP (ORDER BY ms) FILTER (WHERE is_done))::float8 AS p95_ms,
+        sum(cost)::bigint AS cost
+      FROM calls GROUP BY route`,
   ),
 }

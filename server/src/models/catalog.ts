@@ -34,7 +34,7 @@ export type Routing = {
   whenBusy: 'wait' | 'next'
 }
 
-/** A route whose provider is configured, with the models that it serves. */
+/** A route with the models that it serves. */
 export type ConfiguredRoute = Route & { models: string[]; isRetired: boolean }
 
 /** A request the catalogue has accepted: defaults filled in, price fixed. */
@@ -75,6 +75,8 @@ export type Catalog = {
   routing(modelId: string): Routing
   /** Every route whose provider is configured, retired ones too; each once. */
   configuredRoutes(): ConfiguredRoute[]
+  /** The others: those that wait for a key or an address. */
+  unconfiguredRoutes(): ConfiguredRoute[]
   /** The provider's request for one route. */
   toProviderRequest(
     route: Route,

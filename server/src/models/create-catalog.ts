@@ -74,7 +74,7 @@ function openShelf(shelf: Shelf): Catalog {
       const { routing: by = 'preference', whenBusy = 'wait' } = shelf.entries.get(modelId) ?? {}
       return { by, whenBusy }
     },
-    configuredRoutes: rememberRoutes(shelf),
+    ...rememberRoutes(shelf),
     toProviderRequest: (route, prompt, options) =>
       describeRequest(getUpstream(shelf, route, options), prompt, options),
     under(configuredProviders) {
@@ -231,28 +231,39 @@ function toRoute(upstream: Upstream, entry?: ModelEntry): Route {
 }
 
 /** As the lists: only the day and the providers change them. */
-function rememberRoutes(shelf: Shelf): () => ConfiguredRoute[] {
-  let known: { day: string; standing: Standing; routes: ConfiguredRoute[] } | null = null
-  return () => {
+function rememberRoutes(shelf: Shelf): Pick<Catalog, 'configuredRoutes' | 'unconfiguredRoutes'> {
+  let known: { day: string; standing: Standing; routes: SortedRoutes } | null = null
+  const sortNow = () => {
     const day = dayOf(shelf.now())
     const standing = shelf.standing()
     if (known?.day !== day || known.standing !== standing) {
-      known = { day, standing, routes: listConfiguredRoutes(shelf) }
+      known = { day, standing, routes: sortRoutes(shelf) }
     }
     return known.routes
   }
+  return {
+    configuredRoutes: () => sortNow().configured,
+    unconfiguredRoutes: () => sortNow().unconfigured,
+  }
 }
 
+type SortedRoutes = { configured: ConfiguredRoute[]; unconfigured: ConfiguredRoute[] }
+
 /** In the sandbox nothing but the built-in model is asked for anything. */
-function listConfiguredRoutes(shelf: Shelf): ConfiguredRoute[] {
+function sortRoutes(shelf: Shelf): SortedRoutes {
   const now = shelf.now()
   const isConfigured = ({ provider }: Upstream) =>
     provider === SKETCH_PROVIDER || (!shelf.sandbox && shelf.configuredProviders.has(provider))
-  return [...shelf.upstreams.values()].filter(isConfigured).map(upstream => ({
+  const describe = (upstream: Upstream) => ({
     ...toRoute(upstream),
     models: [...shelf.entries.values()].filter(each => each.routes.includes(upstream)).map(({ id }) => id),
     isRetired: isRetired(upstream, now),
-  }))
+  })
+  const upstreams = [...shelf.upstreams.values()]
+  return {
+    configured: upstreams.filter(isConfigured).map(describe),
+    unconfigured: upstreams.filter(upstream => !isConfigured(upstream)).map(describe),
+  }
 }
 
 /** Throws when the route is in no entry: work of a model that the operator has since removed. */

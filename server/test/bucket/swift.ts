@@ -15,6 +15,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { inject } from 'vitest'
+import { ensureInstalled } from '../debian-packages.ts'
 import { type FaultProxy, startFaultProxy } from '../fault-proxy.ts'
 
 const packages = ['swift-proxy', 'swift-account', 'swift-container', 'swift-object']
@@ -138,7 +139,7 @@ function getStore(): Promise<number> {
 
 async function startStore(folder: string): Promise<number> {
   if (isFirst(folder)) {
-    ensureInstalled()
+    installStore()
     // The run's own process is named in the folder: the store ends with it and not with this worker.
     const runPid = basename(dirname(folder)).split('-')[2] ?? ''
     const log = openSync(join(folder, 'log'), 'a')
@@ -166,21 +167,13 @@ function isFirst(folder: string): boolean {
   }
 }
 
-function ensureInstalled(): void {
+function installStore(): void {
   const isThere = () => spawnSync(python, ['-c', 'import swift.common.middleware.s3api']).status === 0
-  if (isThere()) return
-  const needed = `Tests of storage in a bucket need the Debian packages ${packages.join(' ')}`
-  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
-  const run = (...args: string[]) => {
-    const [command = '', ...values] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args]
-    return spawnSync(command, values, { encoding: 'utf8', timeout: installPatienceMs })
+  try {
+    ensureInstalled({ packages, what: 'Tests of storage in a bucket', isThere })
+  } catch (error) {
+    // The next file tries again.
+    rmSync(join(inject('databaseFolder'), 'bucket'), { recursive: true, force: true })
+    throw error
   }
-  const install = () => run('install', '-y', '--no-install-recommends', ...packages)
-  let installed = install()
-  // The lists of a fresh machine are empty or old.
-  if (installed.status !== 0 && run('update').status === 0) installed = install()
-  if (installed.status === 0 && isThere()) return
-  rmSync(join(inject('databaseFolder'), 'bucket'), { recursive: true, force: true })
-  const why = (installed.stderr || String(installed.error ?? '')).split('\n').slice(-5).join('\n')
-  throw new Error(`${needed}, and they could not be installed; as root or with sudo they would be:\n${why}`)
 }

@@ -69,7 +69,8 @@ export const importTable: Record<string, readonly string[]> = {
     'db:types',
     'storage:types',
   ],
-  'dialects/console': ['jobs', 'providers', 'moderation'],
+  // The operator's pages show what stands in the books, too.
+  'dialects/console': ['jobs', 'providers', 'moderation', 'books'],
   // The operator's commands reach what they are lent through main.ts, and name the rest by type.
   commands: [
     'accounts',
