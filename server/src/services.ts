@@ -378,10 +378,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     isSandbox: () => opened.standing().sandbox,
     plans: createPlans(config.plans),
     operators: createOperators({ ...parts, secret, allowInsecureCookies: config.allowInsecureCookies }),
-    queue,
-    runner,
-    answered,
-    lastUsed,
+    ...{ queue, runner, answered, lastUsed },
     async openSessions(port) {
       site.noteListening(port)
       authPool = createAuthPool({ url: database.urls.url, log })

@@ -31,8 +31,6 @@ export type BrowserPage = {
   /** As typed on the keyboard, into what is focused. */
   type(text: string): Promise<void>
   press(key: 'Tab' | 'Enter'): Promise<void>
-  /** Runs before any script of every page that is opened from now on. */
-  prepare(script: string): Promise<void>
   /** PNG of the window, or of the whole page. */
   screenshot(whole?: boolean): Promise<Buffer>
   /** Errors of scripts, refusals by the policy, what could not be loaded. */
@@ -135,24 +133,20 @@ async function connect(address: string): Promise<Wire> {
   }
 }
 
+type Call = (method: string, params?: object) => Promise<Record<string, unknown>>
+
 async function openPage(wire: Wire, options: PageOptions = {}): Promise<BrowserPage> {
-  const { width = 1280, height = 800, dark = false, scripts = true } = options
   // Of its own: cookies of one page are not those of another.
   const { browserContextId } = await wire.call('Target.createBrowserContext')
   const { targetId } = await wire.call('Target.createTarget', { url: 'about:blank', browserContextId })
   const { sessionId } = await wire.call('Target.attachToTarget', { targetId, flatten: true })
-  const call = (method: string, params?: object) => wire.call(method, params, String(sessionId))
+  const call: Call = (method, params) => wire.call(method, params, String(sessionId))
   const complaints: string[] = []
   const listen = (message: Message) => {
     if (message.sessionId === sessionId) complaints.push(...readComplaint(message))
   }
   wire.listeners.add(listen)
-  for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await call(`${domain}.enable`)
-  const metrics = { width, height, deviceScaleFactor: 1, mobile: width < 600 }
-  await call('Emulation.setDeviceMetricsOverride', metrics)
-  const scheme = { name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }
-  await call('Emulation.setEmulatedMedia', { features: [scheme] })
-  if (!scripts) await call('Emulation.setScriptExecutionDisabled', { value: true })
+  await setUp(call, options)
   const load = async (begin: () => Promise<unknown>) => {
     const loaded = new Promise<void>(resolve => {
       const until = (message: Message) => {
@@ -165,17 +159,12 @@ async function openPage(wire: Wire, options: PageOptions = {}): Promise<BrowserP
     await begin()
     await loaded
   }
-  const evaluate = async (expression: string) => {
-    const asked = { expression, awaitPromise: true, returnByValue: true, userGesture: true }
-    const { result, exceptionDetails } = await call('Runtime.evaluate', asked)
-    if (exceptionDetails) throw new Error(`${expression}: ${JSON.stringify(exceptionDetails)}`)
-    return (result as { value: unknown }).value
-  }
+  const run = (expression: string) => evaluate(call, expression)
   return {
     complaints,
     open: url => load(() => call('Page.navigate', { url })),
-    evaluate: async <Value>(expression: string) => (await evaluate(expression)) as Value,
-    follow: expression => load(() => evaluate(expression)),
+    evaluate: async <Value>(expression: string) => (await run(expression)) as Value,
+    follow: expression => load(() => run(expression)),
     type: async text => void (await call('Input.insertText', { text })),
     async press(key) {
       const text = key === 'Enter' ? '\r' : '\t'
@@ -183,7 +172,6 @@ async function openPage(wire: Wire, options: PageOptions = {}): Promise<BrowserP
       await call('Input.dispatchKeyEvent', { type: 'keyDown', ...event })
       await call('Input.dispatchKeyEvent', { type: 'keyUp', ...event })
     },
-    prepare: async source => void (await call('Page.addScriptToEvaluateOnNewDocument', { source })),
     async screenshot(whole = false) {
       const { data } = await call('Page.captureScreenshot', { format: 'png', captureBeyondViewport: whole })
       return Buffer.from(String(data), 'base64')
@@ -193,6 +181,23 @@ async function openPage(wire: Wire, options: PageOptions = {}): Promise<BrowserP
       await wire.call('Target.disposeBrowserContext', { browserContextId })
     },
   }
+}
+
+async function setUp(call: Call, options: PageOptions): Promise<void> {
+  const { width = 1280, height = 800, dark = false, scripts = true } = options
+  for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await call(`${domain}.enable`)
+  const metrics = { width, height, deviceScaleFactor: 1, mobile: width < 600 }
+  await call('Emulation.setDeviceMetricsOverride', metrics)
+  const scheme = { name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }
+  await call('Emulation.setEmulatedMedia', { features: [scheme] })
+  if (!scripts) await call('Emulation.setScriptExecutionDisabled', { value: true })
+}
+
+async function evaluate(call: Call, expression: string): Promise<unknown> {
+  const asked = { expression, awaitPromise: true, returnByValue: true, userGesture: true }
+  const { result, exceptionDetails } = await call('Runtime.evaluate', asked)
+  if (exceptionDetails) throw new Error(`${expression}: ${JSON.stringify(exceptionDetails)}`)
+  return (result as { value: unknown }).value
 }
 
 /** A page that is told "no" complains of the status; that is what it was asked to see. */

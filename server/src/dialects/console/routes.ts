@@ -46,27 +46,46 @@ type Show = {
   status?: 200 | 400 | 401 | 403 | 404 | 415 | 429
   headers?: Record<string, string>
 }
+type ShowPage = (page: Show) => Response | Promise<Response>
 
 export function createConsole(needs: ConsoleNeeds): Console {
   const assets = loadAssets()
   const app = new Hono<HttpEnv>()
-  const readUpstreams = createUpstreamsReader(needs)
-  const show = ({ context, title, operator, body, status = 200, headers = {} }: Show) => {
+  const show: ShowPage = ({ context, title, operator, body, status = 200, headers = {} }) => {
     const page = layOut(assets, { title, operator, isSandbox: needs.isSandbox(), body })
     return context.html(page, status, headers)
   }
-  const showSignIn = (context: HttpContext, status: 200 | 401 = 401) =>
-    show({ context, title: 'Sign in', operator: null, body: signInPage(null), status })
-  const findOperator = (context: HttpContext) => needs.operators.find(context.req.raw.headers)
-
   app.use(`${paths.root}/*`, async (context, next) => {
     begin(context)
     await next()
   })
   app.get(`${assetsPath}/:name`, async (context, next) => sendAsset(assets, context) ?? next())
+  addSignIn(app, needs, show)
+  addPages(app, needs, show)
+  const fail: RenderError = (context, error) => {
+    begin(context)
+    const page = layOut(assets, { title: 'Error', operator: null, isSandbox: false, body: errorPage(error) })
+    return context.body(String(page), {
+      status: error.status as 400,
+      headers: { ...errorHeaders(error), 'content-type': 'text/html; charset=UTF-8' },
+    })
+  }
+  return { app, fail }
+}
+
+function showSignIn(show: ShowPage, context: HttpContext, status: 200 | 401): Response | Promise<Response> {
+  return show({ context, title: 'Sign in', operator: null, body: signInPage(null), status })
+}
+
+function findOperator(needs: ConsoleNeeds, context: HttpContext): Promise<Operator | null> {
+  return needs.operators.find(context.req.raw.headers)
+}
+
+function addSignIn(app: Hono<HttpEnv>, needs: ConsoleNeeds, show: ShowPage): void {
   app.get(paths.signIn, async context => {
     context.set('route', paths.signIn)
-    return (await findOperator(context)) ? context.redirect(paths.upstreams, 303) : showSignIn(context, 200)
+    if (await findOperator(needs, context)) return context.redirect(paths.upstreams, 303)
+    return showSignIn(show, context, 200)
   })
   app.post(paths.signIn, async context => {
     context.set('route', paths.signIn)
@@ -86,14 +105,20 @@ export function createConsole(needs: ConsoleNeeds): Console {
     if (!needs.operators.isOwnForm(context.req.raw.headers)) throw new AppError('forbidden', refusals.foreign)
     return context.body(null, 303, { location: paths.signIn, 'set-cookie': needs.operators.signOut() })
   })
+}
+
+/** Each asks who is signed in before anything else. */
+function addPages(app: Hono<HttpEnv>, needs: ConsoleNeeds, show: ShowPage): void {
+  const readUpstreams = createUpstreamsReader(needs)
   app.get(paths.root, async context => {
     begin(context)
-    return (await findOperator(context)) ? context.redirect(paths.upstreams, 303) : showSignIn(context)
+    if (await findOperator(needs, context)) return context.redirect(paths.upstreams, 303)
+    return showSignIn(show, context, 401)
   })
   app.get(paths.upstreams, async context => {
     context.set('route', paths.upstreams)
-    const operator = await findOperator(context)
-    if (!operator) return showSignIn(context)
+    const operator = await findOperator(needs, context)
+    if (!operator) return showSignIn(show, context, 401)
     const view = readView(context.req.queries())
     const body = upstreamsPage({
       ...(await readUpstreams()),
@@ -104,19 +129,10 @@ export function createConsole(needs: ConsoleNeeds): Console {
     return show({ context, title: 'Upstreams', operator, body })
   })
   app.all(`${paths.root}/*`, async context => {
-    const operator = await findOperator(context)
-    if (!operator) return showSignIn(context)
+    const operator = await findOperator(needs, context)
+    if (!operator) return showSignIn(show, context, 401)
     return show({ context, title: 'Not found', operator, body: missingPage(), status: 404 })
   })
-  const fail: RenderError = (context, error) => {
-    begin(context)
-    const page = layOut(assets, { title: 'Error', operator: null, isSandbox: false, body: errorPage(error) })
-    return context.body(String(page), {
-      status: error.status as 400,
-      headers: { ...errorHeaders(error), 'content-type': 'text/html; charset=UTF-8' },
-    })
-  }
-  return { app, fail }
 }
 
 function begin(context: HttpContext): void {
