@@ -56,6 +56,7 @@ export async function buildProgram(
     plugins: [patchSources([withEngine, ...patches], applied)],
     logLevel: 'silent',
   })
+  symlinkSync(join(server, 'src/dialects/console/page'), join(making, 'dist', 'console-page'))
   const missed = [withEngine, ...patches].filter(patch => !applied.has(patch))
   if (missed.length > 0) throw new Error(`never applied: ${missed.map(each => each.file).join(', ')}`)
   renameSync(making, folder)
