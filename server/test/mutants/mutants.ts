@@ -425,7 +425,7 @@ export const mutants: Mutant[] = [
     source: [
       {
         file: 'src/generations/breaker.ts',
-        from: 'if (circuit.isOpen || countFailures(circuit) < limit) return',
+        from: 'if (circuit.isOpen || countFailures(circuit.rows[stage]) < limit) return',
         to: 'if (limit > 0) return',
       },
     ],

@@ -72,7 +72,7 @@ test('what was handed back to wait for its upstream is not taken into a lease ag
   await database.db.query(pollSql.awaitParts, [id, epoch, 1, '[]', 0, false])
   await renew('p')
   expect(await leaseOf()).toBe(null)
-  expect(await database.db.query(pollSql.claim, [leaseMs, 10])).toMatchObject([{ id }])
+  expect(await database.db.query(pollSql.claim, [leaseMs, 10, [], []])).toMatchObject([{ id }])
 })
 
 test('tenants take turns however long their queues are', async () => {
