@@ -249,9 +249,12 @@ test('a running node sweeps by itself, and takes the remains of torn writes alon
   const twoDaysAgo = new Date(performance.timeOrigin + performance.now() - 48 * 3_600_000)
   for (const path of [old, young]) writeFileSync(path ?? '', 'half a picture')
   utimesSync(old ?? '', twoDaysAgo, twoDaysAgo)
-  await makeDue(String((Number.parseInt(id.slice(-2), 16) + 255) % 256))
-  await eventually('the leftover is gone', () => !existsSync(left))
-  expect(existsSync(old ?? '')).toBe(false)
+  // Asked again and again: the node may be at a step of its own, which then says where the next one begins.
+  await eventually('the leftover is gone', async () => {
+    await makeDue(String((Number.parseInt(id.slice(-2), 16) + 255) % 256))
+    return !existsSync(left)
+  })
+  await eventually('the torn write is gone', () => !existsSync(old ?? ''))
   expect(existsSync(young ?? '')).toBe(true)
   expect(storedOf(id)).toEqual(['-1-0', '.json'])
   await node.kill()
