@@ -5,7 +5,7 @@ import type { Db } from '../db/db.ts'
 import { isId } from '../ids.ts'
 import { cookieRulesFor, findCookie, isSameOrigin, trustedOriginsFor, writeCookie } from './cookies.ts'
 import { hashSecret, isWellFormedSecret } from './secret.ts'
-import { forgetKeyTries, takeKeyTry } from './sign-in-limit.ts'
+import { takeKeyTry } from './sign-in-limit.ts'
 import * as sql from './sql.ts'
 
 /** Long enough to sit through a bad afternoon, short enough for a machine that was left alone. */
@@ -52,13 +52,17 @@ export function createOperators({ db, secret, publicUrl, allowInsecureCookies }:
     async signIn({ headers, key, address }) {
       if (!rulesNow().allowed) return { refused: 'insecure' }
       if (!isOwnForm(headers)) return { refused: 'foreign' }
-      const retryAfterSeconds = await takeKeyTry(db, address)
-      if (retryAfterSeconds !== null) return { refused: 'too_many', retryAfterSeconds }
-      if (!isWellFormedSecret(key)) return { refused: 'unknown' }
+      // Nobody guesses a key, so only those that are none are counted: no stranger locks the operator out.
       const values = [hashSecret(key), OPERATOR_SESSION_S]
-      const [row] = await db.query<KeyRow & { ends_s: number }>(sql.openOperatorSession, values)
-      if (!row) return { refused: 'unknown' }
-      await forgetKeyTries(db, address)
+      const [row] = isWellFormedSecret(key)
+        ? await db.query<KeyRow & { ends_s: number }>(sql.openOperatorSession, values)
+        : []
+      if (!row) {
+        const retryAfterSeconds = await takeKeyTry(db, address)
+        return retryAfterSeconds === null
+          ? { refused: 'unknown' }
+          : { refused: 'too_many', retryAfterSeconds }
+      }
       return {
         cookie: toCookie(writeSession(secret, row.id, row.ends_s), OPERATOR_SESSION_S),
         keyId: row.id,

@@ -160,6 +160,27 @@ test('a crowd that signs in at once is told to come again, counts no try for tha
   expect((await signIn(sessions, { email: 'ada@example.com', password: PASSWORD })).status).toBe(200)
 })
 
+test('bodies that never end take no place from those who sign in', async () => {
+  const sessions = open()
+  const waiting = Array.from({ length: MAX_SIGN_INS }, () => {
+    let end = () => {}
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{'))
+        end = () => controller.close()
+      },
+    })
+    const headers = { 'content-type': 'application/json', origin: LOCAL }
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' }
+    const answer = sessions.handler(new Request(`${LOCAL}/api/auth/sign-in/email`, init))
+    return { answer, end: () => end() }
+  })
+  expect((await signIn(sessions, { email: 'ada@example.com', password: PASSWORD })).status).toBe(200)
+  for (const { end } of waiting) end()
+  const answers = await Promise.all(waiting.map(({ answer }) => answer))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400]))
+})
+
 test('sign-in takes as long for an unknown user as for a known one', async () => {
   const sessions = open({ passwordCost: PASSWORD_COST })
   const timed = async (email: string) => {

@@ -155,19 +155,19 @@ async function showSession(answer: Response): Promise<Response> {
   return Response.json({ ...found, session }, { status: answer.status, headers })
 }
 
-type SignIn = (request: Request, address: string | null) => Promise<Response>
+type SignIn = (request: Request, body: SignInBody, address: string | null) => Promise<Response>
 
-/** Sends a crowd away before a try is counted: who finds no room has not guessed. */
+/** Sends a crowd away before a try is counted: who finds no room has not guessed. A body still on its way takes none. */
 function boundSignIns(signIn: SignIn): SignIn {
   let signingIn = 0
-  return async (request, address) => {
+  return async (...given) => {
     if (signingIn >= MAX_SIGN_INS) {
       const message = 'Too many people sign in right now. Try again in a few seconds.'
       return refuse(503, { code: 'AT_CAPACITY', message, retryAfter: 5 })
     }
     signingIn += 1
     try {
-      return await signIn(request, address)
+      return await signIn(...given)
     } finally {
       signingIn -= 1
     }
@@ -180,13 +180,7 @@ export function createSessions(needs: SessionNeeds): Sessions {
   const trustedOrigins = trustedOriginsFor(needs.publicUrl)
   const auth = buildAuth(needs, rules, trustedOrigins)
 
-  const signIn = boundSignIns(async (request, address) => {
-    if (!rules.allowed) {
-      const hint = 'Sign-in needs https: set PUBLIC_URL to an https origin, or ALLOW_INSECURE_COOKIES=on.'
-      return refuse(403, { code: 'INSECURE_ORIGIN', message: hint })
-    }
-    const body = await readSignIn(request)
-    if (body instanceof Response) return body
+  const takeSignIn = boundSignIns(async (request, body, address) => {
     const device = findCookie(request.headers.get('cookie'), rules.deviceName)
     const attempt: SignInTry = { email: body.email, device, address }
     const waitSeconds = await takeSignInTry(needs.db, needs.secret, attempt)
@@ -206,6 +200,15 @@ export function createSessions(needs: SessionNeeds): Sessions {
     )
     return response
   })
+
+  const signIn = async (request: Request, address: string | null): Promise<Response> => {
+    if (!rules.allowed) {
+      const hint = 'Sign-in needs https: set PUBLIC_URL to an https origin, or ALLOW_INSECURE_COOKIES=on.'
+      return refuse(403, { code: 'INSECURE_ORIGIN', message: hint })
+    }
+    const body = await readSignIn(request)
+    return body instanceof Response ? body : takeSignIn(request, body, address)
+  }
 
   const findSession = async (headers: Headers): Promise<Session | null> => {
     // Most callers have no cookie of ours; they cost nothing.

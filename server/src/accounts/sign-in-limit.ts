@@ -68,20 +68,16 @@ export async function forgetSignInTries(db: Db, secret: string, attempt: SignInT
   await db.query(sql.removeWindow, [scopeOf(secret, attempt)])
 }
 
-/** With an admin key: a secret that nobody guesses, so only the address is counted, and no owner is locked out. */
+/** With a key that is none: an admin key is a secret that nobody guesses, so only the address is counted. */
 function keyScopeOf(address: string | null): string {
   return `sign-in:key:${address === null ? 'unknown' : networkOf(address)}`
 }
 
-/** Counts a try with a key. Null = go on; else whole seconds to wait. */
+/** Counts a try with a key that is none. Null = go on; else whole seconds to wait. */
 export async function takeKeyTry(db: Db, address: string | null): Promise<number | null> {
   // Callers whose address is not known share one window.
   const tries = address === null ? SIGN_IN_TRIES_PER_ADDRESS : SIGN_IN_TRIES
   const values = [keyScopeOf(address), tries, SIGN_IN_WINDOW_S]
   const [taken] = await db.query<{ allowed: boolean; retry_after_s: number }>(sql.takeFromWindow, values)
   return taken?.allowed === true ? null : (taken?.retry_after_s ?? SIGN_IN_WINDOW_S)
-}
-
-export async function forgetKeyTries(db: Db, address: string | null): Promise<void> {
-  await db.query(sql.removeWindow, [keyScopeOf(address)])
 }

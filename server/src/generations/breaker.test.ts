@@ -154,3 +154,31 @@ test('is half open when a probe may begin', () => {
   expect(breaker.enter(target, 'somebody')?.isProbe).toBe(true)
   expect(breaker.stateOf(target)).toBe('open')
 })
+
+test('reads and ends of earlier tasks neither hide that calls fail nor close what calls opened', () => {
+  const { breaker, call, fail, clock } = createTestBreaker()
+  const pending: ProviderOutcome = { kind: 'pending', task: { id: 'task' }, pollAfterMs: 1_000 }
+  const hear = () => {
+    breaker.note?.(target, { accountId: 'account 0', stage: 'read', outcomes: [pending], ageMs: 0 })
+    breaker.note?.(target, { accountId: 'account 0', stage: 'end', outcomes: [worked], ageMs: 0 })
+  }
+  for (let at = 0; at < failuresToOpen; at += 1) {
+    fail(1)
+    hear()
+  }
+  expect(breaker.stateOf(target)).toBe('open')
+  hear()
+  expect(breaker.stateOf(target)).toBe('open')
+  clock.ms += probeEveryMs
+  call([pending])
+  expect(breaker.stateOf(target)).toBe('closed')
+})
+
+test('one task that cannot be read closes the door on its account alone', () => {
+  const { breaker } = createTestBreaker()
+  const outcomes = [failed('unavailable')]
+  for (let at = 0; at < failuresToOpen * 2; at += 1)
+    breaker.note?.(target, { accountId: 'unlucky', stage: 'read', outcomes, ageMs: 0 })
+  expect([breaker.stateOf(target), breaker.waitMs(target, 'other')]).toEqual(['closed', 0])
+  expect(breaker.waitMs(target, 'unlucky')).toBeGreaterThan(0)
+})

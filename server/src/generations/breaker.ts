@@ -136,7 +136,9 @@ function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
     if (own && own.turn === 0 && stages.every(stage => countFailures(own.rows[stage]) === 0))
       accounts.delete(accountId)
   } else if (outcomes.every(isUpstreamsFault)) {
-    countFailure(all, ended, outcomes.every(isSure) ? null : accountId)
+    // Reads of one task fail together: a row of them may be that task alone.
+    const isOfAll = ended.stage !== 'read' && outcomes.every(isSure)
+    countFailure(all, ended, isOfAll ? null : accountId)
     open(all, ended, isOpen => tell(isOpen, null))
     const own = keepCircuit(accounts, accountId)
     countFailure(own, ended, null)
@@ -144,13 +146,15 @@ function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
   }
 }
 
-/** What got so far works, and all that comes before it. */
+/** A task of earlier says nothing of the calls that are made now: only a call that is answered closes what calls opened. */
 function close(circuit: Circuit, { stage, outcomes, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
   const isWhole = outcomes.some(({ kind }) => kind === 'succeeded')
-  const works = isWhole ? stages : stages.slice(0, stages.indexOf(stage) + 1)
+  const works = stage === 'call' && isWhole ? stages : worksOf[stage]
   for (const each of works) circuit.rows[each] = newRow()
   if (circuit.isOpen && works.includes(circuit.openedBy)) turnTo(circuit, { isOpen: false, nowMs }, tell)
 }
+
+const worksOf: Record<Stage, readonly Stage[]> = { call: ['call'], read: ['read'], end: ['read', 'end'] }
 
 function open(circuit: Circuit, { stage, limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
   if (circuit.isOpen || countFailures(circuit.rows[stage]) < limit) return

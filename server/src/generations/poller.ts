@@ -108,11 +108,18 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: E
   if (row) act({ generation: toGeneration(row), reads, told: poll.told, ageMs: poll.age_ms })
 }
 
-/** A route whose tasks cannot be read is sent no more of them; ends are judged by whoever acts on them. */
+/**
+ * A route whose tasks cannot be read is sent no more of them, until one is answered; how tasks end is judged by whoever
+ * acts on it.
+ */
 function judgeReads({ breaker }: PollerNeeds, poll: ClaimedPoll, reads: Read[]): void {
   const [task] = poll.tasks ?? []
   const outcomes = reads.map(({ outcome }) => outcome)
-  if (!task || !outcomes.some(outcome => delayOfRead(outcome, poll.told) !== null)) return
+  // A key that may not see the task, such as that of another account, says nothing of the upstream.
+  if (outcomes.some(each => each.kind === 'failed' && each.failure === 'misconfigured')) return
+  const tellsOfReads = (each: ProviderOutcome) =>
+    each.kind === 'succeeded' || delayOfRead(each, poll.told) !== null
+  if (!task || !outcomes.some(tellsOfReads)) return
   const heard = { accountId: poll.account_id, stage: 'read' as const, outcomes, ageMs: 0 }
   breaker.note?.({ provider: task.provider, upstreamModel: task.model }, heard)
 }

@@ -75,6 +75,9 @@ export async function forgetSpent(db: Queryable): Promise<void> {
 
 async function sweepKeys(needs: StrayNeeds, keys: string[]): Promise<number> {
   const strays = await findStrays(needs, keys)
+  const isStrayKey = new Set(strays)
+  // What has got a row is no stray any more: should it lose that, its day begins anew.
+  await needs.db.query(fileSql.forgetStrays, [keys.filter(key => !isStrayKey.has(key))])
   if (strays.length === 0) return 0
   const seen = await needs.db.query<{ key: string; ripe: boolean }>(fileSql.sightStrays, [strays, strayMs])
   const ripe = seen.filter(each => each.ripe).map(({ key }) => key)

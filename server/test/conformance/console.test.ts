@@ -163,17 +163,13 @@ test('forms are taken from our own pages alone', async () => {
   expect((await trySignIn(node, 'x'.repeat(5_000))).status).toBe(413)
 })
 
-test('guessing is slowed down by address, and a success clears the count', async () => {
+test('guessing is slowed down by address, and locks nobody out who has a key', async () => {
   const from = freshAddress()
-  for (let round = 0; round < 2; round += 1) {
-    for (let at = 0; at < 9; at += 1) expect((await trySignIn(node, 'dr_wrong', { from })).status).toBe(403)
-    expect((await trySignIn(node, admin.apiKey, { from })).status).toBe(303)
-  }
-  for (let at = 0; at < 10; at += 1) await trySignIn(node, 'dr_wrong', { from })
-  const refused = await trySignIn(node, admin.apiKey, { from })
+  for (let at = 0; at < 10; at += 1) expect((await trySignIn(node, 'dr_wrong', { from })).status).toBe(403)
+  const refused = await trySignIn(node, 'dr_wrong', { from })
   expect([refused.status, refused.headers['set-cookie']]).toEqual([429, undefined])
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
-  expect((await trySignIn(node, admin.apiKey)).status).toBe(303)
+  expect((await trySignIn(node, admin.apiKey, { from })).status).toBe(303)
 })
 
 test('pages load nothing but our own files, which carry their hash, and nobody keeps or frames them', async () => {

@@ -61,7 +61,9 @@ function placeMany(
   name: string,
   options: { count: number; model?: string; directives?: string },
 ) {
-  return Promise.all(Array.from({ length: options.count }, (_, at) => place(node, `${name}-${at}.`, options)))
+  const placeOne = (at: number) =>
+    place(node, `${name}-${at}.`, { ...options, by: at % 2 === 0 ? account : other })
+  return Promise.all(Array.from({ length: options.count }, (_, at) => placeOne(at)))
 }
 
 const endOf = (answer: Answer | null) => (answer?.status === 200 ? answer.body.status : answer?.status)
