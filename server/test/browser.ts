@@ -10,8 +10,8 @@ import { ensureInstalled } from './debian-packages.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 /** The first start of a browser on a busy machine. */
-const startPatienceMs = 60_000
-const callPatienceMs = 60_000
+const startPatienceMs = 180_000
+const callPatienceMs = 120_000
 
 export type PageOptions = {
   width?: number

@@ -56,13 +56,13 @@ export const raceCounts = {
 export const crashCounts = {
   // G-1: rounds over every failpoint, action and kind of call; one pass visits each of them, never fewer.
   failpointRounds: countOf(5),
-  failpointTimeoutMs: isProof ? 7_200_000 : 400_000,
+  failpointTimeoutMs: isProof ? 7_200_000 : 900_000,
   // 5.5 and 5.10: kills over all seeds, 1,000 of them in a proof run, and never fewer than 300.
   killSeeds: isProof ? 10 : 3,
   killsPerSeed: 100,
   killsPerDatabaseCrash: isProof ? 45 : 60,
   naiveKills: countOf(200, 25),
-  killLoopTimeoutMs: 600_000,
+  killLoopTimeoutMs: 900_000,
   // Kills of nodes while two upstreams with limits fail in turns.
   chaosKills: countOf(200, 12),
   // G-2, G-22: rounds of every fault at once.
@@ -73,7 +73,7 @@ export const crashCounts = {
   postgresKills: countOf(20, 2),
   // G-21: crashes of the database under load.
   databaseCrashes: countOf(10, 2),
-  databaseTimeoutMs: isProof ? 900_000 : 180_000,
+  databaseTimeoutMs: isProof ? 900_000 : 600_000,
   // G-5: orders while workers stall; G-9: orders that run while all nodes are stopped.
   staleGenerations: countOf(500, 60),
   gracefulGenerations: countOf(50, 15),

@@ -99,7 +99,7 @@ describe('the first start', () => {
   })
 
   test('needs nothing installed: an empty folder becomes a service that survives its restart', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'darkroom-journey-'))
     // As root the database runs as another user, who must pass through here.
@@ -136,7 +136,7 @@ describe('the first start', () => {
 })
 
 describe('commands beside a running service', () => {
-  test('print exactly one JSON document each, and act at once', { timeout: 120_000 }, async () => {
+  test('print exactly one JSON document each, and act at once', { timeout: 300_000 }, async () => {
     const node = await rig.startNode()
     const made = await runJson<{ accountId: string; userId: string; apiKey: string }>([
       'accounts',
@@ -209,7 +209,7 @@ describe('commands beside a running service', () => {
 
 describe('a graceful stop', () => {
   test('finishes what runs, takes nothing new, says so at once and exits with 0', {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     const node = await rig.startNode()
     const { apiKey, accountId } = await rig.account({ credits: 1_000 })

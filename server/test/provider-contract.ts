@@ -330,9 +330,9 @@ async function runAttempt(
       if (wanted.socketsLeft === undefined) return
       // A download from the API's own origin keeps its connection too.
       const left = wanted.socketsLeft + (options.outputs === 'urls' && files === undefined ? 1 : 0)
-      await upstream.waitUntil(() => upstream.openSockets() <= left, 2_000)
+      await upstream.waitUntil(() => upstream.openSockets() <= left)
       // Connections to a host that nobody configured are never kept.
-      await files?.upstream.waitUntil(() => files.upstream.openSockets() === 0, 2_000)
+      await files?.upstream.waitUntil(() => files.upstream.openSockets() === 0)
     })
     const creates = upstream.requests.filter(each => each.attempt === attempt && isCreate(each)).length
     return { ...driven, counters: upstream.counters(attempt), creates, notices: board?.notices() ?? 0 }

@@ -10,7 +10,7 @@ import { makeFolder } from './embedded-process.ts'
 
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist-test', 'main.js')
 
-test('a start whose port is taken fails and leaves no database running', { timeout: 120_000 }, async () => {
+test('a start whose port is taken fails and leaves no database running', { timeout: 300_000 }, async () => {
   const dataDir = await makeFolder()
   const holder = createServer().listen(0, '127.0.0.1')
   await once(holder, 'listening')

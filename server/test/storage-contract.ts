@@ -352,7 +352,7 @@ function testLists(get: Get, { severalPages }: StorageContract): void {
     expect(pages.length).toBeGreaterThan(1)
     expect(pages.flat()).toHaveLength(names.length)
     expect(new Set(pages.flat())).toEqual(new Set(names.map(name => `g/many/${name}`)))
-  }, 120_000)
+  })
 
   test('what comes and goes between two pages neither hides nor repeats the rest', async () => {
     const { storage, fill } = get()
@@ -370,7 +370,7 @@ function testLists(get: Get, { severalPages }: StorageContract): void {
     const seen = [...first.keys, ...rest]
     expect(new Set(seen).size).toBe(seen.length)
     expect(seen.filter(key => key.includes('/n'))).toEqual(names.map(name => `g/moving/${name}`))
-  }, 120_000)
+  })
 
   test('only objects directly in the folder are listed', async () => {
     const { storage, fill } = get()

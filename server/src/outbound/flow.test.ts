@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createOutbound, type OutboundResponse } from '../outbound.ts'
 
-const patience = { timeout: 20_000 }
+const patience = { timeout: 60_000 }
 const mebibyte = 1024 * 1024
 const answerBytes = 2 * mebibyte
 /** As in flow.ts, with the last starts' first pieces. */

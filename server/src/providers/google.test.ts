@@ -342,7 +342,7 @@ describe('the google provider', () => {
     }
     const context = openTestContext({ http: own, storage, attempt: 'stalled', receiveImage })
     await expect(provider.submit(request, context)).rejects.toBe(full)
-    await stalling.waitUntil(() => stalling.requests[0]?.end === 'cut', 3_000)
+    await stalling.waitUntil(() => stalling.requests[0]?.end === 'cut')
     await own.close()
     await stalling.close()
   })

@@ -12,7 +12,7 @@ import type { Storage } from './storage.ts'
 import { StorageError } from './storage.ts'
 
 /** What is awaited is the event, not the time. */
-const patience = { timeout: 10_000 }
+const patience = { timeout: 60_000 }
 
 /** The first of January 2020, as file times are told. */
 const LONG_AGO_SECONDS = 1_577_836_800

@@ -138,7 +138,7 @@ test('trouble of the storage is a StorageError and closes the source', async () 
   await writeFile(join(root, 'g'), 'a file where the folder should be')
   const source = makeSource(png)
   await expect(receiveImage(storage, limits, source)).rejects.toBeInstanceOf(StorageError)
-  await vi.waitFor(() => expect(source.closed).toBe(true), { timeout: 10_000 })
+  await vi.waitFor(() => expect(source.closed).toBe(true), { timeout: 60_000 })
 })
 
 test('a rejected second picture leaves the first under the same name', async () => {

@@ -231,7 +231,7 @@ test('a success among failures sets the count back', async () => {
     return (await deliveriesOf(node, apiKey, id)).every(each => each.status === 'delivered')
   })
   expect(await showWebhook(id)).toMatchObject({ enabled: true, consecutiveFailures: 0 })
-}, 60_000)
+})
 
 test.each([
   [200, true],

@@ -60,7 +60,7 @@ const place = (node: Node, key: string, more: { prompt?: string; n?: number } = 
 
 async function endOf(key: string): Promise<Fate> {
   const find = async () => (await rig.fates(account.accountId, key))[0]
-  await eventually(`${key} ends`, async () => isEnded(await find()), 90_000)
+  await eventually(`${key} ends`, async () => isEnded(await find()))
   const fate = await find()
   if (!fate) throw new Error(`${key} is gone`)
   return fate
@@ -202,7 +202,7 @@ describe('a bucket that is away', () => {
     await proxy.setMode({ kind: 'refuse' })
     const node = await start()
     const failed = () => node.output.some(line => line.includes('generation.work_failed'))
-    await eventually('the reconciler has tried in vain', failed, 60_000)
+    await eventually('the reconciler has tried in vain', failed)
     await proxy.setMode({ kind: 'pass' })
     const fate = await endOf('patience')
     expect(fate).toMatchObject({ state: 'succeeded', billed: 1 })

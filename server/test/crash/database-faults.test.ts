@@ -12,7 +12,7 @@ import { type BuiltProgram, buildProgram } from './program.ts'
 
 const model = 'openai:gpt-image-2'
 /** A database that has crashed may take a minute on a slow disk. */
-const patienceMs = 90_000
+const patienceMs = 180_000
 let program: BuiltProgram
 
 beforeAll(async () => {

@@ -41,7 +41,7 @@ async function place(key: string, directives: string, { n = 1, target = node } =
 
 async function endOf(key: string): Promise<Fate> {
   const find = async () => (await rig.fates(account.accountId, key))[0]
-  await eventually(`${key} ends`, async () => isEnded(await find()), 60_000)
+  await eventually(`${key} ends`, async () => isEnded(await find()))
   const fate = await find()
   if (!fate) throw new Error(`${key} is gone`)
   return fate

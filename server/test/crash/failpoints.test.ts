@@ -158,18 +158,18 @@ async function runCase(lane: Lane, each: Case): Promise<string[]> {
   if (action === 'kill') {
     await Promise.race([
       victim.exited,
-      eventually('the process dies', () => false, 30_000).catch(() => undefined),
+      eventually('the process dies', () => false, 120_000).catch(() => undefined),
     ])
     lane.worker = await rig.start()
   }
   const again = await order(lane.worker, { ...call, prefer: 'wait=20' })
-  await eventually('the order ends', async () => isEnded((await rig.fates(accountId, key))[0]), 30_000).catch(
+  await eventually('the order ends', async () => isEnded((await rig.fates(accountId, key))[0])).catch(
     () => undefined,
   )
   const fired = () => victim.output.slice(seenBefore).includes(`failpoint ${point} fired`)
   if (action !== 'kill') {
     // An order may end without it: a poll that stalls, a settlement that stalls once it is made.
-    await eventually('the point is reached', fired, 15_000).catch(() => undefined)
+    await eventually('the point is reached', fired).catch(() => undefined)
     await rig.arm(lane.worker, '')
   }
   const fates = await rig.fates(accountId, key)

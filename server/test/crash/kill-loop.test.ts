@@ -98,7 +98,7 @@ for (let seed = 1; seed <= crashCounts.killSeeds; seed += 1) {
         call: (target, random) => placeOrder({ apiKey, record }, target, random),
       })
       const isDrained = async () => (await countFaults(accountId))['not ended'] === 0
-      await eventually('all orders end', isDrained, deadlineS * 1_000 + 2 * leaseMs + 5_000).catch(
+      await eventually('all orders end', isDrained, deadlineS * 1_000 + 2 * leaseMs + 90_000).catch(
         () => undefined,
       )
       const { generations, succeeded, unknown, ...faults } = await countFaults(accountId)

@@ -41,7 +41,7 @@ async function findFate(key: string): Promise<Fate | undefined> {
   return (await rig.fates(account.accountId, key))[0]
 }
 
-async function endOf(key: string, timeoutMs = 20_000): Promise<Fate> {
+async function endOf(key: string, timeoutMs?: number): Promise<Fate> {
   await eventually(`${key} ends`, async () => isEnded(await findFate(key)), timeoutMs)
   const fate = await findFate(key)
   if (!fate) throw new Error(`${key} is gone`)
@@ -82,7 +82,7 @@ test('a repeated create that takes longer than a lease is left to end, not start
 test('an upstream that loses every answer is asked ever more slowly, until the deadline', async () => {
   const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '5', GENERATION_DEADLINE_SYNC_S: '5' })
   const key = await place(node, 'hopeless', { model: 'engine:repeatable', directives: 'lose' })
-  const fate = await endOf(key, 60_000)
+  const fate = await endOf(key)
   expect(fate).toMatchObject({ state: 'failed', captured: 0, billed: 1 })
   expect(fate.attempts.length).toBeGreaterThan(1)
   expect(fate.attempts.length).toBeLessThan(10)

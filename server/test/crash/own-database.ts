@@ -49,9 +49,9 @@ export async function createOwnDatabase(): Promise<OwnDatabase> {
       const { pid } = embedded
       if (how === 'kill') for (const each of [pid, ...listChildren(pid)]) kill(each)
       else process.kill(pid, 'SIGQUIT')
-      await eventually('the server is another one', () => embedded.pid !== pid, 60_000)
+      await eventually('the server is another one', () => embedded.pid !== pid, 180_000)
       const answers = () => db.query({ name: 'test_ping', text: 'SELECT 1' }).then(() => true)
-      await eventually('the server answers', () => answers().catch(() => false), 60_000)
+      await eventually('the server answers', () => answers().catch(() => false), 180_000)
     },
     async drop() {
       await Promise.all([db.close(), ownerDb.close()])

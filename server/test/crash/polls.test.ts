@@ -39,8 +39,8 @@ async function place(key: string, directives: string, model = 'engine:others'): 
 const findFate = async (key: string): Promise<Fate | undefined> =>
   (await rig.fates(account.accountId, key))[0]
 
-async function endOf(key: string, patienceMs = 60_000): Promise<Fate> {
-  await eventually(`${key} ends`, async () => isEnded(await findFate(key)), patienceMs)
+async function endOf(key: string): Promise<Fate> {
+  await eventually(`${key} ends`, async () => isEnded(await findFate(key)))
   const fate = await findFate(key)
   if (!fate) throw new Error(`${key} is gone`)
   return fate
@@ -64,7 +64,7 @@ test('a provider that answers no read delays none at another, and is itself read
   expect(readAgain).toEqual([])
   // The read that hung lost the order nothing.
   expect(await endOf('hung-0')).toMatchObject({ state: 'succeeded', captured: price, lossUsdMicro: 0 })
-}, 120_000)
+})
 
 test('a store of files that is away for long costs no picture, while other parts go on and when the last has ended', async () => {
   const call = { apiKey: account.apiKey, native: true }
@@ -76,7 +76,7 @@ test('a store of files that is away for long costs no picture, while other parts
     const fate = await endOf(key)
     expect(fate, key).toMatchObject({ state: 'succeeded', captured: fate.price, lossUsdMicro: 0 })
   }
-}, 120_000)
+})
 
 test('a picture that a part has lost for good is in the books at its share of the cost', async () => {
   for (const behaviour of ['slow=30, file_404, file_only=1, cost=20000', 'slow=3000, cost=30000'])
@@ -84,4 +84,4 @@ test('a picture that a part has lost for good is in the books at its share of th
   const call = { apiKey: account.apiKey, native: true, key: 'lost', model: 'engine:pairs', n: 4 }
   await order(node, { ...call, prompt: 'lost-one of foxes' })
   expect(await endOf('lost')).toMatchObject({ state: 'succeeded', captured: 3 * price, lossUsdMicro: 12_500 })
-}, 120_000)
+})

@@ -46,7 +46,7 @@ async function findFate(key: string): Promise<Fate | undefined> {
 }
 
 async function endOf(key: string): Promise<Fate> {
-  await eventually(`${key} ends`, async () => isEnded(await findFate(key)), 30_000)
+  await eventually(`${key} ends`, async () => isEnded(await findFate(key)))
   const fate = await findFate(key)
   if (!fate) throw new Error(`${key} is gone`)
   return fate

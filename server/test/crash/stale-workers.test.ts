@@ -45,7 +45,7 @@ test(
     let late = 0
     for (const key of keys) {
       const read = async () => (await rig.fates(accountId, key))[0]
-      await eventually(`${key} ends`, async () => isEnded(await read()), 20_000)
+      await eventually(`${key} ends`, async () => isEnded(await read()))
       const fate = await read()
       expect(fate?.billed, key).toBeLessThanOrEqual(1)
       late += fate?.attempts.filter(attempt => attempt.late).length ?? 0
@@ -92,7 +92,7 @@ test('a rolling stop loses nothing: what runs is finished and answered, new orde
   for (const key of keys)
     expect((await rig.fates(accountId, key))[0]).toMatchObject({ state: 'succeeded', billed: 1 })
   expect(await rig.violations()).toEqual([])
-}, 60_000)
+})
 
 test('a node that was stopped past its lease, alone, goes on with its own work and sells it', async () => {
   // Renewed so seldom that the first sweep after the stop comes first, as after any stop that a timer outlasts.
@@ -123,7 +123,7 @@ test('a node that was stopped past its lease, alone, goes on with its own work a
   }
   expect(await rig.violations()).toEqual([])
   await node.stop()
-}, 60_000)
+})
 
 test('what a process works on is taken from it by others, and from itself past the deadline only', async () => {
   const { db, ownerDb } = rig.database

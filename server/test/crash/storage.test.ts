@@ -28,7 +28,7 @@ function place(node: Node, key: string, native = false) {
 
 async function endOf(key: string) {
   const read = async () => (await rig.fates(account.accountId, key))[0]
-  await eventually(`${key} ends`, async () => isEnded(await read()), 20_000)
+  await eventually(`${key} ends`, async () => isEnded(await read()))
   return await read()
 }
 
@@ -135,7 +135,7 @@ test('storage that does not answer the reconciler is asked again, and a picture 
   const heal = breakStorage()
   const node = await rig.start()
   const failed = () => node.output.some(line => line.includes('generation.work_failed'))
-  await eventually('the reconciler has tried in vain', failed, 60_000)
+  await eventually('the reconciler has tried in vain', failed)
   heal()
   expect(await endOf('patience')).toMatchObject({ state: 'succeeded', captured: 5, billed: 1 })
   await node.kill()

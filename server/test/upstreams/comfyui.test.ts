@@ -43,7 +43,7 @@ describe('the emulated ComfyUI', () => {
       const history = await get(`/history/${id}`)
       expect(history).toHaveProperty([id])
       return history[id] as Record<string, unknown>
-    }, 20_000)
+    }, 60_000)
 
   it('honours a name and draws twice when it is given twice', async () => {
     const before = upstream.total.billable
@@ -103,7 +103,7 @@ describe('the emulated ComfyUI', () => {
     client.on('close', () => void heard.push('closed'))
     await new Promise(resolve => client.once('open', resolve))
     await post('/prompt', { prompt: graphOf(`seen [[emulate: ${behaviour}]]`), client_id: 'me' })
-    await vi.waitFor(() => expect(heard).toContain(ending), 20_000)
+    await vi.waitFor(() => expect(heard).toContain(ending), 60_000)
     expect(heard.slice(0, 4)).toEqual(['status', 'execution_start', 'progress', 'preview 1'])
     client.terminate()
   })

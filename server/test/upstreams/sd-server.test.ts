@@ -7,7 +7,7 @@ import { plainRequest } from '../provider-context.ts'
 import { startSdServerUpstream } from './sd-server.ts'
 import type { Upstream } from './upstream.ts'
 
-const patienceMs = 10_000
+const patienceMs = 60_000
 
 describe('the emulated sd-server', () => {
   let upstream: Upstream
@@ -46,7 +46,10 @@ describe('the emulated sd-server', () => {
     expect(await read(third)).toMatchObject({ status: 'queued', queue_position: 2 })
     await vi.waitFor(async () => expect((await post(`${first}/cancel`)).status).toBe(409), patienceMs)
     expect((await post(`${second}/cancel`)).status).toBe(200)
-    await vi.waitFor(async () => expect(JSON.stringify(await read(third))).toContain('"completed"'), 20_000)
+    await vi.waitFor(
+      async () => expect(JSON.stringify(await read(third))).toContain('"completed"'),
+      patienceMs,
+    )
     expect(await read(third)).toMatchObject({ result: { images: [{ index: 0 }] } })
   })
 

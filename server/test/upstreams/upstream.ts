@@ -213,7 +213,8 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
     },
     resetCounts: () => resetCounts(state),
     openSockets: () => sockets.size,
-    waitUntil: (condition, timeoutMs = 10_000) => waitUntil(events, condition, timeoutMs),
+    waitUntil: (condition, timeoutMs = process.env.MUTANT ? 10_000 : 60_000) =>
+      waitUntil(events, condition, timeoutMs),
     errors: [],
     close: async () => {
       closing.abort()
