@@ -2,6 +2,7 @@
 // a bucket. A mode holds for bytes that pass from then on, also on connections that are open already.
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { listenOn, listenOnQuietPort } from './quiet-ports.ts'
 
 export type Direction = 'toServer' | 'toClient'
 
@@ -48,7 +49,7 @@ function cut(state: State, pair: Pair): void {
 export async function startFaultProxy(target: { host: string; port: number }): Promise<FaultProxy> {
   const state: State = { mode: { kind: 'pass' }, pairs: new Set(), accepted: 0, cutAtCommit: 0 }
   const server = createServer({ allowHalfOpen: true }, client => accept(state, { client, target }))
-  const port = await listenOn(server, 0)
+  const port = await listenOnQuietPort(server)
   const cutAll = () => {
     for (const pair of [...state.pairs]) cut(state, pair)
   }
@@ -78,17 +79,6 @@ export async function startFaultProxy(target: { host: string; port: number }): P
       if (server.listening) await closeServer(server)
     },
   }
-}
-
-async function listenOn(server: Server, port: number): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
-      server.off('error', reject)
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : port)
-    })
-  })
 }
 
 async function closeServer(server: Server): Promise<void> {

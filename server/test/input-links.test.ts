@@ -1,10 +1,10 @@
 // getimg fetches the pictures of an order itself. While the order is open each lies at an address of ours that ends with
 // it; nobody else can open it, and a service that cannot be reached refuses the order before it is sent.
-import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createGetimgClient } from './conformance/getimg-client.ts'
 import { createRig, type Node, type Rig } from './harness.ts'
 import { ask } from './money.ts'
+import { findQuietPort } from './quiet-ports.ts'
 import { defaultGetimgKey, type GetimgUpstream, startGetimgUpstream } from './upstreams/getimg.ts'
 import { makePicture } from './upstreams/pictures.ts'
 
@@ -24,7 +24,8 @@ beforeAll(async () => {
     GETIMG_API_KEY: defaultGetimgKey,
     OUTBOUND_ALLOW: new URL(getimg.files.url).host,
   }
-  const port = String(await findFreePort())
+  // Its public address has to be known before the process listens.
+  const port = String(await findQuietPort())
   known = await rig.startNode({
     ...env,
     PORT: port,
@@ -103,12 +104,3 @@ describe('pictures for an upstream that fetches them itself', () => {
     expect(rows[0]).toEqual({ reason: 'invalid_for_model', captured: 0 })
   })
 })
-
-/** Its public address has to be known before the process listens. */
-async function findFreePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  return port
-}

@@ -2,7 +2,6 @@
 // of "not run" that the bill contradicts, one request per attempt, no key in any message, bounded memory, no
 // socket left behind. An adapter's test runs this suite and adds the scenarios of its own vendor.
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -29,6 +28,7 @@ import {
 } from './contract-scenarios.ts'
 import { openTestContext } from './provider-context.ts'
 import { type Driven, driveProvider } from './provider-drive.ts'
+import { findQuietPort } from './quiet-ports.ts'
 import type { FileHost } from './upstreams/files.ts'
 import { type Counters, type LoggedRequest, startUpstream, type Upstream } from './upstreams/upstream.ts'
 
@@ -139,7 +139,7 @@ type Rig = ReturnType<typeof createRig>
 /** What happens before the upstream is reached, and where the key may go. */
 function registerConnections(rig: Rig): void {
   it('proves "not run" when the connection is refused, and when it cannot be made at all', async () => {
-    const port = await findClosedPort()
+    const port = await findQuietPort()
     const refused = await rig.submitTo({ baseUrl: `http://127.0.0.1:${port}/v1` })
     expect(refused).toMatchObject({ kind: 'failed', failure: 'unavailable' })
     const noTls = await rig.submitTo({ baseUrl: rig.emulator().baseUrl.replace('http:', 'https:') })
@@ -216,7 +216,7 @@ function registerOwnTrouble(rig: Rig, { mode, outputs }: ContractOptions): void 
     const wrong = await rig.check({ baseUrl, apiKey: 'wrong-key-9876543210' })
     expect(wrong).toMatchObject({ ok: false })
     expect(JSON.stringify(wrong)).not.toContain('wrong-key-9876543210')
-    expect(await rig.check({ baseUrl: `http://127.0.0.1:${await findClosedPort()}`, apiKey })).toMatchObject({
+    expect(await rig.check({ baseUrl: `http://127.0.0.1:${await findQuietPort()}`, apiKey })).toMatchObject({
       ok: false,
     })
     expect(upstream.total.billable).toBe(billedBefore)
@@ -392,16 +392,6 @@ function expectClean(
   expect(text).not.toContain(apiKey.slice(0, 12))
   const kept = JSON.stringify(outcome.kind === 'failed' ? [task] : [task, outcome.task ?? null])
   expect(kept).not.toContain(JSON.stringify(request.prompt).slice(1, -1))
-}
-
-/** A port of loopback on which nobody listens. */
-async function findClosedPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  if (address === null || typeof address === 'string') throw new Error('The server had no port')
-  return address.port
 }
 
 /** Samples the resident memory; `stop` tells by how much it grew at most, in bytes. */

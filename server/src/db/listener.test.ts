@@ -23,13 +23,13 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function connectListener(): Promise<Db> {
+async function connectListener({ acquireTimeoutMs = 60_000 } = {}): Promise<Db> {
   const db = await connectDatabase({
     url: database.appUrl,
     directUrl: proxy.through(database.appUrl),
     maxConnections: 1,
-    statementTimeoutMs: 5_000,
-    acquireTimeoutMs: 1_000,
+    statementTimeoutMs: 60_000,
+    acquireTimeoutMs,
     prepare: true,
     log: silentLog,
   })
@@ -149,7 +149,7 @@ test('an outage of the database is survived: the subscription comes back with it
 })
 
 test('listening to a database that is not there fails as unavailable', async () => {
-  const db = await connectListener()
+  const db = await connectListener({ acquireTimeoutMs: 1_000 })
   await proxy.setMode({ kind: 'refuse' })
   await expect(db.listen('work', () => undefined)).rejects.toMatchObject({ code: 'unavailable' })
   await proxy.setMode({ kind: 'pass' })

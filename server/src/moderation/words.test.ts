@@ -1,5 +1,6 @@
 // Guards the word list: whole words in whatever letters they are written, and nothing that only contains them.
 import { expect, test } from 'vitest'
+import { cpuMsOf } from '../../test/cpu-time.ts'
 import { defaultWords } from './default-words.ts'
 import { createWordJudge, normalizeText, parseWordList } from './words.ts'
 
@@ -84,7 +85,6 @@ test('the list that ships finds what it is for and leaves art, anatomy and child
 test('a long prompt against a long list takes a moment only', async () => {
   const long = createWordJudge(Array.from({ length: 5_000 }, (_, index) => `word${index} and more`))
   const text = 'a boat on a lake '.repeat(1_800)
-  const beganAt = performance.now()
-  expect((await long.judgeText(text)).isFlagged).toBe(false)
-  expect(performance.now() - beganAt).toBeLessThan(1_000)
+  const spentMs = await cpuMsOf(async () => expect((await long.judgeText(text)).isFlagged).toBe(false))
+  expect(spentMs).toBeLessThan(1_000)
 })

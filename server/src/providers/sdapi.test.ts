@@ -2,6 +2,7 @@
 // what it sends.
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cpuMsOf } from '../../test/cpu-time.ts'
 import { type EngineRig, makeMask, makeReference, openEngineRig } from '../../test/engine-rig.ts'
 import { plainRequest, type TestContextOptions } from '../../test/provider-context.ts'
 import { type ContractScenario, describeProviderContract } from '../../test/provider-contract.ts'
@@ -270,11 +271,12 @@ describe('commands inside a prompt', () => {
     expect(stripped).not.toMatch(/sd_cpp_extra_args/i)
   })
 
-  it('are found in time that grows with the prompt and no faster', () => {
-    const startedMs = performance.now()
-    stripEngineCommands('<sd_cpp_extra_args'.repeat(100_000))
-    stripEngineCommands('<sd_cpp_extra_args>'.repeat(100_000))
-    expect(performance.now() - startedMs).toBeLessThan(1_000)
+  it('are found in time that grows with the prompt and no faster', async () => {
+    const spentMs = await cpuMsOf(() => {
+      stripEngineCommands('<sd_cpp_extra_args'.repeat(100_000))
+      stripEngineCommands('<sd_cpp_extra_args>'.repeat(100_000))
+    })
+    expect(spentMs).toBeLessThan(1_000)
   })
 })
 

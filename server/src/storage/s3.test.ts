@@ -341,7 +341,8 @@ describe('the check', () => {
       await proxy.setMode({ kind: 'halfOpen' })
       const begun = performance.now()
       expect(await check(bucket.url({ through: proxy.endpoint }))).toMatch(/does not answer in time/)
-      expect(performance.now() - begun).toBeLessThan(15_000)
+      // Asked again, it would be thirty.
+      expect(performance.now() - begun).toBeLessThan(25_000)
     } finally {
       await proxy.close()
     }

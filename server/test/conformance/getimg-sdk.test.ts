@@ -5,6 +5,7 @@ import { countOf } from '../counts.ts'
 import { type FaultProxy, startFaultProxy } from '../fault-proxy.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
+import { findQuietPort } from '../quiet-ports.ts'
 import { createGetimgClient, GetimgApiError, type GetimgClient } from './getimg-client.ts'
 import { addKey, type Contract, imageOf, openAccount, openContract } from './getimg-contract.ts'
 
@@ -116,10 +117,8 @@ describe('an order whose answer is lost is joined by its repeat, beyond every li
   })
 
   test('the service is killed while the model works: one generation, no second one, nothing charged', async () => {
-    const port = new URL((await rig.startNode(limits)).url).port
-    let home = await rig.startNode({ ...limits, PORT: '0' })
-    const own = new URL(home.url).port
-    expect(own).not.toBe(port)
+    const own = String(await findQuietPort())
+    let home = await rig.startNode({ ...limits, PORT: own })
     const buyer = await customer(
       async () => {
         home = await rig.startNode({ ...limits, PORT: own })
