@@ -5,7 +5,7 @@ import { listLossesToday } from '../books/losses.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { statement } from '../db/db.ts'
-import { listOrphans } from '../keyring/key-store.ts'
+import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -222,7 +222,7 @@ async function checkProviders(needs: OutsideNeeds, known: KnownKeys): Promise<Ch
     const advice = 'Check the key, the base URL and the way out.'
     return report(name, { status: 'fail', message: `${message}${from}`, advice })
   })
-  return [...proved, ...known.rows.flatMap(checkSeal)]
+  return [...proved, ...known.rows.flatMap(checkSeal), ...known.unreadableReplaced.map(checkReplaced)]
 }
 
 function checkSeal({ provider, seal, keyFrom }: KnownKeys['rows'][number]): CheckResult[] {
@@ -235,6 +235,25 @@ function checkSeal({ provider, seal, keyFrom }: KnownKeys['rows'][number]): Chec
   if (seal !== 'unreadable') return []
   const message = `It was sealed with another AUTH_SECRET and is lost${keyFrom === 'environment' ? '; that of the environment is used' : ''}.`
   return [report(name, { status: 'fail', message, advice })]
+}
+
+/** A key that was replaced within the last 25 hours. */
+function checkReplaced({ provider, fingerprint }: LostKey): CheckResult {
+  const message = `The key ${fingerprint}, which was replaced a while ago, was sealed with another AUTH_SECRET: tasks under way that were made with it cannot be read.`
+  const advice = `Name that secret in AUTH_SECRET_EARLIER, or run \`providers set-key ${provider}\` with that key and then with the new one.`
+  return report(`replaced key ${provider}`, { status: 'fail', message, advice })
+}
+
+/** Only where keys that accounts brought are lost, or will be. */
+function checkOwnSeals({ earlier, unreadable }: Awaited<ReturnType<typeof countOwnSeals>>): CheckResult[] {
+  const advice = 'Name the secret they were sealed with in AUTH_SECRET_EARLIER, or have them set again.'
+  if (unreadable > 0) {
+    const message = `${unreadable} keys that accounts brought were sealed with another AUTH_SECRET: a node with this one leaves their orders to others, or to their deadline.`
+    return [report('own keys', { status: 'fail', message, advice })]
+  }
+  if (earlier === 0) return []
+  const message = `${earlier} keys that accounts brought are sealed with a secret of AUTH_SECRET_EARLIER and lost when that is left out.`
+  return [report('own keys', { status: 'warn', message, advice: 'Leave it there, or have them set again.' })]
 }
 
 /** Engines of the operator's own. */
@@ -262,7 +281,7 @@ type Examined = { checks: CheckResult[]; known: KnownKeys }
 /** Where the database tells nothing, the keys of the environment are all there are. */
 function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
   const rows = describeKeys(config, Object.keys(config.providers).sort(), [])
-  return { checks, known: { config, keys: new Map(), rows } }
+  return { checks, known: { config, keys: new Map(), unreadableReplaced: [], rows } }
 }
 
 async function checkRoutes(io: CommandIo, config: Config, needs: DatabaseNeeds): Promise<CheckResult[]> {
@@ -301,8 +320,9 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
       ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {
-        known = await readKnownKeys(config, await needs.openKeyStore())
-        return []
+        const store = await needs.openKeyStore()
+        known = await readKnownKeys(config, store)
+        return checkOwnSeals(await countOwnSeals(store))
       })),
     ]
     return { checks, known }

@@ -142,14 +142,30 @@ test('a replaced AUTH_SECRET is warned of while it opens the key, and told when 
   expect(lost.json().checks).toContainEqual(expect.objectContaining({ name: 'key openai', status: 'fail' }))
   await run('providers set-key openai', { input: goodKey, secrets: ['second'] })
   const mended = (await run('doctor --json', { secrets: ['second'] })).json().checks
-  expect(mended.map((check: { name: string }) => check.name)).not.toContain('key openai')
+  const names = mended.map((check: { name: string }) => check.name)
+  expect(names).not.toContain('key openai')
+  expect(names).not.toContain('replaced key openai')
+  // The one that it replaces was sealed with a secret that is gone.
+  await run('providers set-key openai --untested', { input: badKey, secrets: ['third'] })
+  const replaced = (await run('doctor --json', { secrets: ['third'] })).json().checks
+  expect(replaced).toContainEqual(
+    expect.objectContaining({ name: 'replaced key openai', status: 'fail', advice: expect.any(String) }),
+  )
+  const known = (await run('doctor --json', { secrets: ['third', 'second'] })).json().checks
+  expect(known.map((check: { name: string }) => check.name)).not.toContain('replaced key openai')
 })
 
 test('an account’s own key is kept apart from the operator’s and from other accounts’', async () => {
   const [first, second] = [await makeAccount(), await makeAccount()]
   const store = { db: database.db, seal: createSeal(['first'], 'provider keys') }
   await run(`providers set-key google --account ${first}`, { input: goodKey })
-  expect(await findOwnKey(store, first, 'google')).toBe(goodKey)
+  expect(await findOwnKey(store, first, 'google')).toMatchObject({ key: goodKey })
+  const stranger = { db: database.db, seal: createSeal(['second'], 'provider keys') }
+  expect(await findOwnKey(stranger, first, 'google')).toBe('unreadable')
+  const told = (await run('doctor --json', { secrets: ['second'] })).json().checks
+  expect(told).toContainEqual(expect.objectContaining({ name: 'own keys', status: 'fail' }))
+  const warned = (await run('doctor --json', { secrets: ['second', 'first'] })).json().checks
+  expect(warned).toContainEqual(expect.objectContaining({ name: 'own keys', status: 'warn' }))
   expect(await findOwnKey(store, second, 'google')).toBe(null)
   const rows = (await run(`providers list --account ${first} --json`)).json().providers
   expect(rows).toEqual([expect.objectContaining({ provider: 'google', lastLetters: '4321' })])

@@ -170,9 +170,9 @@ export async function testProviders(
 
 /** What the database and the environment have, for whoever proves it. */
 export async function readKnownKeys(config: Config, store: KeyStoreNeeds) {
-  const { keys } = await readKeys(store)
+  const { keys, unreadableReplaced } = await readKeys(store)
   const rows = describeKeys(config, store.providers, await listKeptKeys(store, 'operator'))
-  return { config, keys, rows }
+  return { config, keys, unreadableReplaced, rows }
 }
 
 async function runTest(io: CommandIo, provider: string | undefined, options: Options): Promise<boolean> {

@@ -159,8 +159,8 @@ test('reads and ends of earlier tasks neither hide that calls fail nor close wha
   const { breaker, call, fail, clock } = createTestBreaker()
   const pending: ProviderOutcome = { kind: 'pending', task: { id: 'task' }, pollAfterMs: 1_000 }
   const hear = () => {
-    breaker.note?.(target, { accountId: 'account 0', stage: 'read', outcomes: [pending], ageMs: 0 })
-    breaker.note?.(target, { accountId: 'account 0', stage: 'end', outcomes: [worked], ageMs: 0 })
+    breaker.note(target, { accountId: 'account 0', stage: 'read', outcomes: [pending], ageMs: 0 })
+    breaker.note(target, { accountId: 'account 0', stage: 'end', outcomes: [worked], ageMs: 0 })
   }
   for (let at = 0; at < failuresToOpen; at += 1) {
     fail(1)
@@ -178,7 +178,7 @@ test('one task that cannot be read closes the door on its account alone', () => 
   const { breaker } = createTestBreaker()
   const outcomes = [failed('unavailable')]
   for (let at = 0; at < failuresToOpen * 2; at += 1)
-    breaker.note?.(target, { accountId: 'unlucky', stage: 'read', outcomes, ageMs: 0 })
+    breaker.note(target, { accountId: 'unlucky', stage: 'read', outcomes, ageMs: 0 })
   expect([breaker.stateOf(target), breaker.waitMs(target, 'other')]).toEqual(['closed', 0])
   expect(breaker.waitMs(target, 'unlucky')).toBeGreaterThan(0)
 })

@@ -18,10 +18,9 @@ export type Breaker = {
   enter(target: UpstreamModel, accountId: string): { leave: Leave; isProbe: boolean } | null
   /**
    * What was heard of tasks that were accepted so long ago. That a task is taken on says nothing of those that fail later:
-   * a row of these ends by a task that ends well, and a row of lost reads by one that is answered. Absent where nothing is
-   * learned.
+   * a row of these ends by a task that ends well, and a row of lost reads by one that is answered.
    */
-  note?(target: UpstreamModel, heard: HeardOfTasks): void
+  note(target: UpstreamModel, heard: HeardOfTasks): void
   /** Whole milliseconds until a call of the account may begin; 0 = it may now. */
   waitMs(target: UpstreamModel, accountId: string): number
   /** For everybody; one account's own is no business of the others. */

@@ -1,6 +1,7 @@
 // Orders under an account's own key of an upstream. Whether one is such an order is decided once, with its price: then it
 // uses routes of those providers alone and never the operator's key. Its calls cost the operator nothing, say nothing of
 // an upstream's health to others, and a key that is refused is the customer's to mend.
+import type { OwnKey } from '../keyring/key-store.ts'
 import type { Keyring } from '../keyring/keyring.ts'
 import type { Catalog } from '../models/catalog.ts'
 import type { Provider, ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
@@ -15,7 +16,7 @@ export type OwnKeyFee = { percent: number } | { credits: number }
 export type OwnKeys = {
   /** Providers that the account brought a key for. Asks nothing for accounts that never did. */
   list(accountId: string): Promise<string[]>
-  find(accountId: string, provider: string): Promise<string | null>
+  find(accountId: string, provider: string): Promise<OwnKey | null>
   /** Null where no adapter of that name takes a key. */
   providerWith(name: string, apiKey: string): Provider | null
   fee: OwnKeyFee
@@ -33,8 +34,11 @@ export type OwnableNeeds = {
   own?: OwnWork
 }
 
-/** Only on what `needsOf` made. `hasKeys` false: the account has removed them since. */
-export type OwnWork = { hasKeys: boolean }
+/**
+ * Only on what `needsOf` made. `hasKeys` false: the account has removed them since. `unreadable`: providers whose key is
+ * there and cannot be opened by this node, which is no reason to end anything.
+ */
+export type OwnWork = { hasKeys: boolean; unreadable: ReadonlySet<string> }
 
 export function openOwnKeys(
   byok: Pick<OwnKeys, 'isOn' | 'fee'>,
@@ -61,11 +65,14 @@ export async function needsOf<Needs extends OwnableNeeds>(needs: Needs, owned: O
   if (ownProviders === null) return needs
   const providers = new Map<string, Provider>()
   const secrets: string[] = []
+  const unreadable = new Set<string>()
   for (const name of ownProviders) {
-    const key = await needs.ownKeys.find(accountId, name)
-    const provider = key === null ? null : needs.ownKeys.providerWith(name, key)
-    if (key === null || !provider) continue
-    secrets.push(key)
+    const found = await needs.ownKeys.find(accountId, name)
+    if (found === 'unreadable') unreadable.add(name)
+    if (found === null || found === 'unreadable') continue
+    const provider = needs.ownKeys.providerWith(name, found.key)
+    if (!provider) continue
+    secrets.push(found.key)
     providers.set(name, paidElsewhere(provider, accountId))
   }
   return {
@@ -74,7 +81,7 @@ export async function needsOf<Needs extends OwnableNeeds>(needs: Needs, owned: O
     catalog: needs.catalog.under(new Set(providers.keys())),
     redact: (text, sent) => needs.redact(text, { ...sent, secrets }),
     breaker: noBreaker,
-    own: { hasKeys: providers.size > 0 },
+    own: { hasKeys: providers.size + unreadable.size > 0, unreadable },
   }
 }
 
@@ -85,10 +92,19 @@ export const keyGone: ProviderOutcome = {
   message: "the account's own key was removed",
 }
 
+/**
+ * Until work whose key this node cannot open may be claimed again, by whoever comes first: at no fixed distance, or the
+ * node that left it might come first every time.
+ */
+export function leaveDelayMs(random: number): number {
+  return Math.round(1_000 + 2_000 * random)
+}
+
 /** What a customer's key is refused for is no sign of the upstream's health, nor does an outage cost the operator. */
 const noBreaker: Breaker = {
   waitMs: () => 0,
   enter: () => ({ leave: () => {}, isProbe: false }),
+  note: () => {},
   stateOf: () => 'closed',
 }
 

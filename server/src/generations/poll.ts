@@ -97,7 +97,7 @@ function judgeRoute(
   const [attempt] = attempts
   if (!attempt || outcomes.length === 0) return
   const { provider, upstream_model: upstreamModel } = attempt
-  breaker.note?.(
+  breaker.note(
     { provider, upstreamModel },
     { accountId: generation.accountId, stage: 'end', outcomes, ageMs },
   )

@@ -5,7 +5,7 @@ import { fp } from '../failpoints.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import { openContext } from './dispatch.ts'
-import { keyGone, needsOfTasks } from './own-keys.ts'
+import { keyGone, leaveDelayMs, needsOfTasks } from './own-keys.ts'
 import { delayOfRead, failedReadDelayMs, type Read, type Reading } from './poll.ts'
 import { type ClaimedPoll, pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
@@ -50,7 +50,7 @@ export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void
 
   function begin(poll: ClaimedPoll): void {
     const leave = lanes.enter(poll.lane)
-    const read = readOne(needs, poll, { act, repeat: repeats.add })
+    const read = readOne(needs, poll, { act, ...repeats })
       .catch(report(poll.id))
       .finally(() => {
         reading.delete(read)
@@ -87,13 +87,18 @@ export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void
   }
 }
 
-type Ends = { act(reading: Reading): void; repeat(poll: ClaimedPoll, reads: Read[]): void }
+type Ends = {
+  act(reading: Reading): void
+  repeat(poll: ClaimedPoll, reads: Read[]): void
+  leave(poll: ClaimedPoll): void
+}
 
-async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat }: Ends): Promise<void> {
+async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat, leave }: Ends): Promise<void> {
   const isOver = poll.left_ms <= 0
   if (__FAILPOINTS__ && !isOver) await fp('poll.before')
   const tasks = isOver ? [] : (poll.tasks ?? [])
   const own = await needsOfTasks(needs, tasks)
+  if (tasks.some(({ provider }) => own.own?.unreadable.has(provider))) return leave(poll)
   const reads = (await Promise.all(tasks.map(each => readTask(own, poll, each)))).flat()
   judgeReads(own, poll, reads)
   const isUnderWay =
@@ -121,7 +126,7 @@ function judgeReads({ breaker }: PollerNeeds, poll: ClaimedPoll, reads: Read[]):
     each.kind === 'succeeded' || delayOfRead(each, poll.told) !== null
   if (!task || !outcomes.some(tellsOfReads)) return
   const heard = { accountId: poll.account_id, stage: 'read' as const, outcomes, ageMs: 0 }
-  breaker.note?.({ provider: task.provider, upstreamModel: task.model }, heard)
+  breaker.note({ provider: task.provider, upstreamModel: task.model }, heard)
 }
 
 /** Nothing where this process has no such provider, or the adapter failed: the task is read again later. */
@@ -223,6 +228,7 @@ type Repeat = {
   wakes: number
   progress: number | null
   position: number | null
+  isLeft?: boolean
 }
 
 /** Reads that told "not yet", put back together. Those that cannot be written are read again when their claim ends. */
@@ -249,14 +255,18 @@ function createRepeats(
     // Before the next read of them is due, anywhere.
     await keepTasks(needs, batch)
     const row = await findRow<{ woken: boolean }>(needs.db, pollSql.repeat, values)
-    for (const { delayMs } of batch) pollAfter(delayMs)
+    for (const { delayMs, isLeft } of batch) if (!isLeft) pollAfter(delayMs)
     if (row?.woken) pollAfter(wokenMs)
   }
+  function add(repeat: Repeat): void {
+    waiting.push(repeat)
+    timer ??= setTimeout(() => void flush().catch(report), tickMs)
+  }
   return {
-    add(poll: ClaimedPoll, reads: Read[]): void {
-      waiting.push(toRepeat(poll, reads))
-      timer ??= setTimeout(() => void flush().catch(report), tickMs)
-    },
+    repeat: (poll: ClaimedPoll, reads: Read[]) => add(toRepeat(poll, reads)),
+    /** For another node: this one makes no appointment with it. */
+    leave: (poll: ClaimedPoll) =>
+      add({ ...toRepeat(poll, []), delayMs: leaveDelayMs(needs.random()), isLeft: true }),
     flush: () => flush().catch(report),
   }
 }

@@ -69,7 +69,8 @@ export async function reconcile(
 
 /** A task that is known and cannot be asked for: the account's own key that it was made with was removed. */
 function reasonOf({ own, providers }: ReconcileNeeds, parts: AttemptRow[]): Reason {
-  const isKeyGone = own && parts.some(each => taskOf(each) && !providers.get(each.provider))
+  const isGone = (provider: string) => !providers.get(provider) && !own?.unreadable.has(provider)
+  const isKeyGone = own && parts.some(each => taskOf(each) && isGone(each.provider))
   return isKeyGone ? 'provider_key_missing' : 'unknown_outcome'
 }
 

@@ -214,6 +214,23 @@ export const sql = {
     'generation_reconciling',
     'SELECT begin_reconciling($1, $2, $3, $4, $5, $6) AS epoch',
   ),
+  /** A claim given back, of an order that was not sent; an attempt that was only meant never ran. */
+  leaveQueued: statement(
+    'generation_leave_queued',
+    `WITH g AS (
+        UPDATE generation SET state = 'queued', lease_owner = NULL, lease_until = NULL,
+            not_before = app_now() + $3 * interval '1 ms'
+          WHERE id = $1 AND epoch = $2 AND state = 'dispatching' RETURNING id, attempts
+      )
+      UPDATE attempt a SET state = 'not_run', failure = 'misconfigured', message = $4, ended_at = app_now()
+        FROM g WHERE a.generation_id = g.id AND a.n = g.attempts AND a.state = 'intent'`,
+  ),
+  /** The same, of one that only the reconciler may move. */
+  leaveReconciling: statement(
+    'generation_leave_reconciling',
+    `UPDATE generation SET lease_owner = NULL, lease_until = app_now() + $3 * interval '1 ms'
+      WHERE id = $1 AND epoch = $2 AND state = 'reconciling'`,
+  ),
   redispatch: statement('generation_redispatch', 'SELECT redispatch($1, $2, $3, $4) AS epoch'),
   renewLeases: statement(
     'generation_renew_leases',

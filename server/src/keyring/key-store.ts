@@ -97,15 +97,17 @@ export async function removeKey(
   if (gone.length === 0) throw new AppError('not_found', 'There is no key for this provider.')
 }
 
-type ReadKeys = { keys: Map<string, string>; replaced: Map<string, string[]>; unreadable: string[] }
+type ReadKeys = {
+  keys: Map<string, string>
+  replaced: Map<string, string[]>
+  unreadable: string[]
+  unreadableReplaced: LostKey[]
+}
+/** One that was replaced and cannot be opened, nor is in force again. */
+export type LostKey = { provider: string; fingerprint: string }
 
 /** The operator's keys that can be opened, those that they replaced, and the names of those that cannot be opened. */
 export async function readKeys({ db, seal }: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<ReadKeys> {
-  const replaced = new Map<string, string[]>()
-  for (const { provider, sealed } of await db.query<Row>(sql.listReplaced)) {
-    const key = tryToOpen(seal, sealed)
-    if (key !== null) replaced.set(provider, [...(replaced.get(provider) ?? []), key])
-  }
   const keys = new Map<string, string>()
   const unreadable: string[] = []
   for (const { provider, sealed } of await db.query<Row>(sql.list)) {
@@ -113,7 +115,17 @@ export async function readKeys({ db, seal }: Pick<KeyStoreNeeds, 'db' | 'seal'>)
     if (key === null) unreadable.push(provider)
     else keys.set(provider, key)
   }
-  return { keys, replaced, unreadable }
+  // After those in force: one that is replaced between both reads is then found twice, never nowhere.
+  const replaced = new Map<string, string[]>()
+  const unreadableReplaced: LostKey[] = []
+  for (const { provider, fingerprint, sealed } of await db.query<Row>(sql.listReplaced)) {
+    const key = tryToOpen(seal, sealed)
+    const inForce = keys.get(provider)
+    if (key !== null) replaced.set(provider, [...(replaced.get(provider) ?? []), key])
+    else if (inForce === undefined || fingerprintOf(inForce) !== fingerprint)
+      unreadableReplaced.push({ provider, fingerprint })
+  }
+  return { keys, replaced, unreadable, unreadableReplaced }
 }
 
 /** Tasks under way that were made with a key that is known no more: neither stored nor one of `configured`. */
@@ -124,14 +136,30 @@ export function listOrphans(
   return db.query(sql.orphans, [configured.map(fingerprintOf)])
 }
 
-/** Null: the account has none, or it cannot be opened. */
+/** `unreadable`: there is one, which no secret of this node opens; another node's may. */
+export type OwnKey = { key: string } | 'unreadable'
+
+/** Null: the account has none. */
 export async function findOwnKey(
   { db, seal }: Pick<KeyStoreNeeds, 'db' | 'seal'>,
   accountId: string,
   provider: string,
-): Promise<string | null> {
+): Promise<OwnKey | null> {
   const [row] = await db.query<{ sealed: string }>(sql.findOwn, [accountId, provider])
-  return row ? tryToOpen(seal, row.sealed) : null
+  if (!row) return null
+  const key = tryToOpen(seal, row.sealed)
+  return key === null ? 'unreadable' : { key }
+}
+
+/** How many keys of accounts the secrets here open no more, and how many only those of AUTH_SECRET_EARLIER. */
+export async function countOwnSeals({
+  db,
+  seal,
+}: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<Record<KeptKey['seal'], number>> {
+  const counts = { good: 0, earlier: 0, unreadable: 0 }
+  for (const { sealed } of await db.query<{ sealed: string }>(sql.listAllOwn))
+    counts[sealOf(seal, sealed)] += 1
+  return counts
 }
 
 function tryToOpen(seal: Seal, sealed: string): string | null {
@@ -144,6 +172,10 @@ function tryToOpen(seal: Seal, sealed: string): string | null {
 
 function toKeptKey(seal: Seal, row: Row): KeptKey {
   const { provider, last_letters: lastLetters, fingerprint, set_at: setAt, sealed } = row
-  const state = seal.isFresh(sealed) ? 'good' : tryToOpen(seal, sealed) === null ? 'unreadable' : 'earlier'
-  return { provider, lastLetters, fingerprint, setAt, seal: state }
+  return { provider, lastLetters, fingerprint, setAt, seal: sealOf(seal, sealed) }
+}
+
+function sealOf(seal: Seal, sealed: string): KeptKey['seal'] {
+  if (seal.isFresh(sealed)) return 'good'
+  return tryToOpen(seal, sealed) === null ? 'unreadable' : 'earlier'
 }

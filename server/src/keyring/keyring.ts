@@ -9,6 +9,7 @@ import {
   type KeptKey,
   type KeyOwner,
   listKeptKeys,
+  type OwnKey,
   readKeys,
   removeKey,
   setKey,
@@ -23,8 +24,8 @@ export type Keyring = {
   /** Whether the account may have keys of its own; false costs nothing and is right within a look. */
   mayOwn(accountId: string): boolean
   list(owner: KeyOwner): Promise<KeptKey[]>
-  /** Read anew for every call: a key that was removed is gone. Null: there is none, or it cannot be opened. */
-  findOwn(accountId: string, provider: string): Promise<string | null>
+  /** Read anew for every call: a key that was removed is gone. Null: there is none. */
+  findOwn(accountId: string, provider: string): Promise<OwnKey | null>
   /** In force here when it resolves, and on every other node a moment later. */
   set(owner: KeyOwner, given: { provider: string; key: string }): Promise<KeptKey>
   /** Throws not_found. */
@@ -54,34 +55,11 @@ export async function openKeyring({
 }
 
 function createKeyring(needs: KeyringNeeds): Keyring {
-  const { db, log, source } = needs
+  const { db, log } = needs
+  const refreshOperator = createOperatorLook(needs)
   const owners = new Set<string>()
+  const noteOwn = createOwnNotes(log)
   let lookedAt: Date | null = null
-  let told = ''
-
-  let refreshing: Promise<void> = Promise.resolve()
-  /** One after the other: a look that began before a change must not put the old key back after it. */
-  function refreshOperator(): Promise<void> {
-    refreshing = refreshing.catch(() => undefined).then(readOperator)
-    return refreshing
-  }
-  async function readOperator(): Promise<void> {
-    const { keys, replaced, unreadable } = await readKeys(needs)
-    source.setKeys(keys, replaced)
-    for (const orphan of source.takeOrphans()) {
-      log.error(
-        { event: 'provider_key.orphans', ...orphan },
-        'tasks were made with a key that is not known any more, and the key in use does not show them; set that key again',
-      )
-    }
-    if (unreadable.join() !== told && unreadable.length > 0) {
-      log.error(
-        { event: 'provider_key.unreadable', providers: unreadable },
-        'keys in the database were sealed with another AUTH_SECRET and are not used',
-      )
-    }
-    told = unreadable.join()
-  }
 
   async function refreshOwners(): Promise<void> {
     const [{ now = null } = {}] = await db.query<{ now: Date }>(sql.now)
@@ -104,8 +82,17 @@ function createKeyring(needs: KeyringNeeds): Keyring {
         )
     },
     mayOwn: accountId => owners.has(accountId),
-    list: owner => listKeptKeys(needs, owner),
-    findOwn: (accountId, provider) => findOwnKey(needs, accountId, provider),
+    async list(owner) {
+      const kept = await listKeptKeys(needs, owner)
+      if (owner !== 'operator')
+        for (const { provider, seal } of kept) noteOwn(owner.accountId, provider, seal === 'unreadable')
+      return kept
+    },
+    async findOwn(accountId, provider) {
+      const found = await findOwnKey(needs, accountId, provider)
+      if (found) noteOwn(accountId, provider, found === 'unreadable')
+      return found
+    },
     async set(owner, given) {
       const kept = await setKey(needs, owner, given)
       if (owner === 'operator') await refreshOperator()
@@ -116,5 +103,58 @@ function createKeyring(needs: KeyringNeeds): Keyring {
       await removeKey(needs, owner, provider)
       if (owner === 'operator') await refreshOperator()
     },
+  }
+}
+
+/** Puts the operator's keys in force as the database has them, and says what is wrong with them. */
+function createOperatorLook(needs: KeyringNeeds): () => Promise<void> {
+  const { log, source } = needs
+  let told = ''
+  let toldReplaced = ''
+  async function look(): Promise<void> {
+    const { keys, replaced, unreadable, unreadableReplaced } = await readKeys(needs)
+    source.setKeys(keys, replaced)
+    for (const orphan of source.takeOrphans()) {
+      log.error(
+        { event: 'provider_key.orphans', ...orphan },
+        'tasks were made with a key that is not known any more, and the key in use does not show them; set that key again',
+      )
+    }
+    if (unreadable.join() !== told && unreadable.length > 0) {
+      log.error(
+        { event: 'provider_key.unreadable', providers: unreadable },
+        'keys in the database were sealed with another AUTH_SECRET and are not used',
+      )
+    }
+    told = unreadable.join()
+    const now = unreadableReplaced.map(({ fingerprint }) => fingerprint).join()
+    if (now !== toldReplaced && unreadableReplaced.length > 0) {
+      log.error(
+        { event: 'provider_key.replaced_unreadable', keys: unreadableReplaced },
+        'keys that were replaced in the last 25 hours were sealed with another AUTH_SECRET: tasks that were made with them cannot be read; name that secret in AUTH_SECRET_EARLIER, or set that key and then the new one again',
+      )
+    }
+    toldReplaced = now
+  }
+  let looking: Promise<void> = Promise.resolve()
+  /** One after the other: a look that began before a change must not put the old key back after it. */
+  return () => {
+    looking = looking.catch(() => undefined).then(look)
+    return looking
+  }
+}
+
+/** Says once of each account's key that this node cannot open it, until it can. */
+function createOwnNotes(log: Log) {
+  const told = new Set<string>()
+  return (accountId: string, provider: string, isUnreadable: boolean): void => {
+    const name = `${accountId} ${provider}`
+    if (!isUnreadable) told.delete(name)
+    if (!isUnreadable || told.has(name)) return
+    told.add(name)
+    log.error(
+      { event: 'provider_key.own_unreadable', accountId, provider },
+      "an account's own key was sealed with another AUTH_SECRET; its orders are left to nodes that open it: set AUTH_SECRET as it is there, or name that secret in AUTH_SECRET_EARLIER, or have the key set again",
+    )
   }
 }

@@ -32,7 +32,7 @@ export const sql = {
     'keyring_list_replaced',
     `WITH gone AS (DELETE FROM replaced_provider_key WHERE replaced_at < app_now() - interval '25 hours'
         RETURNING provider, fingerprint)
-      SELECT provider, sealed FROM replaced_provider_key
+      SELECT provider, fingerprint, sealed FROM replaced_provider_key
         WHERE (provider, fingerprint) NOT IN (SELECT provider, fingerprint FROM gone) ORDER BY provider, replaced_at`,
   ),
   /** Of the tasks that are awaited, those made with a key that is neither here nor among $1, the environment's. */
@@ -68,6 +68,11 @@ export const sql = {
   findOwn: statement(
     'keyring_find_own',
     'SELECT sealed FROM account_provider_key WHERE account_id = $1 AND provider = $2',
+  ),
+  /** Enough for every installation that a doctor looks at; opening one takes microseconds. */
+  listAllOwn: statement(
+    'keyring_list_all_own',
+    'SELECT sealed FROM account_provider_key ORDER BY set_at DESC LIMIT 100000',
   ),
   /** Accounts that brought a key since; null = all of them. */
   owners: statement(

@@ -21,7 +21,10 @@ export type KeyedProviders = ProviderSource & {
    * before them, for nothing but tasks that were made with one.
    */
   setKeys(keys: ReadonlyMap<string, string>, replaced?: ReadonlyMap<string, readonly string[]>): void
-  /** Keys, by provider and fingerprint, whose tasks no key that is known here shows. Each is told once. */
+  /**
+   * Keys, by provider and fingerprint, whose tasks no key that is known here shows. Each is told once, by the second call
+   * after its task was met: the keys that were set before the first may have been read before that key was stored.
+   */
   takeOrphans(): { provider: string; fingerprint: string }[]
   /** Those that are sent nothing new, though work of theirs that is under way goes on. */
   setStopped(providers: ReadonlySet<string>): void
@@ -58,6 +61,7 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
     const next = new Map(engines.map(engine => [engine.name, engine]))
     const used: string[] = []
     const earlier = new Map<string, string[]>()
+    const inForce: [string, string][] = []
     for (const name of hostedNames) {
       const configured = settings.providers[name].apiKey
       const apiKey = keys.get(name) ?? configured
@@ -66,9 +70,11 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
       used.push(...before)
       const provider = apiKey === null ? null : hostedWith(name, apiKey)
       if (provider) next.set(name, provider)
-      if (apiKey !== null) used.push(apiKey)
+      if (apiKey === null) continue
+      used.push(apiKey)
+      inForce.push([name, apiKey])
     }
-    makers.setKeys(earlier)
+    makers.setKeys(earlier, inForce)
     current = next
     const now = [...next.keys()].sort()
     if (now.join() !== names.join()) names = now
@@ -95,11 +101,14 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
 function createMakers(settings: EngineSettings) {
   const nameOf = (provider: string, fingerprint: string) => `${provider} ${fingerprint}`
   let known = new Map<string, string>()
+  let current = new Set<string>()
   const made = new Map<string, Provider | null>()
-  const orphans = new Map<string, { provider: string; fingerprint: string }>()
+  let orphans = new Map<string, { provider: string; fingerprint: string }>()
+  let earlierOrphans = orphans
   const told = new Set<string>()
   return {
-    setKeys(keys: ReadonlyMap<string, readonly string[]>): void {
+    setKeys(keys: ReadonlyMap<string, readonly string[]>, inForce: readonly [string, string][]): void {
+      current = new Set(inForce.map(([provider, key]) => nameOf(provider, fingerprintOf(key))))
       const named = [...keys].flatMap(([provider, each]) =>
         each.map((key): [string, string] => [nameOf(provider, fingerprintOf(key)), key]),
       )
@@ -117,8 +126,10 @@ function createMakers(settings: EngineSettings) {
       orphans.set(nameOf(provider, fingerprint), { provider, fingerprint })
     },
     takeOrphans() {
-      const news = [...orphans].filter(([name]) => !told.has(name))
-      orphans.clear()
+      const isKnown = (name: string) => known.has(name) || current.has(name)
+      const news = [...earlierOrphans].filter(([name]) => !told.has(name) && !isKnown(name))
+      earlierOrphans = orphans
+      orphans = new Map()
       for (const [name] of news) told.add(name)
       return news.map(([, orphan]) => orphan)
     },
