@@ -1,6 +1,7 @@
 // Chooses the storage driver by the address in the configuration. Never repeats an address in an error: one with
 // credentials in it would end up in a log.
 import { fileURLToPath } from 'node:url'
+import { boundCheck } from './bound-check.ts'
 import { createDiskStorage } from './disk.ts'
 import { createS3Storage } from './s3.ts'
 import type { Storage } from './storage.ts'
@@ -26,9 +27,9 @@ const processClock = () => new Date(performance.timeOrigin + performance.now())
 export function openStorage(url: string, options: OpenStorageOptions = {}): Storage {
   const { now = processClock, ...guard } = options
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
-  if (scheme === 's3') return createS3Storage({ ...guard, url, now })
+  if (scheme === 's3') return boundCheck(createS3Storage({ ...guard, url, now }))
   if (scheme !== 'file') throw new StorageError(`the storage address is not understood; ${SUPPORTED}`)
-  return createDiskStorage({ ...guard, root: parseFolder(url) })
+  return boundCheck(createDiskStorage({ ...guard, root: parseFolder(url) }))
 }
 
 function parseFolder(url: string): string {
