@@ -14,6 +14,7 @@ import { quotePrice } from './credits/pricing.ts'
 import { findSettingFaults } from './db/check-settings.ts'
 import type { Db } from './db/db.ts'
 import { armFailpoints } from './failpoints.ts'
+import { findAnnouncedTerm } from './generations/retention.ts'
 import { listRouteStates } from './generations/route-states.ts'
 import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
 import { createLog, type Log } from './log.ts'
@@ -147,6 +148,7 @@ function openIo(): CommandIo {
         now: systemClock,
         ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
+        findAnnouncedTerm,
         openKeyStore: async () => openKeyStore(config, db),
         close,
       }

@@ -23,6 +23,7 @@ import { createFactFinder } from './generations/event-facts.ts'
 import { createFreshImages, type FreshImages } from './generations/fresh.ts'
 import { createHooks, type Hooks } from './generations/hooks.ts'
 import { createInputLinks, type InputLinks } from './generations/input-links.ts'
+import { type MarkedStorage, openOwnStorage } from './generations/installation.ts'
 import { openRouting, type Routed } from './generations/open-routing.ts'
 import { type OwnKeys, openOwnKeys } from './generations/own-keys.ts'
 import { createPartialBus, type PartialBus } from './generations/partials.ts'
@@ -50,7 +51,6 @@ import { createLinks, createSigner, type Links } from './storage/links.ts'
 import { openStorage } from './storage/open.ts'
 import { makeSmallCopy } from './storage/small-copy.ts'
 import type { Storage } from './storage/storage.ts'
-import { type WatchedStorage, watchStorage } from './storage/watch.ts'
 import { createMetrics, type Metrics } from './telemetry.ts'
 import type { InputTaker } from './uploads/input.ts'
 import { createInputTaker } from './uploads/reference.ts'
@@ -175,7 +175,7 @@ const defaultGptimage2Model = 'gpt-image-2'
 
 export type Services = Omit<Outside, 'storage'> &
   Routed & {
-    storage: WatchedStorage
+    storage: MarkedStorage
     links: Links
     deriver: Deriver
     secretPrint: string
@@ -342,8 +342,9 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     }),
   )
   const site = openSite(config, secret)
-  const storage = watchStorage(opened.storage, { log, noteMissing: () => metrics.missingObjects.inc() })
   const { db } = database
+  const own = { db, log, metrics, storage: opened.storage }
+  const storage = await orClose([opened, database], () => openOwnStorage(own))
   const ownKeys = openOwnKeys(config.byok, keyring, opened.providers)
   const parts = { ...opened, ...site, storage, db, config, log, metrics, keyring, ownKeys }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))

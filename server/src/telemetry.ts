@@ -203,6 +203,11 @@ function watchQueue(registers: Registers) {
       help: 'Objects that were no result of any order and were removed.',
       registers,
     }),
+    retentionAnnounced: new Gauge({
+      name: 'darkroom_retention_announced',
+      help: 'Generations that a shorter RETENTION_DAYS, which was announced, will delete when it comes into force.',
+      registers,
+    }),
     running: new Gauge({
       name: 'darkroom_generations_running',
       help: 'Generations this process runs.',

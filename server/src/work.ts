@@ -6,9 +6,10 @@ import { sampleMargins } from './books/margin.ts'
 import { checkBooks } from './credits/check-books.ts'
 import { fullCheckLimitMs } from './credits/ledger.ts'
 import { sweepFiles } from './generations/files.ts'
+import { leaveMarkAtStart } from './generations/installation.ts'
 import { sweepLeftovers } from './generations/leftovers.ts'
 import { markLists } from './generations/marks.ts'
-import { sweepRetention } from './generations/retention.ts'
+import { sampleRetention, sweepRetention } from './generations/retention.ts'
 import { sampleRoutes } from './generations/route-states.ts'
 import { createScrub } from './generations/scrub.ts'
 import { forgetSpent, sweepStrays } from './generations/strays.ts'
@@ -39,6 +40,7 @@ export async function startWork(
 ): Promise<Work> {
   const { db, runner, settled, log } = services
   const { keyring } = services
+  await leaveMarkAtStart(services)
   const stopListening = [
     await db.listen('generation_settled', id => settled.announce(id, null)),
     await db.listen('provider_keys', keyring.note, { onReconnect: () => keyring.note('') }),
@@ -129,8 +131,12 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
 
 function retentionTasks(services: Services, everyMs: number): PeriodicTask[] {
   const { retentionDays } = services.config
-  if (retentionDays === 0) return []
-  return [{ name: 'retention.sweep', everyMs, run: () => sweepRetention(services, retentionDays) }]
+  // Also without a term: that it was lifted is noted, so that the next one is announced again.
+  const sweep = () => sweepRetention(services, retentionDays)
+  return [
+    { name: 'retention.sweep', everyMs: retentionDays === 0 ? minute : everyMs, run: sweep },
+    { name: 'retention.sample', everyMs: minute, run: () => sampleRetention(services) },
+  ]
 }
 
 /** Images of a minute come back second by second. */

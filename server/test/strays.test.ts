@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openOwnStorage } from '../src/generations/installation.ts'
 import { sweepStrays } from '../src/generations/strays.ts'
 import { newId, randomToken } from '../src/ids.ts'
 import { createLog } from '../src/log.ts'
@@ -86,8 +87,9 @@ describe.each(kinds)('in a $kind', ({ open }) => {
     for (const folder of new Set(keys.map(key => key.slice(0, key.lastIndexOf('/') + 1)))) {
       const at = folders.indexOf(folder)
       if (at < 0) throw new Error(`no folder of the walk: ${folder}`)
+      // Never from the beginning, which is that of another walk.
       await ask(database.db, `UPDATE round SET due_at = app_now(), position = $1 WHERE name = 'strays'`, [
-        at === 0 ? '' : String(at - 1),
+        String((at - 1 + intakeFolderCount) % intakeFolderCount),
       ])
       await sweepStrays(with_)
     }
@@ -101,6 +103,12 @@ describe.each(kinds)('in a $kind', ({ open }) => {
     await ask(database.db, 'UPDATE generation SET inputs = $2 WHERE id = $1', [id, inputs])
     return { id, key }
   }
+
+  const stray = () =>
+    inputObjectKey(
+      newId(() => new Date()),
+      '0',
+    )
 
   async function makeUpload(row: { raw?: string; picture?: string }) {
     const key = `up_${randomToken(32)}`
@@ -174,22 +182,84 @@ describe.each(kinds)('in a $kind', ({ open }) => {
     expect(await isThere([key])).toEqual([key])
   })
 
-  test('beside another installation nothing is taken for a stray', async () => {
-    const key = await put(
-      inputObjectKey(
-        newId(() => new Date()),
-        '0',
-      ),
-    )
-    await sweepAt([key])
-    const other = await put(installationFolder + newId(() => new Date()))
+  test('a picture whose order is taken between the first look and the removal stays', async () => {
+    const [late, nobody] = [newId(() => new Date()), newId(() => new Date())]
+    const keys = [await put(inputObjectKey(late, '0')), await put(inputObjectKey(nobody, '0'))]
+    await sweepAt(keys)
     await forward('26 hours')
+    const accountId = await openAccount(database.db, 100)
+    const taken = new Set<string>()
+    // The order's row comes right after its picture was found to be ripe.
+    const query: typeof database.db.query = async (statement, values) => {
+      const rows = await database.db.query(statement, values)
+      if (statement.name !== 'stray_sight' || taken.has(late)) return rows as never
+      if (!rows.some(row => (row as { key: string; ripe: boolean }).key === keys[0])) return rows as never
+      taken.add(late)
+      await order(database.db, { accountId, unitPrice: 5, claim: true, id: late })
+      return rows as never
+    }
+    await sweepAt(keys, { ...needs(), db: { ...database.db, query } })
+    expect(taken.size, 'the order was taken in between').toBe(1)
+    expect(await isThere(keys)).toEqual([keys[0]])
+  })
+
+  test('beside another installation nothing is taken for a stray, and that is told once a walk', async () => {
+    const key = await put(stray())
+    await sweepAt([key])
+    const otherId = newId(() => new Date())
+    const other = await put(installationFolder + otherId)
+    await forward('26 hours')
+    await sweepAt([key])
     await sweepAt([key])
     expect(await isThere([key])).toEqual([key])
     expect(events()).toEqual(['storage.shared'])
+    const { id } = await askOne<{ id: string }>(database.db, 'SELECT id FROM installation')
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ installation: id, other: otherId })
+    await forward('1 hour')
+    await ask(database.db, `UPDATE round SET began_at = app_now() WHERE name = 'strays'`)
+    await sweepAt([key])
+    expect(events()).toEqual(['storage.shared', 'storage.shared'])
     await storage.remove([other])
     await sweepAt([key])
     expect(await isThere([key])).toEqual([])
+  })
+
+  test('what another installation has begun to store is safe from its first picture on', async () => {
+    const theirs = await createTestDatabase()
+    try {
+      // A copy of a database is the same installation.
+      await ask(theirs.ownerDb, 'UPDATE installation SET id = gen_random_uuid()')
+      const { missingObjects } = metrics
+      const own = { db: theirs.db, storage, log, metrics: { missingObjects } }
+      const key = stray()
+      await (await openOwnStorage(own)).put(key, Buffer.from('a picture'), {
+        ...{ mediaType: 'image/png', maxBytes: 100, commitName: true },
+      })
+      await sweepAt([key])
+      await forward('26 hours')
+      await sweepAt([key])
+      expect(await isThere([key])).toEqual([key])
+      expect(events()).toEqual(['storage.shared'])
+    } finally {
+      await theirs.drop()
+    }
+  })
+
+  test('where most of what came in has no row, nothing is removed', async () => {
+    const strays = await Promise.all(Array.from({ length: 11 }, () => put(stray())))
+    const named = await Promise.all(Array.from({ length: 10 }, () => makeOrder('0', true)))
+    const all = [...strays, ...named.map(({ key }) => key)]
+    await sweepAt(all)
+    await forward('26 hours')
+    await sweepAt(all)
+    expect(await isThere(strays)).toEqual(strays)
+    expect(events()).toEqual(['strays.doubted'])
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ objects: 21, nameless: 11 })
+    // As many with a row as without: they are strays after all.
+    const more = await makeOrder('0', true)
+    await sweepAt([more.key, ...all])
+    expect(await isThere(strays)).toEqual([])
+    expect(await isThere(named.map(({ key }) => key))).toHaveLength(named.length)
   })
 })
 

@@ -197,6 +197,25 @@ test('a bill beside the books: known to both, at another amount, unknown to us, 
   expect(await ask('SELECT * FROM billed_line')).toEqual([])
 })
 
+test('a bill that comes after the generation was deleted finds its call', async () => {
+  const made = await makeOrder({ provider: 'late', cost: 40_000 })
+  const lost = await makeOrder({ provider: 'late', loss: 30_000, cost: 30_000 })
+  for (const [id, task] of [
+    [made, 'task-made'],
+    [lost, 'task-lost'],
+  ]) {
+    const task_ = JSON.stringify({ id: task, pollUrl: 'https://upstream.example.com/' })
+    await ask('UPDATE attempt SET upstream_task = $2 WHERE generation_id = $1', [id, task_])
+    await ask('SELECT delete_generation($1, $2)', [id, accountId])
+  }
+  const lines = ['created_at,id,cost', `${today()},task-made,0.04`, `${today()},task-lost,0.03`]
+  expect(await compare(lines.join('\n'), { provider: 'late' })).toMatchObject({
+    matched: { count: 2 },
+    unknownToUs: { count: 0 },
+    notBilled: { count: 0 },
+  })
+})
+
 test('without ids the totals of days and models are compared', async () => {
   await makeOrder({ provider: 'daily', model: 'a', cost: 40_000 })
   await makeOrder({ provider: 'daily', model: 'b', cost: 60_000 })

@@ -16,6 +16,7 @@ import {
   refundGeneration,
 } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
+import { findAnnouncedTerm } from '../generations/retention.ts'
 import type { Provider } from '../providers/provider.ts'
 import { hostedNames } from '../providers/registry.ts'
 import { decideSandbox } from '../sandbox.ts'
@@ -77,6 +78,7 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
         now,
         ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
+        findAnnouncedTerm,
         openKeyStore: async () => ({
           db: database.db,
           seal: createSeal(['the secret of the test'], 'provider keys'),
@@ -413,6 +415,37 @@ test('doctor tells of each route whether it works, what it is given and its last
   expect(shown[4]?.message).toMatch(
     /; 3 of 3 in flight; 12 of 50 images in the last minute; 7 orders wait for it$/,
   )
+})
+
+test('doctor folds routes that no order has taken into one line, and lists each of them with --json', async () => {
+  const route: RouteRow = {
+    ...{ provider: 'openai', upstreamModel: 'a', breaker: 'closed', lastSuccessAt: null },
+    ...{ lastFailure: null, inFlight: 0, waiting: 0, pacing: null },
+  }
+  const routes = ['b', 'c', 'd'].map(upstreamModel => ({ ...route, upstreamModel }))
+  const surroundings = { routes: [{ ...route, lastSuccessAt: now() }, ...routes] }
+  const { out } = await runLine(['doctor'], surroundings)
+  const lines = out.split('\n').filter(line => /route|not used yet/.test(line))
+  expect(lines).toEqual([
+    expect.stringMatching(/^ok {4}route openai\/a: last success /),
+    'ok    routes: 3 routes are not used yet. With --json they are listed.',
+  ])
+  const { checks } = await diagnose(surroundings)
+  expect(checks.filter(({ message }) => message === 'not used yet')).toHaveLength(3)
+})
+
+test('doctor says when a shorter RETENTION_DAYS comes into force and what it will delete', async () => {
+  const run = (text: string) => database.ownerDb.query({ name: `test_term_${text.length}`, text })
+  await run(
+    "UPDATE retention_term SET days = 365, next_days = 30, seen_at = '2026-11-01', generations = 1234",
+  )
+  const found = (await diagnose()).named('retention')
+  expect(found).toMatchObject({ status: 'warn', advice: expect.stringContaining('put the old number back') })
+  expect(found?.message).toBe(
+    'From 2026-11-02T00:00:00.000Z on RETENTION_DAYS is 30, until then it is 365. 1234 generations will then be deleted at once.',
+  )
+  await run('UPDATE retention_term SET days = 0, next_days = NULL, seen_at = NULL, generations = NULL')
+  expect((await diagnose()).named('retention')).toBe(undefined)
 })
 
 test('doctor tells of each broken part what to do, and one hides no other', async () => {

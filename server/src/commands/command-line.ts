@@ -6,7 +6,7 @@ import { addAccountCommands } from './account-commands.ts'
 import { jsonOption } from './arguments.ts'
 import { addBookCommands } from './book-commands.ts'
 import { addCreditCommands } from './credit-commands.ts'
-import { examineInstallation } from './doctor.ts'
+import { examineInstallation, foldUnused } from './doctor.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addModelCommands } from './model-commands.ts'
 import { addModerationCommands } from './moderation-commands.ts'
@@ -50,7 +50,7 @@ function addCareCommands(program: Command, io: CommandIo, fail: () => void): voi
     .action(async (options: { json?: true }) => {
       const checks = await examineInstallation(io)
       const ok = checks.every(check => check.status !== 'fail')
-      const lines = checks.flatMap(({ name, status, message, advice }) => [
+      const lines = foldUnused(checks).flatMap(({ name, status, message, advice }) => [
         `${status.padEnd(4)}  ${name}: ${message}`,
         ...(advice === null ? [] : [`      → ${advice}`]),
       ])

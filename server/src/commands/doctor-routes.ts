@@ -3,6 +3,9 @@ import type { RouteRow } from './needs.ts'
 
 type RouteReport = { name: string; status: 'ok' | 'warn'; message: string; advice?: string }
 
+/** All that is said of a route that no order has taken. */
+export const unusedRoute = 'not used yet'
+
 /** As old as this, an error is history. */
 const recentMs = 60 * 60 * 1_000
 
@@ -24,7 +27,7 @@ export function describeRoute(route: RouteRow, now: Date): RouteReport {
 }
 
 function describeHealth({ lastSuccessAt, lastFailure }: RouteRow): string[] {
-  if (!lastSuccessAt && !lastFailure) return ['not used yet']
+  if (!lastSuccessAt && !lastFailure) return [unusedRoute]
   return [
     lastSuccessAt ? `last success ${lastSuccessAt.toISOString()}` : 'no success yet',
     ...(lastFailure

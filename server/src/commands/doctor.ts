@@ -9,7 +9,7 @@ import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.t
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
-import { describeRoute } from './doctor-routes.ts'
+import { describeRoute, unusedRoute } from './doctor-routes.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
 import { describeError } from './present.ts'
 import { proveProvider } from './provider-check.ts'
@@ -182,6 +182,18 @@ async function checkLosses(needs: DatabaseNeeds, config: Config): Promise<CheckR
   })
 }
 
+/** Only while a shorter term is about to delete what the one before it kept. */
+async function checkRetention(needs: DatabaseNeeds): Promise<CheckResult[]> {
+  const announced = await needs.findAnnouncedTerm(needs.db)
+  if (!announced) return []
+  const { days, nextDays, at, generations } = announced
+  const many = generations === null ? 'an unknown number of' : `${generations}`
+  const before = days === 0 ? 'everything is kept' : `it is ${days}`
+  const message = `From ${at.toISOString()} on RETENTION_DAYS is ${nextDays}, until then ${before}. ${many} generations will then be deleted at once.`
+  const advice = 'If that is not meant, put the old number back on all nodes before then, and restart them.'
+  return [report('retention', { status: 'warn', message, advice })]
+}
+
 /** Only where there are tasks that no key shows. */
 async function checkOrphans(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
   const configured = Object.values(config.providers).flatMap(({ apiKey }) => apiKey ?? [])
@@ -317,6 +329,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
       ...(await attempt('tasks', advice, () => checkOrphans(needs, config))),
       ...(await attempt('secrets', advice, () => checkSameSecret(needs, config))),
       ...(await attempt('losses', advice, () => checkLosses(needs, config))),
+      ...(await attempt('retention', advice, () => checkRetention(needs))),
       // The database's own limit speaks first.
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
       ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {
@@ -371,4 +384,17 @@ export async function examineInstallation(io: CommandIo): Promise<CheckResult[]>
   const outside = await examineOutside(io, known)
   const moderation = await checkModeration(config)
   return [settings, checkOrigin(config), checkSecrets(config), ...moderation, ...checks, ...outside]
+}
+
+/** For people: routes that nothing is known of, one line each, would hide all else. */
+export function foldUnused(checks: readonly CheckResult[]): CheckResult[] {
+  const isUnused = ({ name, message }: CheckResult) => name.startsWith('route ') && message === unusedRoute
+  const count = checks.filter(isUnused).length
+  if (count < 2) return [...checks]
+  const first = checks.findIndex(isUnused)
+  const folded: CheckResult = {
+    ...{ name: 'routes', status: 'ok', advice: null },
+    message: `${count} routes are ${unusedRoute}. With --json they are listed.`,
+  }
+  return checks.flatMap((check, at) => (at === first ? [folded] : isUnused(check) ? [] : [check]))
 }

@@ -20,6 +20,10 @@ export type DatabaseNeeds = {
   }
   /** Keys of upstreams. Throws where this machine has not the secret that they are sealed with. */
   openKeyStore(): Promise<KeyStoreNeeds>
+  /** A shorter `RETENTION_DAYS` that nodes have announced and that is not in force yet. */
+  findAnnouncedTerm(
+    db: Db,
+  ): Promise<{ days: number; nextDays: number; at: Date; generations: number | null } | null>
   /** Settings of the server under which an acknowledged commit could be lost; empty = none. */
   findSettingFaults(db: Db): Promise<string[]>
   close(): Promise<void>

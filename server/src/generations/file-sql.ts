@@ -2,6 +2,8 @@
 import { statement } from '../db/db.ts'
 import { columns, hasFiles } from './sql.ts'
 
+const term = 'days, next_days AS "nextDays", seen_at AS "seenAt", generations'
+
 export const fileSql = {
   delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
   /** Files to remove, of ended work only: three short lists, each read on from its last row, `at` and id. */
@@ -41,6 +43,19 @@ export const fileSql = {
         images = CASE WHEN deleted_at IS NULL THEN images END
       WHERE id = $1`,
   ),
+  noteTerm: statement('retention_note', `SELECT ${term} FROM note_retention($1, $2)`),
+  findTerm: statement('retention_find', `SELECT ${term} FROM retention_term`),
+  /** Ended since $1 and over the announced term when that comes into force, $2 ms after it was seen; $3 at most. */
+  countRetiring: statement(
+    'retention_count',
+    `SELECT count(*)::int AS count FROM (SELECT 1 FROM generation, retention_term t
+      WHERE completed_at >= $1::timestamptz AND deleted_at IS NULL
+        AND completed_at < t.seen_at + $2 * interval '1 ms' - t.next_days * interval '1 day' LIMIT $3::int) counted`,
+  ),
+  keepCount: statement(
+    'retention_keep_count',
+    'UPDATE retention_term SET generations = $2 WHERE next_days = $1 AND generations IS NULL',
+  ),
   takeRound: statement(
     'round_take',
     `UPDATE round SET holder = $2, due_at = app_now() + $3 * interval '1 ms',
@@ -54,6 +69,13 @@ export const fileSql = {
         checked = CASE WHEN $3 = '' THEN 0 ELSE checked + $5 END,
         faults = CASE WHEN $3 = '' THEN 0 ELSE faults + $6 END
       WHERE name = $1 AND holder = $2 RETURNING name`,
+  ),
+  /** A row if the event was not told since the walk under way began. */
+  tellOnce: statement(
+    'round_tell_once',
+    `INSERT INTO round_notice AS n (round, event, told_at) VALUES ($1, $2, app_now())
+      ON CONFLICT (round, event) DO UPDATE SET told_at = app_now()
+        WHERE n.told_at < (SELECT began_at FROM round WHERE name = $1) RETURNING event`,
   ),
   /** Of these ids, the rows there are; `kept` names the objects of those that have ended some time ago. */
   keptObjects: statement(
@@ -75,6 +97,18 @@ export const fileSql = {
     `INSERT INTO stray_object AS s (key, seen_at) SELECT key, app_now() FROM unnest($1::text[]) key ORDER BY key
       ON CONFLICT (key) DO UPDATE SET seen_at = s.seen_at
       RETURNING key, seen_at < app_now() - $2 * interval '1 ms' AS ripe`,
+  ),
+  /** What a folder holds: its first page ($4) begins the count anew. */
+  noteFolder: statement(
+    'intake_folder_note',
+    `INSERT INTO intake_folder AS f (folder, objects, nameless) VALUES ($1, $2, $3)
+      ON CONFLICT (folder) DO UPDATE SET objects = CASE WHEN $4 THEN 0 ELSE f.objects END + $2,
+        nameless = CASE WHEN $4 THEN 0 ELSE f.nameless END + $3`,
+  ),
+  forgetFolder: statement('intake_folder_forget', 'DELETE FROM intake_folder WHERE folder = $1'),
+  intake: statement(
+    'intake_count',
+    `SELECT coalesce(sum(objects), 0)::int8 AS objects, coalesce(sum(nameless), 0)::int8 AS nameless FROM intake_folder`,
   ),
   forgetStrays: statement('stray_forget', 'DELETE FROM stray_object WHERE key = ANY ($1::text[])'),
   /** What was a stray once may have got a row, or gone. */

@@ -71,9 +71,13 @@ async function make(options: { filesLiveS?: number; accountId?: string } = {}) {
       options = '{"style": "words of the caller", "negativePrompt": "more of them", "count": 2}' WHERE id = $1`,
     [id, JSON.stringify(images), JSON.stringify(inputs)],
   )
-  await ask(db, "UPDATE attempt SET message = 'the upstream repeats the prompt' WHERE generation_id = $1", [
-    id,
-  ])
+  await ask(
+    db,
+    `UPDATE attempt SET message = 'the upstream repeats the prompt',
+      upstream_task = '{"id": "task-1", "pollUrl": "https://upstream.example.com/?prompt=words of the caller"}'
+      WHERE generation_id = $1`,
+    [id],
+  )
   return { id, accountId }
 }
 
@@ -99,8 +103,9 @@ describe('deleting', () => {
     expect(JSON.stringify(row)).not.toMatch(/words of the caller|more of them|a small red boat/)
     expect(row).toMatchObject({ prompt: '', inputs: null, images: null, state: 'succeeded', captured: 10 })
     expect(row.files_removed_at).not.toBeNull()
-    const attempt = await askOne(database.db, 'SELECT message FROM attempt WHERE generation_id = $1', [id])
-    expect(attempt.message).toBeNull()
+    const calls = 'SELECT message, upstream_task FROM attempt WHERE generation_id = $1'
+    // By the upstream's own name of it a bill that comes later finds the call.
+    expect(await askOne(database.db, calls, [id])).toEqual({ message: null, upstream_task: { id: 'task-1' } })
     const transfers = await ask(database.db, 'SELECT kind FROM transfer WHERE generation_id = $1', [id])
     expect(transfers.map(({ kind }) => kind).sort()).toEqual(['capture', 'hold'])
     const { succeeded } = await askOne(

@@ -5,12 +5,14 @@ import { noteRound, type Round, type RoundName, type RoundNeeds, takeRound } fro
 
 export type WalkNeeds = RoundNeeds & { storage: Pick<Storage, 'list' | 'removeUnfinished'> }
 
+export type FolderPage = { folder: string; keys: string[]; isFirst: boolean }
+
 export type FolderWalk = {
   name: RoundName
   folderCount: number
   folderAt(at: number): string
   /** Acts on one page of keys; answers how many it removed. */
-  sweepPage(folder: string, keys: string[]): Promise<number>
+  sweepPage(page: FolderPage): Promise<number>
 }
 
 /** Between pages of a folder that has many: a large installation needs no longer than a small one. */
@@ -35,7 +37,7 @@ export async function stepWalk(needs: WalkNeeds, walk: FolderWalk): Promise<void
   try {
     if (cursor === null) await needs.storage.removeUnfinished(folder)
     const page = await needs.storage.list(folder, cursor)
-    const removed = await walk.sweepPage(folder, page.keys)
+    const removed = await walk.sweepPage({ folder, keys: page.keys, isFirst: cursor === null })
     await goOn(page.next, { checked: page.keys.length, faults: removed })
   } catch (error) {
     // One folder that cannot be read must not keep the walk from all others.

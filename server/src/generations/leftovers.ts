@@ -28,7 +28,7 @@ export function sweepLeftovers(needs: LeftoverNeeds): Promise<void> {
     name: 'leftovers',
     folderCount: shardCount,
     folderAt: shardFolder,
-    async sweepPage(folder, keys) {
+    async sweepPage({ folder, keys }) {
       const swept = await sweepPage(needs, keys)
       report(needs, folder, swept)
       return swept.removed

@@ -12,7 +12,7 @@ import type { Storage } from '../storage/storage.ts'
 import { createMetrics } from '../telemetry.ts'
 import { sweepFiles } from './files.ts'
 import { createGenerationEvents } from './observe.ts'
-import { sweepRetention } from './retention.ts'
+import { findAnnouncedTerm, type RetentionNeeds, sampleRetention, sweepRetention } from './retention.ts'
 
 let database: TestDatabase
 let root: string
@@ -33,9 +33,26 @@ afterEach(async () => {
 const forward = (by: string) =>
   ask(database.ownerDb, 'UPDATE clock_offset SET value = value + $1::interval', [by])
 
-async function sweep(days: number, processName = 'a test'): Promise<void> {
+/** A step at a node that was given these days. */
+async function step(
+  days: number,
+  needs: { log: RetentionNeeds['log']; processName?: string },
+): Promise<void> {
   await ask(database.db, `UPDATE round SET due_at = app_now() WHERE name = 'retention'`)
-  await sweepRetention({ db: database.db, processName, log }, days)
+  await sweepRetention({ db: database.db, processName: 'a test', ...needs }, days)
+}
+
+const putInForce = (days: number) =>
+  ask(
+    database.ownerDb,
+    'UPDATE retention_term SET days = $1, next_days = NULL, seen_at = NULL, generations = NULL',
+    [days],
+  )
+
+/** The same where the term has been in force for long. */
+async function sweep(days: number, processName = 'a test'): Promise<void> {
+  await putInForce(days)
+  await step(days, { log, processName })
 }
 
 /** A delivered order with its picture and manifest. */
@@ -141,10 +158,96 @@ test('of several processes one takes the step', async () => {
     await release(database.db, id, {})
   }
   await forward('4 days')
+  await putInForce(3)
   await ask(database.db, `UPDATE round SET due_at = app_now() WHERE name = 'retention'`)
   const lines: unknown[] = []
-  const telling = { info: (...line: unknown[]) => void lines.push(line) }
+  const telling = { info: (...line: unknown[]) => void lines.push(line), warn: () => undefined }
   const needs = (processName: string) => ({ db: database.db, processName, log: telling })
   await Promise.all(['a', 'b', 'c', 'd'].map(name => sweepRetention(needs(name), 3)))
   expect(lines).toHaveLength(1)
+})
+
+/** What was told: events with what they count. */
+function listen() {
+  const lines: Record<string, unknown>[] = []
+  const note = (fields: object) => void lines.push(fields as Record<string, unknown>)
+  return { lines, log: { info: note, warn: note } }
+}
+
+async function sellEach(ages: number[]): Promise<string[]> {
+  const accountId = await openAccount(database.db, 1_000)
+  const ids: string[] = []
+  for (const days of ages) {
+    const { id } = await order(database.db, { accountId, unitPrice: 1, claim: true })
+    await release(database.db, id, {})
+    const text = `UPDATE generation SET created_at = created_at - $2 * interval '1 day',
+      completed_at = completed_at - $2 * interval '1 day' WHERE id = $1`
+    await ask(database.db, text, [id, days])
+    ids.push(id)
+  }
+  return ids
+}
+
+async function listDeleted(ids: string[]): Promise<boolean[]> {
+  return await Promise.all(ids.map(async id => (await read(id)).deleted))
+}
+
+test('a shorter term is announced with what it will delete, and deletes nothing more for a day', async () => {
+  const { lines, log } = listen()
+  // A year, a month and a half, ten hours less than thirty days, and a week old.
+  const ids = await sellEach([400, 45, 29.6, 7])
+  await putInForce(365)
+  await step(365, { log })
+  expect(await listDeleted(ids)).toEqual([true, false, false, false])
+  await step(30, { log })
+  await step(30, { log })
+  const metrics = createMetrics()
+  await sampleRetention({ db: database.db, metrics })
+  expect((await metrics.retentionAnnounced.get()).values[0]?.value).toBe(2)
+  const announced = await findAnnouncedTerm(database.db)
+  expect(announced).toMatchObject({ days: 365, nextDays: 30, generations: 2 })
+  expect(lines.map(({ event, count }) => [event, count])).toEqual([
+    ['retention.deleted', 1],
+    ['retention.announced', 2],
+  ])
+  expect(lines[1]).toMatchObject({ days: 30, daysBefore: 365, at: announced?.at.toISOString() })
+  await forward('23 hours')
+  await step(30, { log })
+  expect(await listDeleted(ids)).toEqual([true, false, false, false])
+  await forward('2 hours')
+  await step(30, { log })
+  expect(await listDeleted(ids)).toEqual([true, true, true, false])
+  await sampleRetention({ db: database.db, metrics })
+  expect((await metrics.retentionAnnounced.get()).values[0]?.value).toBe(0)
+  expect(await findAnnouncedTerm(database.db)).toBe(null)
+})
+
+test('the first term of an installation is announced, too', async () => {
+  const ids = await sellEach([10])
+  await step(3, { log })
+  expect(await listDeleted(ids)).toEqual([false])
+  expect(await findAnnouncedTerm(database.db)).toMatchObject({ days: 0, nextDays: 3, generations: 1 })
+})
+
+test('what is taken back or changed again within the day begins anew; a longer term holds at once', async () => {
+  const ids = await sellEach([45])
+  await putInForce(365)
+  await step(30, { log })
+  await forward('23 hours')
+  // Taken back, lifted, made shorter still, or a node that was forgotten.
+  for (const other of [365, 0, 20]) {
+    await step(other, { log })
+    await forward('2 hours')
+    await step(30, { log })
+    await forward('23 hours')
+    await step(30, { log })
+    expect(await listDeleted(ids), `after ${other}`).toEqual([false])
+  }
+  await forward('2 hours')
+  await step(60, { log })
+  expect(await findAnnouncedTerm(database.db)).toMatchObject({ days: 0, nextDays: 60 })
+  await putInForce(20)
+  await step(60, { log })
+  expect(await findAnnouncedTerm(database.db)).toBe(null)
+  expect(await listDeleted(ids)).toEqual([false])
 })

@@ -1,6 +1,6 @@
 // Slow walks over all that is stored. The row of a round says where it stands and when its next step is due; taking
 // it is one statement, so that all processes together take one step at a time, and a dead one holds nobody up.
-import type { Db } from '../db/db.ts'
+import type { Db, Queryable } from '../db/db.ts'
 import { fileSql } from './file-sql.ts'
 import { findRow } from './sql.ts'
 
@@ -15,6 +15,11 @@ export type Round = {
   ageMs: number
   checked: number
   faults: number
+}
+
+/** True once a walk for each event, whoever asks: what holds for a whole walk is not told at each of its pages. */
+export async function mayTell(db: Queryable, name: RoundName, event: string): Promise<boolean> {
+  return (await findRow(db, fileSql.tellOnce, [name, event])) !== null
 }
 
 /** Takes a round whose step is due; nobody else takes it within `holdMs`. Null when there is nothing to do now. */

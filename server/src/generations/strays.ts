@@ -10,7 +10,9 @@ import type { Metrics } from '../telemetry.ts'
 import type { StoredInputs } from '../uploads/input.ts'
 import { findStrayUploads } from '../uploads/strays.ts'
 import { fileSql } from './file-sql.ts'
-import { stepWalk, type WalkNeeds } from './folder-walk.ts'
+import { type FolderPage, stepWalk, type WalkNeeds } from './folder-walk.ts'
+import { findMark, putMark } from './installation.ts'
+import { mayTell } from './rounds.ts'
 import { findRow } from './sql.ts'
 
 export type StrayNeeds = WalkNeeds & {
@@ -24,47 +26,101 @@ const strayMs = 25 * 60 * 60 * 1_000
 /** Keys in one question to the database. */
 const keysPerQuery = 500
 
+/** So few are what killed processes leave; they are strays even where nothing else has come in. */
+const fewStrays = 10
+
 /** One step, if one is due: a page of a folder. */
 export function sweepStrays(needs: StrayNeeds): Promise<void> {
   return stepWalk(needs, {
     name: 'strays',
     folderCount: intakeFolderCount,
     folderAt: intakeFolder,
-    async sweepPage(folder, keys) {
-      if (keys.length === 0 || !(await isOurs(needs))) return 0
-      let count = 0
-      for (let at = 0; at < keys.length; at += keysPerQuery) {
-        count += await sweepKeys(needs, keys.slice(at, at + keysPerQuery))
-      }
-      if (count === 0) return 0
-      needs.metrics.leftovers.inc(count)
-      needs.log.info(
-        { event: 'strays.removed', folder, count },
-        'pictures that came in for nobody were removed',
-      )
-      return count
-    },
+    sweepPage: page => sweepPage(needs, page),
   })
+}
+
+async function sweepPage(needs: StrayNeeds, page: FolderPage): Promise<number> {
+  const { folder, keys, isFirst } = page
+  if (keys.length === 0) {
+    if (isFirst) await needs.db.query(fileSql.forgetFolder, [folder])
+    return 0
+  }
+  if (!(await isOurs(needs))) return 0
+  const ripe = await look(needs, page)
+  if (ripe.length === 0 || (await isDoubtful(needs))) return 0
+  let count = 0
+  for (const some of inQueries(ripe)) {
+    // Asked once more, right before: the last word is the rows'.
+    const removable = await findStrays(needs, some)
+    await needs.storage.remove(removable)
+    await needs.db.query(fileSql.forgetStrays, [removable])
+    count += removable.length
+  }
+  if (count === 0) return 0
+  needs.metrics.leftovers.inc(count)
+  needs.log.info({ event: 'strays.removed', folder, count }, 'pictures that came in for nobody were removed')
+  return count
 }
 
 /** Leaves our mark. False beside the mark of another installation, whose uploads and orders this database cannot know. */
 async function isOurs({ db, storage, log }: StrayNeeds): Promise<boolean> {
-  const id = (await findRow<{ id: string }>(db, fileSql.installation, []))?.id
-  if (id === undefined) return false
-  const mark = installationFolder + id
+  const mark = await findMark(db)
   const { keys, next } = await storage.list(installationFolder, null)
-  if (!keys.includes(mark)) {
-    const bytes = Buffer.from('This installation keeps its pictures here.\n')
-    await storage.put(mark, bytes, { mediaType: 'text/plain', maxBytes: bytes.length, commitName: true })
+  if (!keys.includes(mark)) await putMark(storage, mark)
+  const [other, ...more] = keys.filter(key => key !== mark)
+  if (other === undefined && next === null) return true
+  if (await mayTell(db, 'strays', 'storage.shared')) {
+    const nameOf = (key = '') => key.slice(installationFolder.length)
+    log.warn(
+      { event: 'storage.shared', installation: nameOf(mark), other: nameOf(other), count: 1 + more.length },
+      'another installation keeps pictures in this storage; those that no row names are left alone',
+    )
   }
-  const others = keys.filter(key => key !== mark)
-  if (others.length === 0 && next === null) return true
-  const event = { event: 'storage.shared', count: others.length, example: others[0] }
-  log.warn(
-    event,
-    'another installation keeps pictures in this storage; those that no row names are left alone',
-  )
   return false
+}
+
+/** Notes what no row names, and answers what has been noted long enough. */
+async function look({ db }: StrayNeeds, { folder, keys, isFirst }: FolderPage): Promise<string[]> {
+  const intake = keys.filter(key => readIntakeKey(key))
+  const ripe: string[] = []
+  let nameless = 0
+  for (const some of inQueries(intake)) {
+    const strays = await findStrays({ db }, some)
+    nameless += strays.length
+    const isStrayKey = new Set(strays)
+    // What has got a row is no stray any more: should it lose that, its day begins anew.
+    await db.query(fileSql.forgetStrays, [some.filter(key => !isStrayKey.has(key))])
+    if (strays.length === 0) continue
+    const seen = await db.query<{ key: string; ripe: boolean }>(fileSql.sightStrays, [strays, strayMs])
+    ripe.push(...seen.filter(each => each.ripe).map(({ key }) => key))
+  }
+  await db.query(fileSql.noteFolder, [folder, intake.length, nameless, isFirst])
+  return ripe
+}
+
+/**
+ * Where most of all that came in has no row, rows are missing and not pictures too many: an older backup of the database,
+ * or the storage of an installation that has left no mark.
+ */
+async function isDoubtful({ db, log }: StrayNeeds): Promise<boolean> {
+  const { objects, nameless } = (await findRow<{ objects: number; nameless: number }>(
+    db,
+    fileSql.intake,
+    [],
+  )) ?? { objects: 0, nameless: 0 }
+  if (nameless <= fewStrays || 2 * nameless <= objects) return false
+  if (await mayTell(db, 'strays', 'strays.doubted')) {
+    log.warn(
+      { event: 'strays.doubted', objects, nameless },
+      'most pictures that came in have no row in this database; none is removed',
+    )
+  }
+  return true
+}
+
+function inQueries(keys: string[]): string[][] {
+  const count = Math.ceil(keys.length / keysPerQuery)
+  return Array.from({ length: count }, (_, at) => keys.slice(at * keysPerQuery, (at + 1) * keysPerQuery))
 }
 
 /** Throws away notes that nobody will read again. */
@@ -73,24 +129,8 @@ export async function forgetSpent(db: Queryable): Promise<void> {
   await db.query(fileSql.forgetTasks)
 }
 
-async function sweepKeys(needs: StrayNeeds, keys: string[]): Promise<number> {
-  const strays = await findStrays(needs, keys)
-  const isStrayKey = new Set(strays)
-  // What has got a row is no stray any more: should it lose that, its day begins anew.
-  await needs.db.query(fileSql.forgetStrays, [keys.filter(key => !isStrayKey.has(key))])
-  if (strays.length === 0) return 0
-  const seen = await needs.db.query<{ key: string; ripe: boolean }>(fileSql.sightStrays, [strays, strayMs])
-  const ripe = seen.filter(each => each.ripe).map(({ key }) => key)
-  if (ripe.length === 0) return 0
-  // Asked once more, right before: the last word is the rows'.
-  const removable = await findStrays(needs, ripe)
-  await needs.storage.remove(removable)
-  await needs.db.query(fileSql.forgetStrays, [removable])
-  return removable.length
-}
-
 /** Of these objects those that no row names. */
-async function findStrays(needs: StrayNeeds, keys: string[]): Promise<string[]> {
+async function findStrays(needs: Pick<StrayNeeds, 'db'>, keys: string[]): Promise<string[]> {
   const inputs: { key: string; generationId: string }[] = []
   const uploads: { key: string; uploadKey: string }[] = []
   for (const key of keys) {
@@ -105,7 +145,7 @@ async function findStrays(needs: StrayNeeds, keys: string[]): Promise<string[]> 
 type InputsRow = { id: string; inputs: StoredInputs | null; settled: boolean | null }
 
 async function findStrayInputs(
-  { db }: StrayNeeds,
+  { db }: Pick<StrayNeeds, 'db'>,
   objects: { key: string; generationId: string }[],
 ): Promise<string[]> {
   const ids = [...new Set(objects.map(({ generationId }) => generationId))]
