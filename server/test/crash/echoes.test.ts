@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defaultGoogleKey } from '../upstreams/google.ts'
 import { defaultOpenAiKey } from '../upstreams/openai.ts'
-import { type CrashRig, createCrashRig, eventually, isEnded, type Node, order } from './crash-rig.ts'
+import { type CrashRig, calm, createCrashRig, eventually, isEnded, type Node, order } from './crash-rig.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
 
 let program: BuiltProgram
@@ -16,6 +16,7 @@ beforeAll(async () => {
   program = await buildProgram()
   rig = await createCrashRig({ program: program.file, latencyMs: 5 })
   node = await rig.start({
+    ...calm,
     LOG_LEVEL: 'debug',
     METRICS_TOKEN: metricsToken,
     GENERATION_DEADLINE_ASYNC_S: '300',

@@ -2,8 +2,10 @@
 // that was stated, else the expected one, and nothing where the answer proves that nothing ran.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { acceptLosses } from '../../src/books/losses.ts'
+import { leaveMidnight } from '../money.ts'
 import {
   type CrashRig,
+  calm,
   createCrashRig,
   eventually,
   type Fate,
@@ -21,7 +23,8 @@ let account: { accountId: string; apiKey: string }
 beforeAll(async () => {
   program = await buildProgram()
   rig = await createCrashRig({ program: program.file, latencyMs: 5 })
-  node = await rig.start()
+  await leaveMidnight(rig.database.ownerDb)
+  node = await rig.start(calm)
   account = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
 })
 afterAll(async () => {
@@ -152,14 +155,14 @@ test('a loss that was stated beside pictures survives the death of the process t
   const call = { apiKey: account.apiKey, key, model: 'engine:tasks', native: true }
   await order(dying, { ...call, prompt: `${key} [[emulate: cost=777, file_404]]` })
   await dying.exited
-  node = await rig.start()
+  node = await rig.start(calm)
   expect(await endOf(key)).toMatchObject({ state: 'failed', captured: 0, lossUsdMicro: 777 })
 })
 
 test('at the daily cap orders that only that upstream could make are refused at the door, and all others go on', async () => {
   const cap = { usdMicro: 3_000_000, stops: true }
   await node.stop()
-  node = await rig.start({ LOSS_CAP_USD: '3' })
+  node = await rig.start({ ...calm, LOSS_CAP_USD: '3' })
   const call = (key: string, { model = 'engine:tasks', directives = '' } = {}) =>
     order(node, {
       apiKey: account.apiKey,
@@ -168,7 +171,7 @@ test('at the daily cap orders that only that upstream could make are refused at 
       native: true,
       prompt: `${key} [[emulate: ${directives}]]`,
     })
-  expect((await call('under-way', { directives: 'slow=9000' }))?.status).toBe(202)
+  expect((await call('under-way', { directives: 'slow=20000' }))?.status).toBe(202)
   await call('dear', { directives: 'refuse=upstream_failed, cost=3000000' })
   expect(await endOf('dear')).toMatchObject({ state: 'failed', lossUsdMicro: cap.usdMicro })
 

@@ -52,7 +52,7 @@ test('all repeats of a create carry one key, and the upstream bills it once', as
   let node = await rig.start()
   for (let round = 0; round < crashCounts.repeatedCreates; round += 1) {
     const key = `stable-${round}`
-    await place(node, key, { model: 'engine:repeatable', directives: 'slow=400' })
+    await place(node, key, { model: 'engine:repeatable', directives: 'slow=20000, first=1' })
     const attempted = () => rig.engine.requests.some(each => each.prompt?.startsWith(`${key} `))
     await rig.engine.waitUntil(attempted)
     await node.kill()
@@ -80,7 +80,7 @@ test('a repeated create that takes longer than a lease is left to end, not start
 })
 
 test('an upstream that loses every answer is asked ever more slowly, until the deadline', async () => {
-  const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '5', GENERATION_DEADLINE_SYNC_S: '5' })
+  const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '8', GENERATION_DEADLINE_SYNC_S: '8' })
   const key = await place(node, 'hopeless', { model: 'engine:repeatable', directives: 'lose' })
   const fate = await endOf(key)
   expect(fate).toMatchObject({ state: 'failed', captured: 0, billed: 1 })
@@ -91,7 +91,7 @@ test('an upstream that loses every answer is asked ever more slowly, until the d
 
 test('a task whose handle is stored is polled on by another node and paid once', async () => {
   const first = await rig.start()
-  const key = await place(first, 'handed-over', { model: 'engine:tasks', directives: 'slow=2000' })
+  const key = await place(first, 'handed-over', { model: 'engine:tasks', directives: 'slow=6000' })
   await eventually('the handle is stored', async () => (await findFate(key))?.state === 'awaiting')
   await first.kill()
   const second = await rig.start()
@@ -117,11 +117,11 @@ test('a task that the upstream says it does not know is asked for again, slowly,
 })
 
 test('a result that comes after the deadline is never captured', async () => {
-  const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '5', GENERATION_DEADLINE_SYNC_S: '5' })
+  const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '8', GENERATION_DEADLINE_SYNC_S: '8' })
   const before = await rig.balance(account.accountId)
   const keys = await Promise.all(
     Array.from({ length: crashCounts.lateResults }, (_, at) =>
-      place(node, `late-${at}`, { model: 'engine:tasks', directives: 'slow=6000, no_cancel' }),
+      place(node, `late-${at}`, { model: 'engine:tasks', directives: 'slow=9000, no_cancel' }),
     ),
   )
   for (const key of keys) {

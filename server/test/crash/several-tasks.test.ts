@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type CrashRig,
+  calm,
   createCrashRig,
   eventually,
   type Fate,
@@ -20,7 +21,7 @@ let account: { accountId: string; apiKey: string }
 beforeAll(async () => {
   program = await buildProgram()
   rig = await createCrashRig({ program: program.file })
-  node = await rig.start()
+  node = await rig.start(calm)
   account = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
 })
 afterAll(async () => {
@@ -130,7 +131,11 @@ test('a task that is lost for a while holds up nobody, and its picture is sold t
 })
 
 test('at the deadline the pictures that came are sold, and the tasks that go on are canceled', async () => {
-  const hasty = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '5', GENERATION_DEADLINE_SYNC_S: '5' })
+  const hasty = await rig.start({
+    ...calm,
+    GENERATION_DEADLINE_ASYNC_S: '8',
+    GENERATION_DEADLINE_SYNC_S: '8',
+  })
   const id = await place('deadline', ['slow=100', 'slow=60000', 'slow=60000, no_cancel', 'sync'], hasty)
   const fate = await endOf('deadline')
   expect(fate).toMatchObject({ state: 'succeeded', captured: 2 * price, lossUsdMicro: partUsdMicro })

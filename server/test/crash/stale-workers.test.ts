@@ -3,7 +3,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sql } from '../../src/generations/sql.ts'
 import { crashCounts } from '../counts.ts'
 import { ask, openAccount, order as orderRow, release } from '../money.ts'
-import { type CrashRig, crashLeaseMs, createCrashRig, eventually, idOf, isEnded, order } from './crash-rig.ts'
+import {
+  type CrashRig,
+  calm,
+  crashLeaseMs,
+  createCrashRig,
+  eventually,
+  idOf,
+  isEnded,
+  order,
+} from './crash-rig.ts'
 import { createRandom, stallNodes } from './kill-loop.ts'
 import { type BuiltProgram, buildProgram } from './program.ts'
 
@@ -60,7 +69,7 @@ test(
 )
 
 test('a rolling stop loses nothing: what runs is finished and answered, new orders go elsewhere', async () => {
-  const nodes = await Promise.all([1, 2, 3].map(() => rig.start()))
+  const nodes = await Promise.all([1, 2, 3].map(() => rig.start(calm)))
   const { accountId, apiKey } = await rig.account({ credits: 1_000_000, key: { inFlight: 1_000 } })
   const keys = Array.from({ length: crashCounts.gracefulGenerations }, (_, at) => `roll-${at}`)
   // All are at work when the first is told to stop.
@@ -105,7 +114,7 @@ test('a node that was stopped past its lease, alone, goes on with its own work a
       apiKey,
       model,
       key,
-      prompt: `${key} [[emulate: slow=2000]]`,
+      prompt: `${key} [[emulate: slow=8000]]`,
       native: true,
       prefer: 'wait=30',
     }),

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type CrashRig,
+  calm,
   createCrashRig,
   eventually,
   type Fate,
@@ -20,7 +21,7 @@ let rig: CrashRig
 let node: Node
 let other: Node
 let account: { accountId: string; apiKey: string }
-const hooked = { UPSTREAM_WEBHOOKS: 'on' }
+const hooked = { ...calm, UPSTREAM_WEBHOOKS: 'on' }
 
 beforeAll(async () => {
   program = await buildProgram()
@@ -190,7 +191,7 @@ describe('a webhook that comes before its task is known here', () => {
 
   test.each(['with', 'without'])('makes the first read due at once, %s the handle in it', async how => {
     const key = `early-${how}`
-    const id = await place(key, 'slow=20, answer_slow=2500')
+    const id = await place(key, 'slow=20, answer_slow=6000')
     const task = await findTask(id)
     const pollUrl = `${rig.engine.url}/tasks/${task.id}`
     const told = how === 'with' ? { id: task.id, pollUrl } : { id: task.id }
@@ -202,7 +203,7 @@ describe('a webhook that comes before its task is known here', () => {
   })
 
   test('also when other parts of its order have not been answered', async () => {
-    const id = await place('early-part', 'slow=20, answer_slow=2500, first=1', { n: 3 })
+    const id = await place('early-part', 'slow=20, answer_slow=6000, first=1', { n: 3 })
     const tasks = await Promise.all([0, 1, 2].map(part => findTask(id, part)))
     await eventually('two parts are noted', async () => {
       const text = `SELECT 1 FROM attempt WHERE generation_id = $1 AND state = 'accepted'`
@@ -259,7 +260,8 @@ test('webhooks, polls and cancels at one moment and two processes settle each or
 })
 
 test('a task whose create was never answered is known by its webhook, and sold', async () => {
-  const dying = await rig.start(hooked)
+  // Its work is another's some seconds after its death.
+  const dying = await rig.start({ ...hooked, TEST_LEASE_MS: '5000' })
   const id = await place('adopted', 'slow=300, call, answer_slow=30000', { target: dying })
   const adopted = async () => {
     const text = 'SELECT 1 FROM attempt WHERE generation_id = $1 AND upstream_task IS NOT NULL'

@@ -8,7 +8,7 @@ import type { Db } from '../../src/db/db.ts'
 import { raceCounts } from '../counts.ts'
 import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
 import { eventually } from '../harness.ts'
-import { ask, askOne, capture, openAccount, order, refund, release, store } from '../money.ts'
+import { ask, askOne, capture, leaveMidnight, openAccount, order, refund, release, store } from '../money.ts'
 import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import {
   type Cluster,
@@ -20,7 +20,7 @@ import {
   times,
 } from './cluster.ts'
 
-const patienceMs = 300_000
+const patienceMs = 600_000
 const month = 9
 const said = expect.stringContaining('0 credits a day (UTC)') as string
 
@@ -28,6 +28,7 @@ let cluster: Cluster
 beforeAll(async () => {
   const PLANS = `free, small cap-month=${month}, tight rate=5/1h in-flight=2`
   cluster = await startCluster({ env: { PLANS } })
+  await leaveMidnight(cluster.database.ownerDb)
 })
 afterAll(() => cluster.close())
 
@@ -101,6 +102,7 @@ describe('what T1 counts', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await createTestDatabase()
+    await leaveMidnight(database.ownerDb)
     const mutant = findMutant()
     if (mutant) await mutateDatabase(database.ownerDb, mutant)
   })
