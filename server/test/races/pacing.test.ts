@@ -6,7 +6,7 @@ import { findQueuePlaces } from '../../src/generations/queue-place.ts'
 import { routeSql } from '../../src/generations/routing-sql.ts'
 import { sql } from '../../src/generations/sql.ts'
 import { createTestDatabase, type TestDatabase } from '../database.ts'
-import { anyOpenState, ask, capture, openAccount, order, release } from '../money.ts'
+import { anyOpenState, ask, askOne, capture, openAccount, order, release } from '../money.ts'
 import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import { times } from './cluster.ts'
 
@@ -158,16 +158,24 @@ test('whoever was read as queued is told a place, also when its turn came meanwh
 test('images of a minute are counted to the second, over all that begin them', async () => {
   const accounts = await times(3, () => openAccount(database.db, 10_000))
   const claimed = await claimMany(20, accounts, 2)
+  const now = async () => (await askOne<{ now: Date }>(database.db, 'SELECT app_now() AS now')).now
+  const beganAt = await now()
   const begun = await Promise.all(claimed.map(each => begin(each, { perMinute: 9 })))
+  const allBegunAt = await now()
   expect(begun.filter(n => n === 1)).toHaveLength(4)
   // Ended or not, begun is begun.
   for (const [at, each] of claimed.entries()) if (begun[at] === 1) await release(database.db, each.id)
   expect(await claimPaced(32, { perMinute: 9 })).toEqual([])
-  const shift = (seconds: number) =>
-    ask(database.ownerDb, 'UPDATE clock_offset SET value = value + make_interval(secs => $1)', [seconds])
-  await shift(59)
+  /** However long all of this takes, it is that many seconds after the time. */
+  const moveClockTo = (time: Date, seconds: number) =>
+    ask(
+      database.ownerDb,
+      'UPDATE clock_offset SET value = value + ($1::timestamptz - app_now()) + make_interval(secs => $2::int)',
+      [time, seconds],
+    )
+  await moveClockTo(beganAt, 55)
   expect(await claimPaced(32, { perMinute: 9 })).toEqual([])
-  await shift(3)
+  await moveClockTo(allBegunAt, 61)
   expect(await claimPaced(32, { perMinute: 9 })).toHaveLength(4)
   expect(await violations()).toEqual([])
 })
