@@ -238,7 +238,7 @@ describe('Prefer', () => {
       const quick = await preferring(prefer, 10)
       expect([quick.status, quick.headers['preference-applied']], prefer).toEqual([200, 'wait=20'])
     }
-    const slow = await preferring('wait=1', 2_500)
+    const slow = await preferring('wait=1', 6_000)
     expect([slow.status, slow.headers['preference-applied']]).toEqual([202, 'wait=1'])
   })
 

@@ -179,7 +179,7 @@ test('a process survives the loss of connections that are in use', async () => {
     { ...calmLease, DATABASE_URL: proxy.through(database.appUrl) },
     database,
   )
-  const held = holdWallet(rig, accountId, 2)
+  const held = holdWallet(rig, accountId, 6)
   const placed = place('cut')
   const text = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
   const isWaiting = async () => (await rig.database.db.query({ name: 'test_waiting', text })).length > 0
