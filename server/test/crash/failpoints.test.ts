@@ -148,7 +148,7 @@ async function runCase(lane: Lane, each: Case): Promise<string[]> {
   const prompt = `${key} [[emulate: ${path.directives}]]`
   const victim = lane.worker
   const seenBefore = victim.output.length
-  await rig.arm(victim, `${point}:1:${action}:${3 * crashLeaseMs}`)
+  await rig.arm(victim, `${point}:1:${action}:${2 * crashLeaseMs}`)
   // Get Images knows no model of the engine; the native dialect waits when it is asked to.
   const native = queued || path.model.startsWith('engine:')
   const call = { apiKey, key, model: path.model, prompt, native, n: path.n ?? 1 }
