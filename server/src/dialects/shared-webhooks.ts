@@ -6,7 +6,7 @@ import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../http/context.ts'
 import { methodNotAllowed } from '../http/errors.ts'
-import { toIssues } from '../http/issues.ts'
+import { sayKnownFields, toIssues } from '../http/issues.ts'
 import { readJsonBody } from '../http/read-json.ts'
 import {
   getDelivery,
@@ -142,7 +142,7 @@ function addDeliveries(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pa
   })
   app.get(paths.deliveries, async context => {
     const owner = await ownerOf(context, paths.deliveries, 'read')
-    const parsed = deliveryQuery.strict().safeParse(context.req.query())
+    const parsed = deliveryQuery.strict().safeParse(context.req.query(), { error: sayKnownFields })
     if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
     const { limit = 20, cursor = null, status = null } = parsed.data
     const { deliveries, nextCursor } = await listDeliveries(db, owner, { limit, cursor, state: status })
@@ -166,7 +166,7 @@ async function readBody<Schema extends z.ZodType>(
   context: HttpContext,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
-  const parsed = schema.safeParse(await readJsonBody(context, maxBodyBytes))
+  const parsed = schema.safeParse(await readJsonBody(context, maxBodyBytes), { error: sayKnownFields })
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   return parsed.data
 }

@@ -8,6 +8,26 @@ const maxIssues = 20
 /** A message may quote what was sent. */
 const maxMessageLength = 500
 
+/** Unknown names that one text repeats, and how much of each: what is allowed must fit behind them. */
+const maxUnknownKeys = 5
+const maxKeyLength = 40
+
+/**
+ * For `safeParse`: zod's own texts say what is allowed, save where a name is unknown. There this adds the names that
+ * are known; every other text stands as it is.
+ */
+export const sayKnownFields: z.core.$ZodErrorMap = issue => {
+  if (issue.code !== 'unrecognized_keys') return undefined
+  const keys = issue.keys.slice(0, maxUnknownKeys).map(key => `"${key.slice(0, maxKeyLength)}"`)
+  return `Unrecognized key${keys.length > 1 ? 's' : ''}: ${keys.join(', ')}; allowed: ${listKnownFields(issue)}`
+}
+
+/** The names that the object knows in which an unknown one was found. */
+export function listKnownFields({ inst }: Pick<z.core.$ZodRawIssue, 'inst'>): string {
+  const { shape = {} } = (inst?._zod.def ?? {}) as { shape?: Record<string, unknown> }
+  return Object.keys(shape).join(', ')
+}
+
 export function toIssues(error: Pick<z.ZodError, 'issues'>): ErrorDetail[] {
   return error.issues.slice(0, maxIssues).map(issue => ({
     path: issue.path.length > 0 ? issue.path.join('.') : 'body',
@@ -26,7 +46,8 @@ export type FieldNames = Readonly<Record<string, string>>
 /** The details in the dialect's own words: each field, and its name where its text says it. */
 export function renameFields(details: readonly ErrorDetail[], names: FieldNames): ErrorDetail[] {
   return details.map(({ path, message, code }) => {
-    const name = names[path]
+    // A caller may have called a field `constructor`.
+    const name = Object.hasOwn(names, path) ? names[path] : undefined
     if (name === undefined) return { path, message, code }
     return { path: name, message: message.replace(new RegExp(`\\b${path}\\b`, 'g'), name), code }
   })

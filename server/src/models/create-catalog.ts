@@ -46,6 +46,7 @@ export type CatalogNeeds = {
 export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
   const shelf = stockShelf(needs)
   const list = rememberLists(shelf)
+  shelf.offeredIds = dialect => list(dialect).flatMap(({ id, offered }) => (offered ? id : []))
   return {
     ...openShelf(shelf),
     expectedCostUsdMicro: (route, options) => {
@@ -125,7 +126,7 @@ type Order = { dialect: Dialect; modelId: string; options: GenerationOptions }
 
 function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order): Offer {
   const entry = shelf.entries.get(modelId)
-  if (!entry || !isListed(entry, dialect)) throw unknownModel(modelId)
+  if (!entry || !isListed(entry, dialect)) throw unknownModel(shelf, { dialect, modelId })
   const said = dialect === 'openai' ? readSizeAsRatio(shelf, entry, asked) : { options: asked }
   const filled = fillDefaults(entry, dialect, said.options)
   const issues = said.issue ? [said.issue] : findOptionIssues(entry, dialect, filled)
@@ -133,7 +134,7 @@ function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order)
   const isServed = issues.length === 0 && canServe(shelf, entry, filled)
   if (!isServed && !isOffered(shelf, entry, dialect)) {
     const retirement = describeRetirement(shelf, entry, dialect)
-    if (retirement === null) throw unknownModel(modelId)
+    if (retirement === null) throw unknownModel(shelf, { dialect, modelId })
     throw new AppError('invalid_request', retirement, { reason: 'retired_model' })
   }
   if (issues.length > 0) throw unsupported(issues)
@@ -153,7 +154,7 @@ function resolveOffer(shelf: Shelf, { dialect, modelId, options: asked }: Order)
 
 function adaptOffer(shelf: Shelf, order: Order): Offer {
   const entry = shelf.entries.get(order.modelId)
-  if (!entry || !isListed(entry, order.dialect)) throw unknownModel(order.modelId)
+  if (!entry || !isListed(entry, order.dialect)) throw unknownModel(shelf, order)
   const findFault = (options: GenerationOptions) =>
     canServe(shelf, entry, options)
       ? findUnpriced(shelf, entry, { dialect: order.dialect, options })
@@ -179,14 +180,18 @@ function findUnpriced(
   return resolutions.length > 0 ? { path: 'resolution', allowed: resolutions } : null
 }
 
-function unknownModel(modelId: string): AppError {
-  return new AppError('invalid_request', `There is no model called ${modelId.slice(0, MAX_ECHO_LENGTH)}.`, {
-    reason: 'unknown_model',
-  })
+function unknownModel(shelf: Shelf, { dialect, modelId }: Pick<Order, 'dialect' | 'modelId'>): AppError {
+  const ids = shelf.offeredIds?.(dialect) ?? []
+  const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : ''
+  const allowed = ids.length > 0 ? `; allowed: ${ids.slice(0, MAX_NAMED).join(', ')}${more}` : ''
+  const message = `There is no model called ${modelId.slice(0, MAX_ECHO_LENGTH)}${allowed}.`
+  return new AppError('invalid_request', message, { reason: 'unknown_model' })
 }
 
 // Long enough for every real id, too short to turn an error into a carrier for other text.
 const MAX_ECHO_LENGTH = 100
+// As many as a person reads; the dialects' lists have them all.
+const MAX_NAMED = 20
 
 function unsupported(issues: OptionIssue[]): AppError {
   const message = issues.map(issue => issue.message).join(' ')

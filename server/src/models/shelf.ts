@@ -18,6 +18,8 @@ export type Shelf = {
   creditPriceUsdMicro: number
   quotePrice: QuotePrice
   now: () => Date
+  /** Ids of what a dialect can sell now, for refusals. */
+  offeredIds?: (dialect: Dialect) => string[]
 }
 
 /** The built-in illustrator needs no key and so is there unless it is left out. */

@@ -90,7 +90,8 @@ async function outcomeOf(http: OutboundClient, url: string, timeouts?: { fetchMs
   }
 }
 
-const unreachable = 'The picture in image could not be fetched.'
+const unreachable =
+  'The picture in image could not be fetched; its address must be https, public and without a redirect.'
 
 /** A host of the internet that answers with these pieces; its address claims to be public. */
 async function startHost(

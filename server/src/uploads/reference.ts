@@ -202,7 +202,7 @@ async function fetchPicture(needs: ReferenceNeeds, url: string, limits: Limits):
 
 /** One text for an address that is forbidden, closed, filtered, slow or answers with anything but a picture. */
 function unreachable(field: string, cause?: unknown): AppError {
-  const message = `The picture in ${field} could not be fetched.`
+  const message = `The picture in ${field} could not be fetched; its address must be https, public and without a redirect.`
   const details = [{ path: field, message, code: 'invalid_value' }]
   return new AppError('invalid_request', message, { details, reason: 'unreachable', cause })
 }

@@ -267,7 +267,9 @@ describe('an edit', () => {
       expect(answer.status).toBe(400)
       texts.add(answer.body.error)
     }
-    expect([...texts]).toEqual(['The picture in images.0.url could not be fetched.'])
+    expect([...texts]).toEqual([
+      'The picture in images.0.url could not be fetched; its address must be https, public and without a redirect.',
+    ])
   })
 })
 

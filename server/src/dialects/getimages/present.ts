@@ -6,7 +6,7 @@ import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
 import { toIssues } from '../../http/issues.ts'
-import type { ImageMetadata } from './schema.ts'
+import { type ImageMetadata, modelIds } from './schema.ts'
 
 /** The contract knows 200, 400, 401, 404, 429 and 500; 202, 405 and 503 are added by rule. */
 const statuses: Partial<Record<ErrorCode, number>> = {
@@ -57,7 +57,9 @@ export function toBodyError(error: z.ZodError): AppError {
   const [first] = error.issues
   if (details.length === 1 && first?.code === 'invalid_value' && first.path.join('.') === 'modelId') {
     if (typeof first.input === 'string')
-      return new AppError('invalid_request', 'Unknown model ID.', { reason: 'unknown_model' })
+      return new AppError('invalid_request', `Unknown model ID; allowed: ${modelIds.join(', ')}.`, {
+        reason: 'unknown_model',
+      })
   }
   return new AppError('invalid_request', undefined, { details })
 }

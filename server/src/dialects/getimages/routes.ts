@@ -18,6 +18,7 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
+import { sayKnownFields } from '../../http/issues.ts'
 import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { logBroken, sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
@@ -106,7 +107,7 @@ async function generate(
 ): Promise<Response> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readJsonBody(context, maxBodyBytes)
-  const parsed = generateImageRequest.safeParse(body, { reportInput: true })
+  const parsed = generateImageRequest.safeParse(body, { reportInput: true, error: sayKnownFields })
   if (!parsed.success) throw toBodyError(parsed.error)
   const { prompt, modelId, aspectRatio, thinkingLevel } = parsed.data
   const style = parsed.data.style?.trim() || null

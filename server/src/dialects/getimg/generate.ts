@@ -22,7 +22,7 @@ import type { InputRequests } from '../../uploads/input.ts'
 import { readSource } from '../../uploads/reference.ts'
 import { type DownloadNeeds, toFile } from './downloads.ts'
 import { toUsdNumber } from './money.ts'
-import { toBodyError, toOutcomeError } from './present.ts'
+import { sayUnknown, toBodyError, toOutcomeError } from './present.ts'
 import { toRequestId } from './request-ids.ts'
 import {
   defaultOutputFormat,
@@ -84,7 +84,7 @@ async function readInput(
 ): Promise<ReadInput> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readJsonBody(context, maxBodyBytes)
-  const parsed = generationRequest.safeParse(body, { reportInput: true })
+  const parsed = generationRequest.safeParse(body, { reportInput: true, error: sayUnknown })
   if (!parsed.success) throw toBodyError(parsed.error)
   const { accountId } = caller
   const fingerprint = fingerprintOf({ method: 'POST', route: generatePath, accountId, body })

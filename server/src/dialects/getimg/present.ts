@@ -4,6 +4,7 @@ import { AppError, type ErrorCode, errorTable, isUnknownModel } from '../../erro
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
+import { listKnownFields } from '../../http/issues.ts'
 import { refuse } from './query.ts'
 import type { errorCodes } from './schema.ts'
 
@@ -39,6 +40,11 @@ const ownNames: Record<string, { param: string; text: string }> = {
   referenceCount: { param: 'images', text: 'the number of images' },
 }
 
+/** A caller may have called a field `constructor`. */
+function ownNameOf(path: string) {
+  return Object.hasOwn(ownNames, path) ? ownNames[path] : undefined
+}
+
 const missing = 'parameter_missing'
 
 export function renderError(context: HttpContext, error: AppError): Response {
@@ -59,7 +65,7 @@ export function renderError(context: HttpContext, error: AppError): Response {
 function messageOf({ message, options: { details } }: AppError): string {
   const [detail] = details ?? []
   if (!detail) return message
-  const own = ownNames[detail.path]
+  const own = ownNameOf(detail.path)
   if (!own) return detail.message
   const text = detail.message.replaceAll(detail.path, own.text)
   return text.charAt(0).toUpperCase() + text.slice(1)
@@ -73,7 +79,7 @@ function paramOf(error: AppError): string | null {
   if (isUnknownModel(error)) return 'model'
   const path = details?.[0]?.path
   if (path === undefined || path === 'body') return null
-  return ownNames[path]?.param ?? path.replace(/\.(\d+)(?=\.|$)/g, '[$1]')
+  return ownNameOf(path)?.param ?? toParam(path)
 }
 
 /** The first thing that the body check found; a field that is not there has a code of its own. */
@@ -82,17 +88,26 @@ export function toBodyError(error: z.ZodError): AppError {
   if (!issue) return new AppError('invalid_request')
   const path = issue.path.map(String).join('.')
   if (issue.code === 'invalid_type' && issue.input === undefined && path !== '') {
-    const shown = issue.path.map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
-    return refuse(path, `Missing required parameter: ${shown.replace(/^\./, '')}.`, missing)
+    return refuse(path, `Missing required parameter: ${toParam(path)}.`, missing)
   }
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? ''
     // A name from outside is shown no longer than names are.
     const name = [path, key.slice(0, 100)].filter(each => each !== '').join('.')
-    return refuse(name, 'Unknown parameter: this endpoint has no such field.')
+    return refuse(name, issue.message)
   }
   if (path === '') return new AppError('invalid_request', 'The request body must be a JSON object.')
-  return refuse(path, `${issue.message}.`.replace(/\.\.$/, '.'))
+  return refuse(path, `${toParam(path)}: ${issue.message}.`.replace(/\.\.$/, '.'))
+}
+
+/** For `safeParse`: a name that nobody knows, and those that stand to choose from. */
+export const sayUnknown: z.core.$ZodErrorMap = issue =>
+  issue.code === 'unrecognized_keys'
+    ? `Unknown parameter: ${issue.keys[0]?.slice(0, 100)}; allowed: ${listKnownFields(issue)}.`
+    : undefined
+
+function toParam(path: string): string {
+  return path.replace(/\.(\d+)(?=\.|$)/g, '[$1]')
 }
 
 /** Why there is no image: 422 when it was refused, else 500. Either way an order exists and was not charged. */

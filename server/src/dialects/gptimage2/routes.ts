@@ -16,7 +16,7 @@ import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
-import { toIssues } from '../../http/issues.ts'
+import { sayKnownFields, toIssues } from '../../http/issues.ts'
 import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Log } from '../../log.ts'
@@ -132,7 +132,7 @@ async function order(
 ): Promise<Response> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readBody()
-  const parsed = generateRequest.safeParse(body)
+  const parsed = generateRequest.safeParse(body, { error: sayKnownFields })
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   const { accountId, keyId } = caller
   const input: GenerationInput = {
@@ -196,7 +196,7 @@ function addUpload(app: OpenAPIHono<HttpEnv>, needs: Gptimage2Needs, begin: Begi
     const { accountId } = caller
     const idempotencyKey = readIdempotencyKey(context)
     const body = await readJsonBody(context, maxUploadBodyBytes)
-    const parsed = uploadRequest.safeParse(body)
+    const parsed = uploadRequest.safeParse(body, { error: sayKnownFields })
     if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
     requirePlan(needs.plans, caller)
     const { filename, contentType, size: sizeBytes } = parsed.data

@@ -18,7 +18,7 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import { toIssues } from '../../http/issues.ts'
+import { sayKnownFields, toIssues } from '../../http/issues.ts'
 import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Log } from '../../log.ts'
@@ -124,7 +124,7 @@ async function order(
 ): Promise<Response> {
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readBody()
-  const parsed = generateRequest.safeParse(body)
+  const parsed = generateRequest.safeParse(body, { error: sayKnownFields })
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   const { accountId, keyId } = caller
   const inFlightCap = inFlightCapOf(caller)

@@ -15,7 +15,7 @@ import { slotsOfKey } from '../../generations/slots.ts'
 import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
-import { toIssues } from '../../http/issues.ts'
+import { sayKnownFields, toIssues } from '../../http/issues.ts'
 import { readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { showRepeat } from '../../http/retry-mark.ts'
@@ -94,7 +94,7 @@ async function answer(needs: CreateRouteNeeds, context: HttpContext, result: Ord
 }
 
 export function parseCreateRequest(body: unknown): CreateGenerationRequest {
-  const parsed = createGenerationRequest.safeParse(body)
+  const parsed = createGenerationRequest.safeParse(body, { error: sayKnownFields })
   if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
   return parsed.data
 }

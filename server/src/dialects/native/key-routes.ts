@@ -5,7 +5,7 @@ import { AppError } from '../../errors.ts'
 import type { OwnKeys } from '../../generations/own-keys.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { methodNotAllowed } from '../../http/errors.ts'
-import { toIssues } from '../../http/issues.ts'
+import { sayKnownFields, toIssues } from '../../http/issues.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { KeptKey, KeyOwner } from '../../keyring/key-store.ts'
 import type { Keyring } from '../../keyring/keyring.ts'
@@ -79,7 +79,9 @@ function addDoor(
     const { accountId } = await begin(context, one, scopes.write)
     readQuery(context, noQuery)
     door.refuse?.()
-    const parsed = setProviderKeyRequest.safeParse(await readJsonBody(context, maxBodyBytes))
+    const parsed = setProviderKeyRequest.safeParse(await readJsonBody(context, maxBodyBytes), {
+      error: sayKnownFields,
+    })
     if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
     const given = { provider: providerOf(context), key: parsed.data.key }
     return context.json(toKeyObject(await keyring.set(door.ownerOf(accountId), given)))

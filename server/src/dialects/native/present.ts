@@ -6,19 +6,15 @@ import type { QueuePlace } from '../../generations/queue-place.ts'
 import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
+import { renameFields, toErrorText } from '../../http/issues.ts'
 import type { generationObject } from './schema.ts'
 
 /** The core's words for what is called otherwise here. */
-const nativeNames = new Map([
-  ['count', 'n'],
-  ['referenceCount', 'images'],
-  ['hasMask', 'mask'],
-])
+const nativeNames = { count: 'n', referenceCount: 'images', hasMask: 'mask' }
 
 export function renderError(context: HttpContext, error: AppError): Response {
-  const { details } = error.options
-  const issues = details?.map(detail => ({ ...detail, path: nativeNames.get(detail.path) ?? detail.path }))
-  const body = { error: error.message, code: error.code, ...(issues ? { issues } : {}) }
+  const issues = error.options.details && renameFields(error.options.details, nativeNames)
+  const body = { error: toErrorText(error, issues), code: error.code, ...(issues ? { issues } : {}) }
   return context.json(body, { status: error.status as 400, headers: errorHeaders(error) })
 }
 

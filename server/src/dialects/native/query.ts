@@ -2,7 +2,7 @@
 import type { z } from '@hono/zod-openapi'
 import { AppError, type ErrorDetail, invalidField } from '../../errors.ts'
 import type { HttpContext } from '../../http/context.ts'
-import { toIssues } from '../../http/issues.ts'
+import { listKnownFields, toIssues } from '../../http/issues.ts'
 
 /** Throws invalid_request naming the parameters. The schema is strict and takes texts. */
 export function readQuery<Schema extends z.ZodType>(context: HttpContext, schema: Schema): z.infer<Schema> {
@@ -11,7 +11,13 @@ export function readQuery<Schema extends z.ZodType>(context: HttpContext, schema
   if (repeated) throw invalidField(repeated[0], 'Send this parameter once.')
   const broken = given.find(([name, [value = '']]) => isBroken(name) || isBroken(value))
   if (broken) throw invalidField(broken[0], 'This parameter holds a NUL or half of a surrogate pair.')
-  const parsed = schema.safeParse(Object.fromEntries(given.map(([name, [value]]) => [name, value])))
+  const values = Object.fromEntries(given.map(([name, [value]]) => [name, value]))
+  const parsed = schema.safeParse(values, {
+    error: issue =>
+      issue.code === 'unrecognized_keys'
+        ? `There is no such parameter; allowed: ${listKnownFields(issue) || 'none'}.`
+        : undefined,
+  })
   if (parsed.success) return parsed.data
   throw new AppError('invalid_request', undefined, {
     details: parsed.error.issues.flatMap(nameParameter).slice(0, 20),
@@ -25,5 +31,5 @@ function isBroken(text: string): boolean {
 
 function nameParameter(issue: z.core.$ZodIssue): ErrorDetail[] {
   if (issue.code !== 'unrecognized_keys') return toIssues({ issues: [issue] })
-  return issue.keys.map(path => ({ path, message: 'There is no such parameter.', code: issue.code }))
+  return issue.keys.map(path => ({ path, message: issue.message, code: issue.code }))
 }

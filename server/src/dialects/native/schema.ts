@@ -54,7 +54,7 @@ export const createGenerationRequest = z
       .openapi({ description: '`512`, `1K`, `2K` or `4K`; what the model offers.' }),
     size: z
       .string()
-      .regex(/^\d{2,5}x\d{2,5}$/)
+      .regex(/^\d{2,5}x\d{2,5}$/, 'Expected WIDTHxHEIGHT in pixels, such as 1024x1024')
       .optional()
       .openapi({ description: '`WIDTHxHEIGHT` in pixels, for models that work in pixels.' }),
     quality: z
@@ -278,7 +278,7 @@ export const nativeError = z
   })
   .openapi('NativeError', {
     example: {
-      error: 'The request is not valid.',
+      error: 'n: Too big: expected number to be <=10',
       code: 'invalid_request',
       issues: [{ path: 'n', message: 'Too big: expected number to be <=10', code: 'too_big' }],
     },

@@ -5,7 +5,7 @@ import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
-import { toIssues } from '../../http/issues.ts'
+import { sayKnownFields, toIssues } from '../../http/issues.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { createUpload, receiveUpload, type UploadNeeds } from '../../uploads/uploads.ts'
 import { createUploadRequest } from './schema.ts'
@@ -25,7 +25,7 @@ export function addUploads(
     const { accountId } = await begin(context, uploadPaths.announce, 'generate')
     const idempotencyKey = readIdempotencyKey(context)
     const body = await readJsonBody(context, maxBodyBytes)
-    const parsed = createUploadRequest.safeParse(body)
+    const parsed = createUploadRequest.safeParse(body, { error: sayKnownFields })
     if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
     const { filename, contentType, size: sizeBytes } = parsed.data
     const made = await createUpload(needs.uploads, {
