@@ -37,7 +37,8 @@ export const pollSql = {
   ),
   progress: statement(
     'poll_progress',
-    'SELECT progress::float8 AS progress, queue_position FROM poll WHERE generation_id = $1',
+    `SELECT generation_id AS id, progress::float8 AS progress, queue_position FROM poll
+      WHERE generation_id = ANY ($1::uuid[])`,
   ),
 }
 

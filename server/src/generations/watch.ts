@@ -19,6 +19,8 @@ export type WatchNeeds = {
 
 /** How late a change may be seen that this process is not told of. */
 const lookEveryMs = 1_000
+/** All watchers of the process look at once, so that their looks are few statements whatever their number. */
+const beat = createBeat(lookEveryMs)
 /** As for waiting callers: one sweep past the deadline it must have ended. */
 const graceMs = 5_000
 
@@ -71,7 +73,7 @@ export async function watchGeneration(
       told = text
       if (needs.runner.draining() && !needs.runner.runs(id)) return null
       if (timeLeftMs(now.timeLeft) < -graceMs) return null
-      await bell.wait(lookEveryMs)
+      await bell.wait()
     }
   } finally {
     signal.removeEventListener('abort', bell.ring)
@@ -79,7 +81,32 @@ export async function watchGeneration(
   }
 }
 
-/** Wakes whoever waits, or whoever waits next. */
+/** Calls everybody who waits for it in one turn; the first of them sets it going. */
+function createBeat(everyMs: number) {
+  let waiting = new Set<() => void>()
+  let timer: NodeJS.Timeout | null = null
+  const strike = () => {
+    const woken = waiting
+    timer = null
+    waiting = new Set()
+    for (const wake of woken) wake()
+  }
+  return {
+    /** Returns how to wait no more. */
+    next(wake: () => void): () => void {
+      waiting.add(wake)
+      timer ??= setTimeout(strike, everyMs)
+      return () => {
+        waiting.delete(wake)
+        if (waiting.size > 0 || !timer) return
+        clearTimeout(timer)
+        timer = null
+      }
+    },
+  }
+}
+
+/** Wakes whoever waits, or whoever waits next; the next beat wakes as well. */
 function createBell() {
   let rung = false
   let wake: (() => void) | null = null
@@ -88,12 +115,12 @@ function createBell() {
       rung = true
       wake?.()
     },
-    async wait(timeoutMs: number): Promise<void> {
+    async wait(): Promise<void> {
       if (!rung) {
         await new Promise<void>(resolve => {
-          const timer = setTimeout(resolve, timeoutMs)
+          const stopWaiting = beat.next(resolve)
           wake = () => {
-            clearTimeout(timer)
+            stopWaiting()
             resolve()
           }
         })
