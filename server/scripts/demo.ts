@@ -32,7 +32,13 @@ type Answer = {
   error?: { message: string }
 }
 
+const usage = `Usage: npm run demo [-- a prompt in any words]
+Makes one image offline, saves it in ${imageDir}/ and keeps its data in ${dataDir}/.
+`
+
 async function main(): Promise<void> {
+  // Nobody wants a picture of "--help".
+  if (['--help', '-h'].includes(process.argv[2] ?? '')) return void process.stdout.write(usage)
   const prompt = process.argv.slice(2).join(' ').trim() || defaultPrompt
   console.log('Starting Darkroom in its sandbox (the built-in illustrator serves every model)…')
   const service = await startService()

@@ -106,7 +106,8 @@ function nextStopSignal(): Promise<void> {
 
 async function welcome(services: Services, listening: Listening): Promise<void> {
   const { config, db, now } = services
-  console.log(`Darkroom is ready at ${publicOrigin(config, listening.port)}`)
+  const origin = publicOrigin(config, listening.port)
+  console.log(`Darkroom is ready at ${origin}`)
   const sandbox = services.sandbox()
   if (sandbox.on) {
     console.log(`Sandbox: the built-in illustrator serves every model. ${sandbox.reason}`)
@@ -126,6 +127,7 @@ async function welcome(services: Services, listening: Listening): Promise<void> 
   if (apiKey) {
     console.log(`Admin API key, shown only this once: ${apiKey}`)
     console.log('An account for a person: npm run darkroom -- accounts create --email you@example.com')
+    console.log(`How upstreams fare, in a browser, with that key: ${origin}/operator/upstreams`)
   }
 }
 
@@ -142,6 +144,7 @@ function openIo(): CommandIo {
     readInput: async () => readFileSync(0, 'utf8'),
     loadConfig,
     async openDatabase(config) {
+      if (isUnstarted(config)) process.stderr.write(unstartedNote(config))
       const { db, close } = await openDatabase(config, quiet(config))
       return {
         db,
@@ -166,6 +169,16 @@ function openIo(): CommandIo {
       return applied
     },
   }
+}
+
+/** A service makes its secret at its first start, and a command makes none. */
+function isUnstarted({ database, authSecret, dataDir }: Config): boolean {
+  return !database && !authSecret && !existsSync(join(dataDir, 'auth-secret'))
+}
+
+/** What such a command makes, a running service with another folder never sees. */
+function unstartedNote({ dataDir }: Config): string {
+  return `No service was ever started on ${dataDir}: this is an installation of its own. If yours runs elsewhere, set its DARKROOM_DATA.\n`
 }
 
 /** A secret made up here and now would seal what no node can open. */

@@ -34,13 +34,13 @@ test('a service that cannot be built leaves no open port behind', async () => {
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
 })
 
-test('a port that is taken is told at once', async () => {
+test('a port that is taken is told at once, with what to do', async () => {
   const holder = createServer().listen(0, '127.0.0.1')
   await once(holder, 'listening')
   const address = holder.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const taken = listen({ ...options, port }, async () => new Hono<HttpEnv>())
-  await expect(taken).rejects.toThrow('EADDRINUSE')
+  await expect(taken).rejects.toThrow(`Port ${port} of 127.0.0.1 is taken (EADDRINUSE). Is the service`)
   holder.close()
 })
 

@@ -41,7 +41,7 @@ export async function listen(
     },
   )
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', error => reject(explainTaken(error, options)))
     server.listen(options.port, options.host, resolve)
   })
   // A connection that could not be accepted, for want of descriptors, must not end the process.
@@ -62,6 +62,13 @@ export async function listen(
     },
     stop: graceMs => closeServer(server, open, graceMs),
   }
+}
+
+/** The commonest mistake of a second start: said with what to do about it. */
+function explainTaken(error: Error, { host, port }: { host: string; port: number }): Error {
+  if (Reflect.get(error, 'code') !== 'EADDRINUSE') return error
+  const advice = 'Is the service running already? PORT names another, PORT=0 takes a free one.'
+  return new Error(`Port ${port} of ${host} is taken (EADDRINUSE). ${advice}`, { cause: error })
 }
 
 /**

@@ -1,7 +1,7 @@
 // A start that fails: what was opened on the way is closed again.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -53,3 +53,27 @@ test('a database that does not answer is called by its setting, and its password
   expect(code).toBe(1)
   await rm(dataDir, { recursive: true, force: true })
 })
+
+test('a command on a folder that no service was started on says so', { timeout: 300_000 }, async () => {
+  const dataDir = await makeFolder()
+  expect(await listAccountsOn(dataDir)).toContain(`No service was ever started on ${dataDir}`)
+  await writeFile(join(dataDir, 'auth-secret'), 'as a service makes it at its first start')
+  expect(await listAccountsOn(dataDir)).toBe('')
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+})
+
+/** What it says beside its answer. */
+async function listAccountsOn(dataDir: string): Promise<string> {
+  const env = { PATH: process.env.PATH ?? '', DARKROOM_DATA: dataDir }
+  const child = spawn(process.execPath, [program, 'accounts', 'list'], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.on('data', chunk => {
+    said += chunk
+  })
+  const [code] = await once(child, 'close')
+  expect(code).toBe(0)
+  return said
+}

@@ -15,7 +15,8 @@ const MAX_AMOUNT = 1_000_000_000
 
 function checkAmount(amount: number, smallest: number): void {
   if (amount >= smallest && amount <= MAX_AMOUNT && amount !== 0) return
-  throw invalidField('amount', `must be a whole number of credits from ${smallest} to ${MAX_AMOUNT}, not 0`)
+  const but = smallest < 0 ? ', not 0' : ''
+  throw invalidField('amount', `must be a whole number of credits from ${smallest} to ${MAX_AMOUNT}${but}`)
 }
 
 /** An empty one comes from an unset variable of a script: the second such grant would silently be none. */

@@ -301,15 +301,16 @@ function filesPortOf(row: Row): number {
 }
 
 function printHelp(control: Control, rehearsed: readonly Rehearsed[]): void {
+  // The list is long: what to do next stands last, where it is still on the screen.
   process.stdout.write(`
-# Start the service with the lines above: export $(npm run --silent upstreams -- --environment)
-# Ctrl-C stops the emulators.
-# Choose how they behave, and see what reaches them: ${control.url}/
-# The same from a shell: curl -X PUT ${control.url}/upstreams/openai/behaviour -d '{"behaviour":"slow=5000"}'
-# A prompt asks for a behaviour by [[emulate: NAME]] or [[emulate: NAME=VALUE, NAME]]:
-
 ${describe('every emulator', transportDirectives)}
 ${rehearsed.map(({ upstream, directives }) => describe(upstream.name, directives)).join('\n')}
+# Above: the environment of a service that uses these emulators, and what each can be told to do.
+# Start such a service: export $(npm run --silent upstreams -- --environment)
+# Choose how they behave, and see what reaches them: ${control.url}/
+# The same from a shell: curl -X PUT ${control.url}/upstreams/openai/behaviour -d '{"behaviour":"slow=5000"}'
+# A prompt asks for a behaviour by [[emulate: NAME]] or [[emulate: NAME=VALUE, NAME]].
+# docs/rehearsing.md leads through it. Ctrl-C stops the emulators.
 `)
 }
 
