@@ -55,9 +55,14 @@ const createsOf = (prompt: string) =>
     return method === 'POST' && path.endsWith('/predictions') && each.prompt === prompt
   }).length
 
-async function place(node: Node, slowMs: number): Promise<{ id: string; prompt: string }> {
-  const prompt = `boat ${randomUUID()} [[emulate: slow=${slowMs}]]`
-  const { id } = await call(node, 'POST /api/v1/generations', { body: { model, prompt } })
+/** Its picture is shown to the first key alone. */
+async function place(
+  node: Node,
+  slowMs: number,
+  { key = customer, more = ', file_needs_key' } = {},
+): Promise<{ id: string; prompt: string }> {
+  const prompt = `boat ${randomUUID()} [[emulate: slow=${slowMs}${more}]]`
+  const { id } = await call(node, 'POST /api/v1/generations', { key, body: { model, prompt } })
   await eventually('the upstream works on it', () => createsOf(prompt) === 1)
   await eventually('it is awaited', async () => (await stateOf(id)) === 'awaiting')
   return { id, prompt }
@@ -69,8 +74,8 @@ async function stateOf(id: string): Promise<string | undefined> {
   return row?.state
 }
 
-async function endOf(node: Node, id: string) {
-  const read = () => call(node, `GET /api/v1/generations/${id}`)
+async function endOf(node: Node, id: string, key = customer) {
+  const read = () => call(node, `GET /api/v1/generations/${id}`, { key })
   await eventually(`${id} ended`, async () => ends.includes((await read()).status))
   return read()
 }
@@ -89,7 +94,7 @@ test('a task is read with the key it was made with, on nodes that start later to
   expect((await endOf(later, late?.id ?? '')).status).toBe('succeeded')
   expect(placed.map(({ prompt }) => createsOf(prompt))).toEqual([1, 1])
   // What is new is made with the new key.
-  const fresh = await place(later, 100)
+  const fresh = await place(later, 100, { more: '' })
   expect((await endOf(later, fresh.id)).status).toBe('succeeded')
   expect(upstream.requests.findLast(each => each.prompt === fresh.prompt)?.headers.authorization).toContain(
     second,
@@ -111,3 +116,24 @@ test('a task whose key is not known any more is asked for until the key is back,
   expect(createsOf(prompt)).toBe(1)
   await other.kill()
 })
+
+test('an account’s own key that is replaced reads, and fetches, what was made with it', async () => {
+  const node = await start(second)
+  const key = (await rig.account({ credits: 1_000 })).apiKey
+  const bring = (own: string) =>
+    call(node, 'PUT /api/v1/provider-keys/replicate', { key, body: { key: own } })
+  await bring(first)
+  const { id, prompt } = await place(node, 4_000, { key })
+  await bring(second)
+  expect(await endOf(node, id, key)).toMatchObject({ status: 'succeeded', ownKey: true })
+  expect(createsOf(prompt)).toBe(1)
+  const asked = upstream.requests.filter(({ path }) => /predictions\/\w+$/.test(path))
+  expect(asked.at(-1)?.headers.authorization).toContain(first)
+  // The first is gone with the second: nobody can read such a task any more.
+  await bring(first)
+  const lost = await place(node, 60_000, { key })
+  await bring(second)
+  await call(node, 'DELETE /api/v1/provider-keys/replicate', { key })
+  expect(await endOf(node, lost.id, key)).toMatchObject({ reason: 'provider_key_missing' })
+  await node.kill()
+}, 120_000)

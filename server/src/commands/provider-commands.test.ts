@@ -161,7 +161,7 @@ test('an account’s own key is kept apart from the operator’s and from other 
   const [first, second] = [await makeAccount(), await makeAccount()]
   const store = { db: database.db, seal: createSeal(['first'], 'provider keys') }
   await run(`providers set-key google --account ${first}`, { input: goodKey })
-  expect(await findOwnKey(store, first, 'google')).toMatchObject({ key: goodKey })
+  expect(await findOwnKey(store, first, 'google')).toEqual({ key: goodKey, earlier: [] })
   const stranger = { db: database.db, seal: createSeal(['second'], 'provider keys') }
   expect(await findOwnKey(stranger, first, 'google')).toBe('unreadable')
   const told = (await run('doctor --json', { secrets: ['second'] })).json().checks

@@ -178,10 +178,10 @@ function openCall(needs: CollectNeeds, work: Work, { part, at, index, timeoutMs 
 function requestOutput(
   needs: CollectNeeds,
   work: Work,
-  { url, timeoutMs, context }: Call & { context: CallContext },
+  { url, timeoutMs, context, part }: Call & { context: CallContext },
 ): Promise<OutboundResponse> {
   const fetchIt = needs.providers.get(work.provider)?.fetchOutput
-  if (fetchIt) return fetchIt(url, context)
+  if (fetchIt) return fetchIt(url, context, work.tasks.get(part ?? 0))
   const plain = { method: 'GET', trust: 'upstream', maxBodyBytes: maxOutputBytes } as const
   return needs.http.request({ ...plain, url, timeoutMs, signal: context.signal })
 }

@@ -18,7 +18,7 @@ export type OwnKeys = {
   list(accountId: string): Promise<string[]>
   find(accountId: string, provider: string): Promise<OwnKey | null>
   /** Null where no adapter of that name takes a key. */
-  providerWith(name: string, apiKey: string): Provider | null
+  providerWith(name: string, apiKey: string, earlier: readonly string[]): Provider | null
   fee: OwnKeyFee
   /** False: keys may be kept, and new orders do not use them. */
   isOn: boolean
@@ -70,9 +70,9 @@ export async function needsOf<Needs extends OwnableNeeds>(needs: Needs, owned: O
     const found = await needs.ownKeys.find(accountId, name)
     if (found === 'unreadable') unreadable.add(name)
     if (found === null || found === 'unreadable') continue
-    const provider = needs.ownKeys.providerWith(name, found.key)
+    const provider = needs.ownKeys.providerWith(name, found.key, found.earlier)
     if (!provider) continue
-    secrets.push(found.key)
+    secrets.push(found.key, ...found.earlier)
     providers.set(name, paidElsewhere(provider, accountId))
   }
   return {

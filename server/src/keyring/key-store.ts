@@ -136,8 +136,11 @@ export function listOrphans(
   return db.query(sql.orphans, [configured.map(fingerprintOf)])
 }
 
-/** `unreadable`: there is one, which no secret of this node opens; another node's may. */
-export type OwnKey = { key: string } | 'unreadable'
+/**
+ * `earlier`: those that it replaced, for nothing but tasks that were made with one. `unreadable`: there is one, which no
+ * secret of this node opens; another node's may.
+ */
+export type OwnKey = { key: string; earlier: string[] } | 'unreadable'
 
 /** Null: the account has none. */
 export async function findOwnKey(
@@ -145,10 +148,13 @@ export async function findOwnKey(
   accountId: string,
   provider: string,
 ): Promise<OwnKey | null> {
-  const [row] = await db.query<{ sealed: string }>(sql.findOwn, [accountId, provider])
-  if (!row) return null
-  const key = tryToOpen(seal, row.sealed)
-  return key === null ? 'unreadable' : { key }
+  const rows = await db.query<{ sealed: string; in_force: boolean }>(sql.findOwn, [accountId, provider])
+  const inForce = rows.find(row => row.in_force)
+  if (!inForce) return null
+  const key = tryToOpen(seal, inForce.sealed)
+  if (key === null) return 'unreadable'
+  const earlier = rows.filter(row => !row.in_force).flatMap(row => tryToOpen(seal, row.sealed) ?? [])
+  return { key, earlier }
 }
 
 /** How many keys of accounts the secrets here open no more, and how many only those of AUTH_SECRET_EARLIER. */

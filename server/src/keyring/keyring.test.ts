@@ -9,7 +9,9 @@ import {
   type ReplicateUpstream,
   startReplicateUpstream,
 } from '../../test/upstreams/replicate.ts'
+import { createAccount } from '../accounts/accounts.ts'
 import { readConfig } from '../config.ts'
+import { grantCredits } from '../credits/ledger.ts'
 import type { Queryable } from '../db/db.ts'
 import { createLog } from '../log.ts'
 import { createOutbound } from '../outbound.ts'
@@ -17,7 +19,7 @@ import type { UpstreamTask } from '../providers/provider.ts'
 import { hostedNames } from '../providers/registry.ts'
 import { createProviderSource, type KeyedProviders } from '../providers/source.ts'
 import { createSeal } from '../seal.ts'
-import { fingerprintOf, readKeys, setKey } from './key-store.ts'
+import { findOwnKey, fingerprintOf, readKeys, removeKey, setKey } from './key-store.ts'
 import { openKeyring } from './keyring.ts'
 
 const first = defaultReplicateKey
@@ -141,4 +143,36 @@ test('a replaced key that cannot be opened is told of once, until it can or is i
   expect(mended.linesOf('provider_key.replaced_unreadable')).toEqual([])
   await setTo(first, storeWith('two'))
   expect((await readKeys(storeWith('two'))).unreadableReplaced).toEqual([])
+})
+
+test('an account’s earlier keys are kept for its tasks, the ten newest, until it removes its key or a day is over', async () => {
+  const hashPassword = async () => ''
+  const person = { email: 'own@example.com', password: null, credits: 0, signupCredits: 0 }
+  const { accountId } = await createAccount(
+    { db: database.db, now: () => new Date(), grantCredits, hashPassword },
+    person,
+  )
+  const store = storeWith('one')
+  const set = (key: string) => setKey(store, { accountId }, { provider: 'replicate', key })
+  const find = () => findOwnKey(store, accountId, 'replicate')
+  await set(first)
+  await set(second)
+  expect(await find()).toEqual({ key: second, earlier: [first] })
+  // The first again is in force, not earlier; and nobody else's key is touched.
+  await set(first)
+  expect(await find()).toEqual({ key: first, earlier: expect.arrayContaining([second]) })
+  for (let n = 0; n < 20; n += 1) await set(`r8_OneOfTwentyKeys0123456789abcde_${n}`)
+  const found = await find()
+  expect(found).toMatchObject({ key: 'r8_OneOfTwentyKeys0123456789abcde_19' })
+  expect(found === 'unreadable' ? [] : found?.earlier).toHaveLength(10)
+  const age = "UPDATE replaced_account_provider_key SET replaced_at = app_now() - interval '26 hours'"
+  await database.db.query({ name: 'test_age_own', text: age })
+  expect(await find()).toMatchObject({ earlier: [] })
+  await (await openNode('one')).keyring.refresh()
+  const count = 'SELECT count(*)::int AS rows FROM replaced_account_provider_key'
+  const countRows = () => database.db.query({ name: 'test_count_own', text: count })
+  expect(await countRows()).toEqual([{ rows: 0 }])
+  await set(second)
+  await removeKey(store, { accountId }, 'replicate')
+  expect([await find(), await countRows()]).toEqual([null, [{ rows: 0 }]])
 })

@@ -66,6 +66,7 @@ function createKeyring(needs: KeyringNeeds): Keyring {
     for (const row of await db.query<{ account_id: string }>(sql.owners, [lookedAt]))
       owners.add(row.account_id)
     lookedAt = now
+    await db.query(sql.forgetOwn)
   }
 
   const refresh = async () => {

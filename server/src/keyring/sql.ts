@@ -54,7 +54,20 @@ export const sql = {
   ),
   setOwn: statement(
     'keyring_set_own',
-    `WITH told AS (SELECT pg_notify('provider_keys', $1::uuid::text) AS told)
+    // Of the earlier ones the ten newest remain: whoever sets keys in a loop fills no table.
+    `WITH told AS (SELECT pg_notify('provider_keys', $1::uuid::text) AS told), before AS (
+        SELECT provider, fingerprint, sealed FROM account_provider_key WHERE account_id = $1::uuid AND provider = $2
+      ), replaced AS (
+        INSERT INTO replaced_account_provider_key (account_id, provider, fingerprint, sealed, replaced_at)
+        SELECT $1::uuid, provider, fingerprint, sealed, app_now() FROM before WHERE fingerprint <> $5
+        ON CONFLICT (account_id, provider, fingerprint) DO UPDATE
+          SET sealed = excluded.sealed, replaced_at = excluded.replaced_at
+      ), forgotten AS (
+        DELETE FROM replaced_account_provider_key WHERE account_id = $1::uuid AND provider = $2
+          AND fingerprint NOT IN (SELECT fingerprint FROM before)
+          AND fingerprint NOT IN (SELECT fingerprint FROM replaced_account_provider_key
+            WHERE account_id = $1::uuid AND provider = $2 ORDER BY replaced_at DESC LIMIT 9)
+      )
       INSERT INTO account_provider_key (account_id, provider, sealed, last_letters, fingerprint, set_at)
       SELECT $1::uuid, $2, $3, $4, $5, app_now() FROM told
       ON CONFLICT (account_id, provider) DO UPDATE SET sealed = excluded.sealed, last_letters = excluded.last_letters,
@@ -63,11 +76,19 @@ export const sql = {
   ),
   removeOwn: statement(
     'keyring_remove_own',
-    'DELETE FROM account_provider_key WHERE account_id = $1 AND provider = $2 RETURNING provider',
+    `WITH forgotten AS (DELETE FROM replaced_account_provider_key WHERE account_id = $1 AND provider = $2)
+      DELETE FROM account_provider_key WHERE account_id = $1 AND provider = $2 RETURNING provider`,
   ),
   findOwn: statement(
     'keyring_find_own',
-    'SELECT sealed FROM account_provider_key WHERE account_id = $1 AND provider = $2',
+    `SELECT sealed, true AS in_force FROM account_provider_key WHERE account_id = $1 AND provider = $2
+      UNION ALL (SELECT sealed, false FROM replaced_account_provider_key WHERE account_id = $1 AND provider = $2
+        AND replaced_at >= app_now() - interval '25 hours' ORDER BY replaced_at DESC)`,
+  ),
+  /** As `listReplaced` does with the operator's. */
+  forgetOwn: statement(
+    'keyring_forget_own',
+    `DELETE FROM replaced_account_provider_key WHERE replaced_at < app_now() - interval '25 hours'`,
   ),
   /** Enough for every installation that a doctor looks at; opening one takes microseconds. */
   listAllOwn: statement(

@@ -234,9 +234,10 @@ export type Provider = {
   /**
    * One GET for an output `{ kind: 'url' }`, where it is more than a plain one: a key in a header, a second try with
    * the key after a 401. The core reads the body, checks the bytes and decides about every other status, 403, 404 and
-   * 410 among them. Without it the core sends a plain GET with trust 'upstream'.
+   * 410 among them. Without it the core sends a plain GET with trust 'upstream'. `task` is the handle that brought the
+   * address, where there is one: it tells which key made it.
    */
-  fetchOutput?(url: string, context: CallContext): Promise<OutboundResponse>
+  fetchOutput?(url: string, context: CallContext, task?: UpstreamTask): Promise<OutboundResponse>
   /**
    * Reads a webhook of this upstream: null unless signature (in constant time) and timestamp (against `receivedAt`)
    * prove that it is from there. The same call may come twice, late, or be played back by somebody else: it only

@@ -11,8 +11,8 @@ export type ProviderSource = {
   has(name: string): boolean
   /** The names of all that can be used, sorted. The same array until they change. */
   names(): readonly string[]
-  /** Made with somebody else's key; null where no adapter of that name takes one. */
-  withKey(name: string, apiKey: string): Provider | null
+  /** Made with somebody else's key, and for tasks of his `earlier` ones with these; null where no adapter takes one. */
+  withKey(name: string, apiKey: string, earlier?: readonly string[]): Provider | null
 }
 
 export type KeyedProviders = ProviderSource & {
@@ -48,6 +48,7 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
     if (!plain) return null
     const provider = markTasks(plain, fingerprintOf(apiKey), {
       find: fingerprint => makers.find(name, fingerprint),
+      earlier: () => makers.list(name),
       onOrphan: fingerprint => makers.noteOrphan(name, fingerprint),
     })
     made.set(name, { apiKey, provider })
@@ -93,8 +94,23 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
     setStopped(providers) {
       stopped = providers
     },
-    withKey: (name, apiKey) => createHosted(settings, name, apiKey),
+    withKey: (name, apiKey, earlier = []) => createForeign(settings, { name, apiKey, earlier }),
   }
+}
+
+function createForeign(
+  settings: EngineSettings,
+  { name, apiKey, earlier }: { name: string; apiKey: string; earlier: readonly string[] },
+): Provider | null {
+  const provider = createHosted(settings, name, apiKey)
+  const make = (key: string) => createHosted(settings, name, key)
+  const find = (fingerprint: string) => {
+    const key = earlier.find(each => fingerprintOf(each) === fingerprint)
+    return key === undefined ? null : make(key)
+  }
+  // Whose key it is knows what became of it: there is nobody to alarm.
+  const ring = { find, earlier: () => [], onOrphan: () => {} }
+  return provider && markTasks(provider, fingerprintOf(apiKey), ring)
 }
 
 /** Providers with keys that gave way to others, for the tasks that were made with them; and tasks that none shows. */
@@ -106,21 +122,32 @@ function createMakers(settings: EngineSettings) {
   let orphans = new Map<string, { provider: string; fingerprint: string }>()
   let earlierOrphans = orphans
   const told = new Set<string>()
+  function find(provider: string, fingerprint: string): Provider | null {
+    const name = nameOf(provider, fingerprint)
+    const apiKey = known.get(name)
+    if (apiKey === undefined) return null
+    const maker = made.get(name) ?? createHosted(settings, provider, apiKey)
+    made.set(name, maker)
+    return maker
+  }
   return {
+    find,
+    /** The newest first, without the one in force. */
+    list(provider: string) {
+      const prefix = nameOf(provider, '')
+      const names = [...known.keys()].filter(name => name.startsWith(prefix) && !current.has(name))
+      return names.reverse().flatMap(name => {
+        const fingerprint = name.slice(prefix.length)
+        const maker = find(provider, fingerprint)
+        return maker ? [{ fingerprint, provider: maker }] : []
+      })
+    },
     setKeys(keys: ReadonlyMap<string, readonly string[]>, inForce: readonly [string, string][]): void {
       current = new Set(inForce.map(([provider, key]) => nameOf(provider, fingerprintOf(key))))
       const named = [...keys].flatMap(([provider, each]) =>
         each.map((key): [string, string] => [nameOf(provider, fingerprintOf(key)), key]),
       )
       known = new Map(named)
-    },
-    find(provider: string, fingerprint: string): Provider | null {
-      const name = nameOf(provider, fingerprint)
-      const apiKey = known.get(name)
-      if (apiKey === undefined) return null
-      const maker = made.get(name) ?? createHosted(settings, provider, apiKey)
-      made.set(name, maker)
-      return maker
     },
     noteOrphan(provider: string, fingerprint: string): void {
       orphans.set(nameOf(provider, fingerprint), { provider, fingerprint })
