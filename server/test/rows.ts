@@ -279,7 +279,7 @@ export const rows: Record<string, string[]> = {
   ],
   'W-9 log, resend, test event': [
     'webhook routes: a test event and a resend are delivered and on record; the log has pages',
-    'webhook routes: everything that failed since a time is sent again, each under its old id',
+    'webhook routes: what failed since a time is sent again, so many in a call, each under its old id',
   ],
   'W-10 slow receivers do not starve others': [
     'webhooks: a receiver that hangs delays nobody else and is cut after 5 s',

@@ -138,7 +138,7 @@ function addDeliveries(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pa
   app.post(paths.resendFailed, async context => {
     const owner = await ownerOf(context, paths.resendFailed, 'generate')
     const { since } = await readBody(context, resendFailedRequest)
-    return context.json({ resent: await resendFailed(db, owner, new Date(since)) }, 202)
+    return context.json({ resent: await resendFailed(db, owner, { since: new Date(since) }) }, 202)
   })
   app.get(paths.deliveries, async context => {
     const owner = await ownerOf(context, paths.deliveries, 'read')

@@ -98,10 +98,14 @@ export async function resendDelivery(db: Db, owner: Owner, id: string): Promise<
   return getDelivery(db, owner, id)
 }
 
-/** Sends again what has failed since then, oldest first; answers how many. */
-export async function resendFailed(db: Db, { accountId, endpointId }: Owner, since: Date): Promise<number> {
+/** Sends again what has failed since then, the oldest of it; answers how many. */
+export async function resendFailed(
+  db: Db,
+  { accountId, endpointId }: Owner,
+  { since, atMost = resendAtMost }: { since: Date; atMost?: number },
+): Promise<number> {
   await takeFromWindows(db, accountId, await getEnabled(db, accountId, endpointId))
-  const values = [endpointId, accountId, null, since, resendAtMost, maxAttempts]
+  const values = [endpointId, accountId, null, since, atMost, maxAttempts]
   const [row] = await db.query<{ count: number }>(sql.resend, values)
   return row?.count ?? 0
 }

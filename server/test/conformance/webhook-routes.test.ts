@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAccount } from '../../src/accounts/accounts.ts'
 import { createPasswords } from '../../src/accounts/passwords.ts'
 import { grantCredits } from '../../src/credits/ledger.ts'
+import { resendFailed } from '../../src/webhooks/deliveries.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
@@ -296,8 +297,8 @@ test('a test event and a resend are delivered and on record; the log has pages',
   }
 })
 
-test('everything that failed since a time is sent again, each under its old id', async () => {
-  const { apiKey } = await rig.account({ credits: 1_000 })
+test('what failed since a time is sent again, so many in a call, each under its old id', async () => {
+  const { apiKey, accountId } = await rig.account({ credits: 1_000 })
   const path = '/resent'
   const { id } = await makeWebhook(node, apiKey, { url: receiver.url + path })
   receiver.answer(withStatus(500))
@@ -313,7 +314,10 @@ test('everything that failed since a time is sent again, each under its old id',
   receiver.answer(withStatus(204))
   await call(node, apiKey, { method: 'PATCH', path: `${webhooks}/${id}`, body: { enabled: true } })
   const before = new Set(receiver.at(path).map(each => each.headers['webhook-id']))
-  expect((await call(node, apiKey, resend)).body).toEqual({ resent: 9 })
+  const owner = { accountId, endpointId: id }
+  const some = { since: new Date(since), atMost: 4 }
+  expect(await resendFailed(rig.database.db, owner, some)).toBe(4)
+  expect((await call(node, apiKey, resend)).body).toEqual({ resent: 5 })
   await eventually('all are delivered', async () => {
     return (await deliveriesOf(node, apiKey, id)).every(each => each.status === 'delivered')
   })
