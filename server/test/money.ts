@@ -5,7 +5,7 @@ import type { SpendCap } from '../src/accounts/spend-caps.ts'
 import { grantCredits } from '../src/credits/ledger.ts'
 import { sql as creditsSql } from '../src/credits/sql.ts'
 import type { Db, Queryable } from '../src/db/db.ts'
-import { sql } from '../src/generations/sql.ts'
+import { sql, toCreateCall } from '../src/generations/sql.ts'
 import type { Dialect } from '../src/models/options.ts'
 
 /** Longer than any test; expiry is tested by moving the clock. */
@@ -93,7 +93,7 @@ export async function order(db: Queryable, input: OrderInput): Promise<Order> {
     createHash('sha256')
       .update(input.idempotencyKey ?? id)
       .digest()
-  const [row] = await db.query<{ created: boolean; found_id: string; available: number | null }>(sql.create, [
+  const values = [
     id,
     input.accountId,
     input.apiKeyId ?? null,
@@ -119,12 +119,16 @@ export async function order(db: Queryable, input: OrderInput): Promise<Order> {
     input.expectedCostUsdMicro ?? 40_000,
     null,
     'Generated image',
+  ]
+  const more = [
     input.filesLiveS ?? null,
     ...toCapValues(input.spendCaps ?? []),
     null,
     // Under the operator's keys.
     null,
-  ])
+  ]
+  const { call, values: sent } = toCreateCall(values, more)
+  const [row] = await db.query<{ created: boolean; found_id: string; available: number | null }>(call, sent)
   if (!row) throw new Error('T1 returned no row')
   return { id: row.found_id, created: row.created, available: row.available }
 }

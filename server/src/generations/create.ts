@@ -32,7 +32,7 @@ import { isRefusal, refusalOf } from './refusal.ts'
 import type { Runner } from './runner.ts'
 import type { Settled, SettledBus } from './settled.ts'
 import { isShed, refuseWhenBroken, refuseWhenFull } from './shed.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { findRow, type GenerationRow, sql, toCreateCall, toGeneration } from './sql.ts'
 import { describeOrder, findTerms, type Terms } from './terms.ts'
 import { startCountdown } from './time-left.ts'
 
@@ -227,12 +227,14 @@ async function hold(
     claim ? expectedPartCostUsdMicro(needs.catalog, generation, route) : 0,
     claim && needs.providers.get(route.provider)?.idempotentCreates ? createKeyOf(id, 0) : null,
     describeOrder(order, needs.isSandbox()),
+  ]
+  const more = [
     input.filesLiveS ?? null,
     ...toCapValues(input.spendCaps),
     offer.warnings.length > 0 ? JSON.stringify(offer.warnings) : null,
     order.ownProviders,
   ]
-  const row = await callCreate(needs, id, values)
+  const row = await callCreate(needs, id, toCreateCall(values, more))
   if (__FAILPOINTS__) await namingGeneration(id, () => fp('T1.after'))
   if (row?.found_id !== id) return null
   const times = {
@@ -250,28 +252,30 @@ async function hold(
   return { generation: created, available: row.available ?? 0 }
 }
 
+type CreateCall = ReturnType<typeof toCreateCall>
+
 /**
  * After a lost acknowledgement neither a commit nor a rollback is assumed: the same call under the same id waits
  * at the unique index for the lost one, which may still be running, and then either does the work or finds it done.
  * Throws with the generation's id when the outcome stays unknown, so that nobody sends the order again.
  */
-async function callCreate(needs: CreateNeeds, id: string, values: unknown[]): Promise<CreateRow | null> {
+async function callCreate(needs: CreateNeeds, id: string, order: CreateCall): Promise<CreateRow | null> {
   try {
-    return await findRow<CreateRow>(needs.db, sql.create, values)
+    return await findRow<CreateRow>(needs.db, order.call, order.values)
   } catch (error) {
     if (!isAmbiguous(error)) throw error
   }
   try {
-    return await persist(() => repeatCreate(needs, id, values))
+    return await persist(() => repeatCreate(needs, id, order))
   } catch (error) {
     if (isRefusal(error)) throw error
     return await namingGeneration(id, () => Promise.reject(error))
   }
 }
 
-async function repeatCreate(needs: CreateNeeds, id: string, values: unknown[]): Promise<CreateRow | null> {
+async function repeatCreate(needs: CreateNeeds, id: string, order: CreateCall): Promise<CreateRow | null> {
   try {
-    return await findRow<CreateRow>(needs.db, sql.create, values)
+    return await findRow<CreateRow>(needs.db, order.call, order.values)
   } catch (error) {
     if (sqlStateOf(error) !== uniqueViolation) throw error
     const row = await findRow<GenerationRow>(needs.db, sql.findAny, [id])

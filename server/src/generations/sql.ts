@@ -1,6 +1,6 @@
 // Every statement on generations but those of polls. The functions called here live in migrations/0004; each is one
 // round trip and one transaction, and the only place where a generation and its money move together.
-import { type Queryable, statement } from '../db/db.ts'
+import { type Queryable, type Statement, statement } from '../db/db.ts'
 import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Usage } from '../providers/provider.ts'
 import type { StoredInputs } from '../uploads/input.ts'
@@ -120,17 +120,25 @@ const pageOf = (walked: string) => `SELECT ${columns}, ${createdUs} FROM generat
 const shownState = `CASE WHEN dialect = 'gptimage2' AND state = 'canceled' THEN 'failed' ELSE state END`
 const filtered = 'echo, model, state, dialect, api_key_id, prompt'
 
+const leftWhenCreated = 'extract(epoch FROM c.deadline - c.created_at)::float8 * 1000 AS left_ms'
+const createGeneration = `create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        $18, $19, $20, $21, $22, $23, $24, $25) c`
+
 export const sql = {
+  /** What only some orders need is left out, so that PostgreSQL makes the plan once and not anew for each call. */
   create: statement(
     'generation_create',
+    `SELECT c.*, ${leftWhenCreated}, NULL::timestamptz AS files_expire_at FROM ${createGeneration}`,
+  ),
+  createWithMore: statement(
+    'generation_create_more',
     // What only some orders need is done by the same statement: the end of files, spend caps, what was adapted.
-    `SELECT c.*, extract(epoch FROM c.deadline - c.created_at)::float8 * 1000 AS left_ms,
+    `SELECT c.*, ${leftWhenCreated},
         CASE WHEN c.created AND $26::int IS NOT NULL THEN end_files(c.found_id, $26) END AS files_expire_at,
         CASE WHEN c.created AND ($27::text[] IS NOT NULL OR $30::jsonb IS NOT NULL)
           THEN complete_order(c.found_id, $27, $28, $29, $30) END AS completed,
         CASE WHEN c.created AND $31::text[] IS NOT NULL THEN bring_keys(c.found_id, $31) END AS brought
-      FROM create_generation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-        $18, $19, $20, $21, $22, $23, $24, $25) c`,
+      FROM ${createGeneration}`,
   ),
   /** What T1 would find of the wallet and of the slots, taking nothing and locking nobody. */
   affords: statement(
@@ -344,6 +352,16 @@ export const sql = {
     'generation_total',
     'SELECT succeeded FROM generation_total WHERE account_id = $1 AND dialect = $2',
   ),
+}
+
+/** T1 as the order needs it: what only some orders need is `more`, in the order of its parameters. */
+export function toCreateCall(
+  order: readonly unknown[],
+  more: readonly unknown[],
+): { call: Statement; values: readonly unknown[] } {
+  return more.every(value => value === null)
+    ? { call: sql.create, values: order }
+    : { call: sql.createWithMore, values: [...order, ...more] }
 }
 
 export type AttemptRow = {
