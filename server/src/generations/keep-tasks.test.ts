@@ -1,4 +1,4 @@
-// Handles that are kept for many tasks at once, by several nodes that have read the same ones.
+// Handles that are kept for many tasks at once, and polls that are put back, by several nodes that have read the same ones.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { eventually } from '../../test/harness.ts'
@@ -38,31 +38,59 @@ const pollsOf = async (ids: string[]) => {
   return ids.map(id => rows.find(row => row.id === id)?.polls)
 }
 
-test('their rows are locked in one order, whichever they are given in', async () => {
-  const ids = [0, 1, 2].map(() => newId(() => new Date())).toSorted()
-  // The last lies first in the table.
-  for (const id of ids.toReversed()) await addTask('accepted', id)
+/**
+ * Whoever waits for the row of the first holds none of the others: who holds the first may take them. Whichever they
+ * are given in.
+ */
+async function expectOneOrder(
+  ids: string[],
+  lock: string,
+  write: (ids: string[]) => Promise<unknown>,
+): Promise<void> {
   const [first = '', , last = ''] = ids
-  const lock = (text: string) => `SELECT 1 FROM attempt WHERE generation_id = $1 FOR UPDATE ${text}`
   for (const given of [ids, ids.toReversed()]) {
     let begin: () => void = () => undefined
     const isLocked = new Promise<void>(resolve => {
       begin = resolve
     })
     // Begun from outside of the transaction, as another node would.
-    const kept = isLocked.then(() => keep(given, 7))
+    const written = isLocked.then(() => write(given))
     await database.ownerDb.transaction(async tx => {
-      await ask(lock(''), [first], tx)
+      await ask(lock, [first], tx)
       begin()
       const isWaiting = `SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
         AND transactionid = pg_current_xact_id()::xid`
       await eventually('it waits for the first', async () => (await ask(isWaiting, [], tx)).length === 1)
-      // Whoever waits for the first holds none of the others: who holds the first may take them.
-      await ask(lock('NOWAIT'), [last], tx)
+      await ask(`${lock} NOWAIT`, [last], tx)
     })
-    await kept
+    await written
   }
+}
+
+const newIds = () => [0, 1, 2].map(() => newId(() => new Date())).toSorted()
+
+test('their rows are locked in one order, whichever they are given in', async () => {
+  const ids = newIds()
+  // The last lies first in the table.
+  for (const id of ids.toReversed()) await addTask('accepted', id)
+  await expectOneOrder(ids, 'SELECT 1 FROM attempt WHERE generation_id = $1 FOR UPDATE', given =>
+    keep(given, 7),
+  )
   expect(await pollsOf(ids)).toEqual([7, 7, 7])
+})
+
+test('polls that are put back are locked in one order, whichever they are given in', async () => {
+  const ids = newIds()
+  const add = `INSERT INTO poll (generation_id, due_at, began_at, deadline, told)
+    VALUES ($1, now(), now(), now() + interval '1 hour', false)`
+  for (const id of ids.toReversed()) await ask(add, [id], database.ownerDb)
+  await expectOneOrder(ids, 'SELECT 1 FROM poll WHERE generation_id = $1 FOR UPDATE', given => {
+    const [delays, wakes, none] = [1_000, 0, null].map(each => given.map(() => each))
+    return database.db.query(pollSql.repeat, [given, delays, wakes, none, none])
+  })
+  const text =
+    'SELECT 1 FROM poll WHERE generation_id = ANY ($1) AND read_at IS NOT NULL AND due_at > app_now()'
+  expect(await ask(text, [ids])).toHaveLength(3)
 })
 
 test('a task that has ended keeps the handle it had', async () => {

@@ -1,7 +1,7 @@
 // The places of a process: how many there are, and when the last one is free.
 import { expect, test } from 'vitest'
 import type { Generation } from './generation.ts'
-import { createPlaces } from './places.ts'
+import { createPlaces, restsOfPlace } from './places.ts'
 
 /** Only these two are read. */
 function generation(id: string): Generation {
@@ -55,4 +55,23 @@ test('a drain of an idle process ends at once, and nothing finds room after it',
   expect(places.room()).toBe(2)
   expect(await isDone(places.drain())).toBe(true)
   expect(places.room()).toBe(0)
+})
+
+test('work at rest takes no place until there is very much of it, and then as many as it is beyond', () => {
+  const places = createPlaces(3, () => undefined)
+  const rest = (id: string, isPolled = false) => {
+    places.hold(generation(id), () => new Promise(() => undefined))
+    return places.rest(id, isPolled)
+  }
+  for (const at of Array(3 * restsOfPlace).keys()) rest(`order ${at}`)
+  expect(places.room()).toBe(3)
+  const end = rest('one more')
+  rest('and another')
+  expect(places.room()).toBe(1)
+  // These are bounded by whoever began them.
+  rest('polled', true)
+  expect(places.room()).toBe(1)
+  end()
+  // It works again: in a place of its own.
+  expect(places.room()).toBe(1)
 })

@@ -9,8 +9,12 @@ export type Places = {
   reserve(count: number): () => void
   /** Holds the generation until its work has ended. Never rejects: the work reports its own failure. */
   hold(generation: Generation, work: () => Promise<void>): void
-  /** The held work waits for somebody outside: until the answer is called it takes no place and delays no drain. */
-  rest(generationId: string): () => void
+  /**
+   * The held work waits for somebody outside: until the answer is called it delays no drain and takes no place. Where
+   * very many wait, those beyond take places all the same, so that an outage does not fill the memory; `isPolled` is for
+   * work that the poller began, which bounds its own.
+   */
+  rest(generationId: string, isPolled?: boolean): () => void
   /** The same work goes on under a new epoch. */
   moveEpoch(generationId: string, epoch: number): void
   holds(generationId: string): boolean
@@ -22,14 +26,23 @@ export type Places = {
   isDraining(): boolean
 }
 
+/** Orders at rest for each place: they hold no more than themselves, but what they hold is memory. */
+export const restsOfPlace = 2
+
 /** `onFree` is called whenever a place may have become free. */
 export function createPlaces(concurrency: number, onFree: () => void): Places {
   const held = new Map<string, { epoch: number }>()
-  const resting = new Set<object>()
+  /** Of each, whether it takes a place when there are too many. */
+  const resting = new Map<object, boolean>()
   let reserved = 0
   let draining = false
   let onDrained: (() => void) | null = null
   const active = () => held.size - resting.size
+  function beyondRest(): number {
+    if (resting.size <= concurrency * restsOfPlace) return 0
+    const counted = [...resting.values()].filter(Boolean).length
+    return Math.max(0, counted - concurrency * restsOfPlace)
+  }
   function noteFree(): void {
     if (active() === 0 && reserved === 0) onDrained?.()
     onFree()
@@ -41,7 +54,7 @@ export function createPlaces(concurrency: number, onFree: () => void): Places {
     noteFree()
   }
   return {
-    room: () => (draining ? 0 : Math.max(0, concurrency - active() - reserved)),
+    room: () => (draining ? 0 : Math.max(0, concurrency - active() - reserved - beyondRest())),
     reserve(count) {
       reserved += count
       let isKept = true
@@ -58,10 +71,10 @@ export function createPlaces(concurrency: number, onFree: () => void): Places {
       held.set(generation.id, entry)
       void work().finally(() => forget(generation.id, entry))
     },
-    rest(generationId) {
+    rest(generationId, isPolled = false) {
       const entry = held.get(generationId)
       if (!entry) return () => {}
-      resting.add(entry)
+      resting.set(entry, !isPolled)
       noteFree()
       return () => resting.delete(entry)
     },

@@ -1,5 +1,5 @@
 // Every statement on polls, upstream tasks and parts of an order that end one by one. The functions live in
-// migrations/0019, 0022 and 0023.
+// migrations/0019, 0022, 0023 and 0028.
 import { statement } from '../db/db.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
 import { columns } from './sql.ts'
@@ -8,7 +8,14 @@ export const pollSql = {
   noteParts: statement('poll_note_parts', 'SELECT note_parts($1, $2, $3, $4) AS done'),
   awaitParts: statement('poll_await_parts', 'SELECT await_parts($1, $2, $3, $4, $5, $6) AS done'),
   claim: statement('poll_claim', 'SELECT * FROM claim_polls($1, $2, $3, $4)'),
-  repeat: statement('poll_repeat', 'SELECT repeat_polls($1, $2, $3, $4, $5) AS woken'),
+  /** Locked in one order, as in keepTasks: a read that outlasts its lease is made by two nodes. */
+  repeat: statement(
+    'poll_repeat',
+    `WITH held AS MATERIALIZED (
+        SELECT generation_id FROM poll WHERE generation_id = ANY ($1) ORDER BY 1 FOR NO KEY UPDATE
+      )
+      SELECT repeat_polls($1, $2, $3, $4, $5) AS woken FROM (SELECT count(*) FROM held) AS locked`,
+  ),
   /**
    * Handles that an adapter has changed, as it does to count its reads. Locked in one order, whichever they come in: two
    * nodes that have read the same tasks would else wait for each other.
@@ -42,6 +49,8 @@ export const pollSql = {
   ),
 }
 
+/** A row that a look met; only the claimed ones are read. */
+export type MetPoll = ClaimedPoll | { id: string; lane: string; left_ms: null }
 export type ClaimedPoll = {
   id: string
   /** Reads of one lane share places: those at one provider, apart for the operator's key and for customers' own. */

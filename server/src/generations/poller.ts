@@ -1,13 +1,14 @@
 // Reads upstream tasks that are due: claimed many in one statement, read side by side, and what is still under way put
 // back in one statement. Each provider has places of its own, so that one that hangs delays no other. No worker and no
 // memory is held between reads. Who acts on an end claims the generation first; a read alone changes nothing.
+import { isDeepStrictEqual } from 'node:util'
 import { fp } from '../failpoints.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type { ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import { openContext } from './dispatch.ts'
 import { keyGone, leaveDelayMs, needsOfTasks } from './own-keys.ts'
 import { delayOfRead, failedReadDelayMs, type Read, type Reading } from './poll.ts'
-import { type ClaimedPoll, pollSql } from './poll-sql.ts'
+import { type ClaimedPoll, type MetPoll, pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
 import type { RunNeeds } from './run.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
@@ -23,8 +24,14 @@ export type Poller = {
 
 export type PollerNeeds = Omit<RunNeeds, 'wakeAfter' | 'pollAfter' | 'claimMoved'>
 
-/** Wake-ups within so long are one look, and so are writes: no poll is worth a statement of its own. */
-const tickMs = 50
+/**
+ * Wake-ups within so long are one look, and so are writes: no poll is worth a statement of its own. Where a read is far
+ * off it matters less when it comes, and more of them go together.
+ */
+function tickOf(delayMs: number): number {
+  if (delayMs < 1_000) return 50
+  return delayMs < 2_000 ? 100 : 200
+}
 /** As `repeat_polls` of the database has it: a poll that was woken while it read is read again then. */
 export const wokenMs = 500
 /** Generations of one lane, as the database has it, that are read at once by one process. */
@@ -36,9 +43,21 @@ const answerTimeoutMs = 8_000
 /** Work that has taken long is read more rarely: at most this share of its age is lost, and no more than so long. */
 const ageShare = 1 / 10
 const maxAgeDelayMs = 5_000
+/** Shortly before its deadline a picture is tried for, however many others wait for their store of files. */
+const lastTryMs = 6_000
 
-/** `act` is given generations that were claimed, and takes charge of them. */
-export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void): Poller {
+export type PollerOptions = {
+  /**
+   * Is given generations that were claimed, and takes charge of them. It calls `rest` when one begins to wait for a
+   * store of files that is away, and the answer when that has ended.
+   */
+  act(reading: Reading, rest: () => () => void): void
+  /** While so many of a lane wait so, what ends in it stays in the database and is read again. */
+  mostResting: number
+}
+
+export function createPoller(given: PollerNeeds, { act, mostResting }: PollerOptions): Poller {
+  const needs = { ...given, http: hasten(given.http) }
   const report = (what: string) => (error: unknown) => needs.events.workFailed(what, error)
   const ticks = createTicks(() => void look().catch(report('poll')))
   const repeats = createRepeats(needs, { pollAfter: ticks.after, report: report('poll') })
@@ -50,7 +69,9 @@ export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void
 
   function begin(poll: ClaimedPoll): void {
     const leave = lanes.enter(poll.lane)
-    const read = readOne(needs, poll, { act, ...repeats })
+    const rest = () => lanes.rest(poll.lane)
+    const isCrowded = () => lanes.countResting(poll.lane) >= mostResting
+    const read = readOne(needs, poll, { act: reading => act(reading, rest), isCrowded, ...repeats })
       .catch(report(poll.id))
       .finally(() => {
         reading.delete(read)
@@ -63,7 +84,11 @@ export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void
       isMore = false
       const { names, counts } = lanes.busy()
       const values = [needs.leaseMs, placesOfLane, names, counts]
-      for (const each of await needs.db.query<ClaimedPoll>(pollSql.claim, values)) begin(each)
+      for (const each of await needs.db.query<MetPoll>(pollSql.claim, values)) {
+        if (each.left_ms !== null) begin(each)
+        // It took the place of one that may be read.
+        else isMore = true
+      }
     } while (isMore && !isStopped)
   }
   function look(): Promise<void> {
@@ -82,18 +107,23 @@ export function createPoller(needs: PollerNeeds, act: (reading: Reading) => void
       ticks.clear()
       await looking?.catch(() => undefined)
       await Promise.all(reading)
-      await repeats.flush()
+      await repeats.close()
     },
   }
 }
 
 type Ends = {
   act(reading: Reading): void
+  isCrowded(): boolean
   repeat(poll: ClaimedPoll, reads: Read[]): void
   leave(poll: ClaimedPoll): void
 }
 
-async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat, leave }: Ends): Promise<void> {
+async function readOne(
+  needs: PollerNeeds,
+  poll: ClaimedPoll,
+  { act, isCrowded, repeat, leave }: Ends,
+): Promise<void> {
   const isOver = poll.left_ms <= 0
   if (__FAILPOINTS__ && !isOver) await fp('poll.before')
   const tasks = isOver ? [] : (poll.tasks ?? [])
@@ -106,11 +136,20 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, { act, repeat, lea
     !poll.has_address &&
     tasks.length > 0 &&
     reads.every(({ outcome }) => delayOfRead(outcome, poll.told) !== null)
-  if (isUnderWay) return repeat(poll, reads)
+  if (isUnderWay || (isCrowded() && mayWait(poll, reads))) return repeat(poll, reads)
   const values = [poll.id, poll.epoch, needs.processName, needs.leaseMs]
   const row = await findRow<GenerationRow>(needs.db, pollSql.claimAwaiting, values)
   // Somebody else acts on it, or has: what this read told is of no more use.
   if (row) act({ generation: toGeneration(row), reads, told: poll.told, ageMs: poll.age_ms })
+}
+
+/** It brings addresses alone, which another read brings again, so that nothing is lost by it but time. */
+function mayWait(poll: ClaimedPoll, reads: Read[]): boolean {
+  if (poll.left_ms <= lastTryMs || reads.length === 0) return false
+  return reads.every(({ outcome, received }) => {
+    if (outcome.kind !== 'succeeded') return delayOfRead(outcome, poll.told) !== null
+    return received.length === 0 && outcome.images.some(({ kind }) => kind === 'url')
+  })
 }
 
 /**
@@ -140,19 +179,20 @@ async function readTask(
   if (!read || !task) return []
   const received: string[] = []
   const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
-  const signal = AbortSignal.timeout(timeoutMs)
   const { id, n } = poll
-  const http = hasten(needs.http)
-  const context = openContext(
-    { ...needs, http },
-    { generation: { id }, n, part, signal, timeoutMs, received },
-  )
+  // That of AbortSignal.timeout would be held for all its time, by thousands of reads that ended long ago.
+  const stop = new AbortController()
+  const timer = setTimeout(() => stop.abort(new Error('the read took too long')), timeoutMs)
+  const { signal } = stop
+  const context = openContext(needs, { generation: { id }, n, part, signal, timeoutMs, received })
   try {
     const outcome: ProviderOutcome = await read(task, context)
     return [{ part, outcome, received }]
   } catch (error) {
     await reportCleaned(needs, poll, error)
     return []
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -170,9 +210,11 @@ async function reportCleaned(needs: PollerNeeds, { id }: ClaimedPoll, error: unk
   )
 }
 
-/** How many generations of each lane are read now. */
+/** How many generations of each lane are read now, and how many wait for its store of files. */
 function createLanes() {
   const lanes = new Map<string, { count: number; isFull: boolean }>()
+  const resting = new Map<string, number>()
+  const addResting = (name: string, count: number) => resting.set(name, (resting.get(name) ?? 0) + count)
   return {
     /** Answers how it is left, which tells whether more of the lane may be waiting for the place. */
     enter(name: string): () => boolean {
@@ -188,6 +230,11 @@ function createLanes() {
         return isFull
       }
     },
+    countResting: (name: string) => resting.get(name) ?? 0,
+    rest(name: string): () => void {
+      addResting(name, 1)
+      return () => void addResting(name, -1)
+    },
     busy: () => ({ names: [...lanes.keys()], counts: [...lanes.values()].map(({ count }) => count) }),
   }
 }
@@ -197,9 +244,9 @@ function createTicks(look: () => void) {
   const timers = new Map<number, NodeJS.Timeout>()
   let isClear = false
   return {
-    after(delayMs: number): void {
+    after(delayMs: number, tickMs = tickOf(delayMs)): void {
       const now = performance.now()
-      const tick = Math.ceil((now + delayMs) / tickMs)
+      const tick = Math.ceil((now + delayMs) / tickMs) * tickMs
       if (isClear || timers.has(tick)) return
       const timer = setTimeout(
         () => {
@@ -207,7 +254,7 @@ function createTicks(look: () => void) {
           look()
         },
         // A moment later than the database's clock says due, not earlier.
-        tick * tickMs - now + 2,
+        tick - now + 2,
       )
       timers.set(tick, timer)
     },
@@ -224,7 +271,9 @@ type Repeat = {
   id: string
   n: number
   changed: ChangedTask[]
+  /** From when it was read. */
   delayMs: number
+  readAtMs: number
   wakes: number
   progress: number | null
   position: number | null
@@ -237,17 +286,17 @@ function createRepeats(
   { pollAfter, report }: { pollAfter(delayMs: number): void; report(error: unknown): void },
 ) {
   let waiting: Repeat[] = []
-  let timer: NodeJS.Timeout | null = null
+  const ticks = createTicks(() => void flush().catch(report))
   async function flush(): Promise<void> {
-    if (timer) clearTimeout(timer)
-    timer = null
     // Every node writes rows in the same order, so that no two hold what the other waits for.
     const batch = waiting.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     waiting = []
     if (batch.length === 0) return
+    const now = performance.now()
+    const delays = batch.map(({ delayMs, readAtMs }) => Math.max(1, Math.round(delayMs - (now - readAtMs))))
     const values = [
       batch.map(({ id }) => id),
-      batch.map(({ delayMs }) => delayMs),
+      delays,
       batch.map(({ wakes }) => wakes),
       batch.map(({ progress }) => progress),
       batch.map(({ position }) => position),
@@ -255,19 +304,22 @@ function createRepeats(
     // Before the next read of them is due, anywhere.
     await keepTasks(needs, batch)
     const row = await findRow<{ woken: boolean }>(needs.db, pollSql.repeat, values)
-    for (const { delayMs, isLeft } of batch) if (!isLeft) pollAfter(delayMs)
+    for (const [at, { isLeft }] of batch.entries()) if (!isLeft) pollAfter(delays[at] ?? 0)
     if (row?.woken) pollAfter(wokenMs)
   }
   function add(repeat: Repeat): void {
     waiting.push(repeat)
-    timer ??= setTimeout(() => void flush().catch(report), tickMs)
+    ticks.after(0, tickOf(repeat.delayMs))
   }
   return {
     repeat: (poll: ClaimedPoll, reads: Read[]) => add(toRepeat(poll, reads)),
     /** For another node: this one makes no appointment with it. */
     leave: (poll: ClaimedPoll) =>
       add({ ...toRepeat(poll, []), delayMs: leaveDelayMs(needs.random()), isLeft: true }),
-    flush: () => flush().catch(report),
+    close(): Promise<void> {
+      ticks.clear()
+      return flush().catch(report)
+    },
   }
 }
 
@@ -286,9 +338,8 @@ function findChanged({ tasks }: ClaimedPoll, reads: Read[]): ChangedTask[] {
   return reads.flatMap(({ part, outcome }) => {
     if (outcome.kind !== 'pending') return []
     const before = tasks?.find(each => each.part === part)?.task
-    if (outcome.task === before) return []
-    const task = JSON.stringify(outcome.task)
-    return task === JSON.stringify(before) ? [] : [{ part, task }]
+    // The database keeps the fields in an order of its own.
+    return isDeepStrictEqual(outcome.task, before) ? [] : [{ part, task: JSON.stringify(outcome.task) }]
   })
 }
 
@@ -304,6 +355,7 @@ function toRepeat(poll: ClaimedPoll, reads: Read[]): Repeat {
     wakes,
     changed: findChanged(poll, reads),
     delayMs: Math.round(delayMs),
+    readAtMs: performance.now(),
     ...toProgress(reads),
   }
 }

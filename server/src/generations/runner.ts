@@ -2,8 +2,8 @@
 // one statement, and stops without abandoning work. Leases and epochs decide; a lost wake-up only costs time.
 import type { Generation } from './generation.ts'
 import type { Pacing } from './pacing.ts'
-import { createPlaces, type Places } from './places.ts'
-import { type Reading, settleReads } from './poll.ts'
+import { createPlaces, type Places, restsOfPlace } from './places.ts'
+import { settleReads } from './poll.ts'
 import { createPoller, type Poller, wokenMs } from './poller.ts'
 import { claimBatch, createQueueClaims, withPlaces } from './queue-claims.ts'
 import { type RunNeeds, reconcileGeneration, runGeneration, type Started } from './run.ts'
@@ -48,9 +48,19 @@ export function createRunner(
     restWork: places.rest,
   }
   // An end is acted on whether or not there is a place: its addresses do not wait.
-  const poller = createPoller(needs, (reading: Reading) =>
-    track(reading.generation, () => runOwn(runNeeds, reading.generation, own => settleReads(own, reading))),
-  )
+  const poller = createPoller(needs, {
+    mostResting: options.concurrency * restsOfPlace,
+    act(reading, restInLane) {
+      const restWork = (id: string) => {
+        const ends = [places.rest(id, true), restInLane()]
+        return () => {
+          for (const end of ends) end()
+        }
+      }
+      const { generation } = reading
+      track(generation, () => runOwn({ ...runNeeds, restWork }, generation, own => settleReads(own, reading)))
+    },
+  })
   function track(generation: Generation, work: () => Promise<void>): void {
     places.hold(generation, () => work().catch(report(generation.id)))
   }

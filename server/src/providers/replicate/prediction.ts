@@ -47,6 +47,8 @@ export class Unreadable extends Error {
 const FIRST_POLL_MS = 1_000
 const POLL_STEP_MS = 250
 const MAX_POLL_MS = 5_000
+// Beyond it the pace stays, and a handle that stays too need not be written again.
+const MAX_POLLS = (MAX_POLL_MS - FIRST_POLL_MS) / POLL_STEP_MS
 const ID = /^[\w-]{1,128}$/
 // The largest picture that is taken out of a data URL; larger ones come as addresses.
 const DATA_URL = /^data:image\/[\w.+-]+;base64,([A-Za-z0-9+/]+={0,2})$/
@@ -83,7 +85,7 @@ export async function readPrediction(
 /** Words of a state that nobody knows yet are taken for work that goes on: the deadline ends it if it does not. */
 function describePending(prediction: Record<string, unknown>, { known, id }: { known: Known; id: string }) {
   const progress = readProgress(textOrNull(prediction.logs))
-  const task: ReplicateTask = { ...known, id, polls: known.polls + 1 }
+  const task: ReplicateTask = { ...known, id, polls: Math.min(known.polls + 1, MAX_POLLS) }
   return {
     task,
     pollAfterMs: Math.min(FIRST_POLL_MS + POLL_STEP_MS * known.polls, MAX_POLL_MS),
