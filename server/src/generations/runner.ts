@@ -51,48 +51,39 @@ export function createRunner(
   const poller = createPoller(needs, {
     mostResting: options.concurrency * restsOfPlace,
     act(reading, restInLane) {
-      const restWork = (id: string) => {
-        const ends = [places.rest(id, true), restInLane()]
-        return () => {
-          for (const end of ends) end()
-        }
-      }
       const { generation } = reading
-      track(generation, () => runOwn({ ...runNeeds, restWork }, generation, own => settleReads(own, reading)))
+      const polled = { ...runNeeds, restWork: restPolled(places, restInLane) }
+      track(generation, () => runOwn(polled, generation, own => settleReads(own, reading)))
     },
   })
   function track(generation: Generation, work: () => Promise<void>): void {
     places.hold(generation, () => work().catch(report(generation.id)))
+  }
+  function start(work: Started | { generation: Generation }): void {
+    track(work.generation, () => runOwn(runNeeds, work.generation, own => runGeneration(own, work)))
   }
   const queue = createQueueClaims(places, {
     claim: (count, cursor) =>
       needs.db.query<GenerationRow>(sql.claimQueued, [needs.processName, needs.leaseMs, count, cursor]),
     claimPaced: needs.pacing.claim,
     onClaimed: options.onClaimed,
-    run: generation =>
-      track(generation, () => runOwn(runNeeds, generation, own => runGeneration(own, { generation }))),
+    run: generation => start({ generation }),
     onFailure: report('claim'),
   })
 
-  function reconcileLost(): Promise<void> {
-    return claimLost(needs, places, generation => {
-      needs.events.generationReconciling(generation, 'lease expired')
-      track(generation, () => runOwn(runNeeds, generation, own => reconcileGeneration(own, generation)))
-    })
+  function beginLost(generation: Generation): void {
+    needs.events.generationReconciling(generation, 'lease expired')
+    track(generation, () => runOwn(runNeeds, generation, own => reconcileGeneration(own, generation)))
   }
   return {
-    start: started =>
-      track(started.generation, () =>
-        runOwn(runNeeds, started.generation, own => runGeneration(own, started)),
-      ),
+    start,
     fill: queue.fill,
     reserve: () => (places.room() > 0 ? places.reserve(1) : null),
     runs: places.holds,
     running: places.held,
     draining: places.isDraining,
     poll() {
-      // What was read a moment ago is due in another.
-      poller.pollAfter(wokenMs)
+      poller.pollAfter(wokenMs) // What was read a moment ago is due in another.
       return poller.look()
     },
     async sweep() {
@@ -102,7 +93,7 @@ export function createRunner(
       if (places.isDraining()) return
       // Polls that cannot be claimed must not keep the rows of dead workers waiting.
       await poller.look().catch(report('poll'))
-      await reconcileLost()
+      await claimLost(needs, places, beginLost)
     },
     renewLeases: () => renewLeases(needs, places),
     async stop(graceMs) {
@@ -110,6 +101,15 @@ export function createRunner(
       timers.clear()
       await atMost(graceMs, endAll(poller, places))
     },
+  }
+}
+
+function restPolled(places: Places, restInLane: () => () => void) {
+  return (generationId: string) => {
+    const ends = [places.rest(generationId, true), restInLane()]
+    return () => {
+      for (const end of ends) end()
+    }
   }
 }
 
