@@ -66,7 +66,7 @@ function openPoller(tell: (id: string) => ProviderOutcome, mostResting: number):
     http: { request: () => Promise.reject(new Error('nothing is asked')) },
     attemptHeaders: () => ({}),
     moderation: { checksOutput: false },
-    breaker: {},
+    breaker: { note: () => undefined },
     events: { workFailed: (_what: string, error: unknown) => faults.push(error) },
   } as unknown as PollerNeeds
   const poller = createPoller(needs, {
