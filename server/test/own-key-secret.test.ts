@@ -88,6 +88,26 @@ test('an order that waits is not ended by a node that cannot open its key, which
   await Promise.all([serving.stop(), worker.stop()])
 }, 120_000)
 
+test('a node that cannot open a key sells nothing at the full price in its place', async () => {
+  const serving = await start('serve')
+  own = await rig.account({ credits: 1_000 })
+  await call(serving, 'PUT provider-keys/openai', { key: defaultOpenAiKey })
+  const misled = await start('serve', otherSecret)
+  const order = (node: Node, path: string) =>
+    fetch(`${node.url}/api/v1/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${own.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt-image-2', prompt: 'a pier' }),
+    })
+  for (const path of ['generations', 'generations/quote']) {
+    const refused = await order(misled, path)
+    expect([path, refused.status, refused.headers.get('retry-after')]).toEqual([path, 503, '5'])
+    expect(await refused.text()).toContain('Your key for openai')
+    expect((await order(serving, path)).status, path).toBeLessThan(300)
+  }
+  await Promise.all([serving.stop(), misled.stop()])
+}, 120_000)
+
 test('nor does it read or end a task that the upstream works on', async () => {
   const node = await start('all')
   const prompt = 'a ferry [[emulate: slow=4000]]'

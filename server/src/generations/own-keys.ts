@@ -15,7 +15,7 @@ export type OwnKeyFee = { percent: number } | { credits: number }
 
 export type OwnKeys = {
   /** Providers that the account brought a key for. Asks nothing for accounts that never did. */
-  list(accountId: string): Promise<string[]>
+  list(accountId: string): Promise<{ provider: string; isReadable: boolean }[]>
   find(accountId: string, provider: string): Promise<OwnKey | null>
   /** Null where no adapter of that name takes a key. */
   providerWith(name: string, apiKey: string, earlier: readonly string[]): Provider | null
@@ -50,7 +50,7 @@ export function openOwnKeys(
     async list(accountId) {
       if (!keyring.mayOwn(accountId)) return []
       const kept = await keyring.list({ accountId })
-      return kept.filter(({ seal }) => seal !== 'unreadable').map(({ provider }) => provider)
+      return kept.map(({ provider, seal }) => ({ provider, isReadable: seal !== 'unreadable' }))
     },
     find: keyring.findOwn,
     providerWith: withKey,

@@ -15,13 +15,31 @@ export async function findTerms(needs: TermNeeds, wish: Wish): Promise<Terms> {
   return (await findOwnTerms(needs, wish)) ?? { offer: resolveWish(needs, wish), ownProviders: null }
 }
 
-/** Null: no key of the account serves this order. */
+/**
+ * Null: no key of the account serves this order. Throws AppError unavailable where one would that this node cannot open:
+ * nobody pays the full price for it.
+ */
 async function findOwnTerms(needs: TermNeeds, wish: Wish): Promise<Terms | null> {
-  const { ownKeys, catalog } = needs
+  const { ownKeys } = needs
   if (!ownKeys.isOn || needs.isSandbox()) return null
   const brought = await ownKeys.list(wish.accountId)
+  const readable = brought.filter(({ isReadable }) => isReadable)
+  const terms = termsUnder(needs, wish, readable)
+  if (terms || readable.length === brought.length) return terms
+  const closed = termsUnder(needs, wish, brought)?.ownProviders
+  if (!closed) return null
+  throw new AppError('unavailable', `Your key for ${closed.join(', ')} cannot be used right now.`, {
+    retryAfterSeconds: 5,
+  })
+}
+
+function termsUnder(
+  { ownKeys, catalog }: TermNeeds,
+  wish: Wish,
+  brought: readonly { provider: string }[],
+): Terms | null {
   if (brought.length === 0) return null
-  const under = catalog.under(new Set(brought))
+  const under = catalog.under(new Set(brought.map(({ provider }) => provider)))
   const offer = tryToResolve(() => resolveWish({ catalog: under }, wish))
   if (!offer) return null
   const routes = under.routes(offer.modelId, offer.options)
