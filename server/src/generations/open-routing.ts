@@ -47,6 +47,14 @@ export function openRouting(needs: RoutingNeeds, breaks: boolean): Routed {
         events.taskEnded(task)
         if (!task.generation.ownProviders) routeHealth.note({ ...task, seconds: null })
       },
+      outputLost(generation, lost) {
+        events.outputLost(generation, lost)
+        routeHealth.noteLost(generation, lost.cause)
+      },
+      generationSettled(generation) {
+        events.generationSettled(generation)
+        routeHealth.noteEnd(generation)
+      },
     },
     random: Math.random,
   }

@@ -94,14 +94,16 @@ export const routeSql = {
   ),
   /**
    * The calls of the last hour, of the 5,000 orders that ended latest at most. What a customer asked wrongly and what
-   * was made with an account's own key say nothing of a route.
+   * was made with an account's own key say nothing of a route. A call that the upstream called done has failed where no
+   * picture came of it (`undelivered` of health.ts).
    */
   routeHours: statement(
     'route_hours',
-    `WITH ended AS (SELECT id FROM generation WHERE completed_at > (SELECT app_now()) - interval '1 hour'
+    `WITH ended AS (SELECT id, coalesce(state = 'failed' AND reason IN ('malformed_result', 'unknown_outcome'), false)
+            AS is_lost FROM generation WHERE completed_at > (SELECT app_now()) - interval '1 hour'
           AND own_providers IS NULL
         ORDER BY completed_at DESC LIMIT 5000),
-      calls AS (SELECT a.provider || '/' || a.upstream_model AS route, a.state = 'done' AS is_done,
+      calls AS (SELECT a.provider || '/' || a.upstream_model AS route, a.state = 'done' AND NOT is_lost AS is_done,
           extract(epoch FROM a.ended_at - a.started_at) * 1000 AS ms, coalesce(a.cost_usd_micro, CASE WHEN a.state
             IN ('unknown', 'accepted') THEN a.expected_cost_usd_micro END, 0) AS cost
         FROM ended JOIN attempt a ON a.generation_id = ended.id

@@ -2,7 +2,9 @@
 // be had in the end is the operator's loss and not the customer's.
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { listRouteHours } from '../../src/generations/route-hours.ts'
 import { isProof } from '../counts.ts'
+import { ask } from '../money.ts'
 import {
   type CrashRig,
   calm,
@@ -89,6 +91,28 @@ test('a file that is gone is asked for again at the address the task tells then,
     expect(fate.lossUsdMicro, fault).toBe(expectedUsdMicro)
     expect(downloadsOf(fate), fault).toEqual([downloads])
   }
+})
+
+test('an upstream whose files are gone is not called healthy: its calls count as failed, with what was missing', async () => {
+  const hour = async () => (await listRouteHours(rig.database.db)).get('tasks/tasks')
+  const told = async () => {
+    const rows = await ask(
+      rig.database.db,
+      `SELECT failed, succeeded, last_failure_message FROM route_health WHERE provider || '/' || upstream_model = 'tasks/tasks'`,
+    )
+    return rows[0]
+  }
+  const before = { hour: await hour() }
+  await place('no-file', 'file_404')
+  expect(await endOf('no-file')).toMatchObject({ state: 'failed', reason: 'unknown_outcome' })
+  expect(await hour()).toMatchObject({
+    calls: (before.hour?.calls ?? 0) + 1,
+    succeeded: before.hour?.succeeded ?? 0,
+  })
+  await eventually(
+    'the route says why',
+    async () => (await told())?.last_failure_message === 'its output could not be had: status 404',
+  )
 })
 
 test('a file that is had at the second address only is sold, also when the create itself told the first', async () => {
