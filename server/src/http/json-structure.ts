@@ -6,6 +6,8 @@ export type StructureFault =
   | { kind: 'too_many_values' | 'too_deep' | 'key_too_long' }
   /** JSON.parse would keep the last of the two without a word. */
   | { kind: 'repeated'; path: string }
+  /** `__proto__`, which much of what takes objects apart and builds them anew leaves out without a word. */
+  | { kind: 'unkeepable'; path: string }
 
 export type StructureLimits = { maxDepth: number; maxValues: number; maxKeyLength: number }
 
@@ -25,6 +27,7 @@ export function findStructureFault(text: string, limits: StructureLimits): Struc
         if (end - at > limits.maxKeyLength) return { kind: 'key_too_long' }
         level.key = readKey(text.slice(at, end))
         if (level.keys.has(level.key)) return { kind: 'repeated', path: pathOf(level) }
+        if (level.key === '__proto__') return { kind: 'unkeepable', path: pathOf(level) }
         level.keys.add(level.key)
         expectsKey = false
       }

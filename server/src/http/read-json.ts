@@ -8,7 +8,14 @@ import { readBytes } from './read-bytes.ts'
 /** Far beyond any contract, and few enough that no body holds up the others. */
 const limits = { maxDepth: 64, maxValues: 2_000, maxKeyLength: 256 }
 
-const faultTexts: Record<Exclude<StructureFault['kind'], 'repeated'>, string> = {
+type FaultOfKey = Extract<StructureFault, { path: string }>
+
+const keyFaultTexts: Record<FaultOfKey['kind'], string> = {
+  repeated: 'This key stands twice in the same object.',
+  unkeepable: 'A key of this name cannot be kept; choose another.',
+}
+
+const faultTexts: Record<Exclude<StructureFault, FaultOfKey>['kind'], string> = {
   too_deep: `The request body is nested deeper than ${limits.maxDepth} levels.`,
   too_many_values: `The request body holds more than ${limits.maxValues} values.`,
   key_too_long: `The request body has a key of more than ${limits.maxKeyLength} characters.`,
@@ -36,14 +43,14 @@ export function refuseEncoding(context: HttpContext): void {
 
 function parseJson(text: string): unknown {
   const fault = findStructureFault(text, limits)
-  if (fault && fault.kind !== 'repeated') throw new AppError('invalid_request', faultTexts[fault.kind])
+  if (fault && !('path' in fault)) throw new AppError('invalid_request', faultTexts[fault.kind])
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     throw new AppError('invalid_request', 'The request body is not valid JSON.')
   }
-  if (fault) throw refuseAt(fault.path, 'This key stands twice in the same object.')
+  if (fault) throw refuseAt(fault.path, keyFaultTexts[fault.kind])
   // Raw ones are no JSON or no UTF-8: only an escape can bring in a character that no text may hold.
   const broken = brokenEscape.test(text) ? findBrokenText(value, '') : null
   if (broken !== null) throw refuseAt(broken, 'This text holds a NUL or half of a surrogate pair.')

@@ -228,6 +228,7 @@ describe('what an order says about itself', () => {
       [{ metadata: { k: 'v'.repeat(513) } }, 'metadata.k'],
       [{ metadata: { k: 1 } }, 'metadata.k'],
       [{ metadata: ['x'] }, 'metadata'],
+      [{ metadata: { ['__proto__']: 'x' } }, 'metadata.__proto__'],
       [{ tags: many(17) }, 'tags'],
       [{ tags: ['t'.repeat(65)] }, 'tags.0'],
       [{ tags: ['x', ' '] }, 'tags.1'],
