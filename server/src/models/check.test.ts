@@ -45,7 +45,7 @@ describe('models check', () => {
   it('warns of a retirement within 60 days, and not before', () => {
     const entry = getEntry('openai:gpt-image-1.5')
     expect(messages(check([entry], { at: '2026-10-02T00:00:00Z' }).warnings)).toContain(
-      'gpt-image-1.5 retires on 2026-12-01, in 60 day(s); successor gpt-image-2.5-flare',
+      'gpt-image-1.5 retires on 2026-12-01, in 60 days; successor gpt-image-2.5-flare',
     )
     expect(messages(check([entry], { at: '2026-10-01T23:59:59Z' }).warnings)).not.toContain('retires')
   })
@@ -58,9 +58,7 @@ describe('models check', () => {
 
   it('warns of prices below the expected cost, and not once the credit is worth enough', () => {
     const entry = getEntry('gpt-image-2')
-    expect(messages(check([entry]).warnings)).toContain(
-      'worst 2048x2048 high: 12 credit(s) against 0.4282 USD',
-    )
+    expect(messages(check([entry]).warnings)).toContain('worst 2048x2048 high: 12 credits against 0.4282 USD')
     expect(messages(check([entry], { usd: 0.05 }).warnings)).toBe('')
   })
 

@@ -57,7 +57,7 @@ function checkRoutes(shelf: Shelf, entry: ModelEntry, report: CatalogReport): vo
     const days = daysUntil(retiresAt, now)
     if (days > RETIREMENT_NOTICE_DAYS) continue
     const heir = successor === null ? 'no successor is known' : `successor ${successor}`
-    const message = `${model} retires on ${retiresAt}, in ${days} day(s); ${heir}`
+    const message = `${model} retires on ${retiresAt}, in ${days} ${days === 1 ? 'day' : 'days'}; ${heir}`
     report.warnings.push({ model: entry.id, message })
   }
 }
@@ -116,14 +116,14 @@ function describeLoss(
 ): string {
   const usd = (costUsdMicro / 1_000_000).toFixed(4)
   return (
-    `${dialect}: ${count} combination(s) sell below expected cost; worst ${describe(options)}: ` +
-    `${credits} credit(s) against ${usd} USD on ${route}`
+    `${dialect}: ${count} ${count === 1 ? 'combination sells' : 'combinations sell'} below expected cost; worst ${describe(options)}: ` +
+    `${credits} ${credits === 1 ? 'credit' : 'credits'} against ${usd} USD on ${route}`
   )
 }
 
 function describe(options: GenerationOptions): string {
   const { size, aspectRatio, resolution, quality, thinkingLevel, referenceCount } = options
   const parts = [size, aspectRatio, resolution, quality, thinkingLevel && `thinking ${thinkingLevel}`]
-  if (referenceCount > 0) parts.push(`${referenceCount} reference(s)`)
+  if (referenceCount > 0) parts.push(`${referenceCount} ${referenceCount === 1 ? 'reference' : 'references'}`)
   return parts.filter(part => part !== null).join(' ')
 }

@@ -126,10 +126,10 @@ async function takeAll(
 function findMaskFault({ field }: InputRequest, { references, mask }: StoredInputs): AppError | null {
   const [first] = references
   if (!mask || !first) return null
-  if (mask.mediaType !== 'image/png') return invalidField(field, `The mask in ${field} must be a PNG.`)
+  if (mask.mediaType !== 'image/png') return invalidField(field, `The mask must be a PNG.`)
   if (mask.width === first.width && mask.height === first.height) return null
   const [is, wanted] = [mask, first].map(({ width, height }) => `${width} x ${height}`)
-  return invalidField(field, `The mask in ${field} has ${is} pixels; the first picture has ${wanted}.`)
+  return invalidField(field, `The mask has ${is} pixels; the first picture has ${wanted}.`)
 }
 
 /** Pictures of uploads stay: they belong to the upload. */
