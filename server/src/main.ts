@@ -132,12 +132,16 @@ async function welcome(services: Services, listening: Listening): Promise<void> 
 }
 
 function openIo(): CommandIo {
-  const quiet = (config: Config) =>
+  const quiet = (
+    config: Config,
+    level: Config['logLevel'] = config.logLevel === 'info' ? 'warn' : config.logLevel,
+  ) =>
     createLog({
-      level: config.logLevel === 'info' ? 'warn' : config.logLevel,
+      level,
       logPrompts: false,
       destination: process.stderr,
     })
+  let hasOpened = false
   return {
     writeOut: text => process.stdout.write(text),
     writeError: text => process.stderr.write(text),
@@ -157,7 +161,9 @@ function openIo(): CommandIo {
       }
     },
     async openOutside(config, keys = new Map()) {
-      const outside = openOutside(config, quiet(config))
+      // `doctor` opens it twice; what is said at the opening is said once.
+      const outside = openOutside(config, hasOpened ? quiet(config, 'error') : quiet(config))
+      hasOpened = true
       outside.providers.setKeys(keys)
       return toOutsideNeeds(config, outside)
     },

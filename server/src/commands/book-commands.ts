@@ -30,7 +30,7 @@ async function checkProvider(db: Db, config: Config, provider: string): Promise<
   const engines = [...config.engines, ...config.packages].map(each => each.name)
   const names = [...Object.keys(config.providers), ...engines].sort()
   if (names.includes(provider) || (await hasCalls(db, provider))) return
-  throw invalidField('provider', `Nothing was ever asked of such a provider. There are ${names.join(', ')}.`)
+  throw invalidField('provider', `There is no such provider. There are ${names.join(', ')}.`)
 }
 
 /** Opened when it is read: before that nobody would hear that it is not there. */
@@ -108,7 +108,7 @@ async function runReconcile(
 
 function describeReport(report: BillReport): string[] {
   const head = [
-    `${report.lines} lines, ${showUsd(report.billedUsdMicro)} USD, from ${report.since.toISOString()} to ${report.until.toISOString()}`,
+    `${report.lines} ${report.lines === 1 ? 'line' : 'lines'}, ${showUsd(report.billedUsdMicro)} USD, from ${report.since.toISOString()} to ${report.until.toISOString()}`,
   ]
   if (report.by === 'day') {
     const rows = report.differing.rows.map(each => [
@@ -137,7 +137,9 @@ function describeReport(report: BillReport): string[] {
         `  ${each.requestId ?? '–'}  ${each.generationId}/${each.n}/${each.part}  ${each.state}  ${showUsd(each.amountUsdMicro)}`,
     ),
     ...(withoutId.count > 0
-      ? [`${withoutId.count} lines have no id, ${showUsd(withoutId.totalUsdMicro)} USD`]
+      ? [
+          `${withoutId.count} ${withoutId.count === 1 ? 'line has' : 'lines have'} no id, ${showUsd(withoutId.totalUsdMicro)} USD`,
+        ]
       : []),
   ]
 }

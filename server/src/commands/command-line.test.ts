@@ -199,7 +199,7 @@ test('keys create takes spend caps, zero among them, and list shows them', async
   ])
   expect((await runLine(['keys', 'list', '--account', accountId])).out).toContain('0/day 250/month')
   const wrong = await runLine(['keys', 'create', '--account', accountId, '--cap-day', '-1'])
-  expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('capDay: must be') })
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('capDay: must be') })
 })
 
 test('accounts set-plan moves an account among the configured plans, and to no other', async () => {
@@ -212,14 +212,14 @@ test('accounts set-plan moves an account among the configured plans, and to no o
   })
   expect(await plan()).toBe('max')
   const gold = await runLine(['accounts', 'set-plan', accountId, '--plan', 'gold'])
-  expect(gold).toMatchObject({ code: 1, err: expect.stringContaining('must be one of free, pro, max') })
+  expect(gold).toMatchObject({ code: 2, err: expect.stringContaining('must be one of free, pro, max') })
   const env = { PLANS: 'free, gold' }
   const line = ['accounts', 'set-plan', accountId, '--plan', 'gold']
   expect(await runJson(line, { env })).toEqual({ accountId, plan: 'gold' })
   const absent = '00000000-0000-7000-8000-000000000000'
   expect((await runLine(['accounts', 'set-plan', absent, '--plan', 'max'])).err).toContain('no such account')
   const refused = await runLine(['accounts', 'create', '--email', 'gold@example.com', '--plan', 'gold'])
-  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('plan: must be one of') })
+  expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('plan: must be one of') })
 })
 
 test('accounts close refuses the keys of an account at once, and reopen takes them again', async () => {
@@ -238,25 +238,30 @@ test('accounts close refuses the keys of an account at once, and reopen takes th
   expect((await runLine(['accounts', 'close', absent])).err).toContain('no such account')
 })
 
-test('a failure writes nothing to standard output, says why on standard error and ends with 1', async () => {
+test('a failure writes nothing to standard output, says why on standard error and ends with 1, or 2 where a value was wrong', async () => {
   const { accountId } = await makeAccount()
   const absent = '00000000-0000-7000-8000-000000000000'
-  const failures: [string[], RegExp][] = [
-    [['accounts', 'create', '--email', 'nonsense'], /email: must be/],
-    [['accounts', 'create', '--email', 'user0@example.com'], /email: is taken/],
+  const failures: [string[], RegExp, number?][] = [
+    [['accounts', 'create', '--email', 'nonsense'], /email: must be/, 2],
+    [['accounts', 'create', '--email', 'user0@example.com'], /email: is taken/, 2],
     [['credits', 'grant', '--account', absent, '--amount', '5'], /no such account/],
-    [['credits', 'grant', '--account', accountId, '--amount', '0'], /amount: must be/],
-    [['credits', 'grant', '--account', accountId, '--amount', '-5'], /amount: must be/],
+    [['credits', 'grant', '--account', accountId, '--amount', '0'], /amount: must be/, 2],
+    [['credits', 'grant', '--account', accountId, '--amount', '-5'], /amount: must be/, 2],
     [['keys', 'create', '--account', absent], /no such account/],
-    [['keys', 'create', '--account', accountId, '--expires', '2001-01-01'], /future/],
-    [['accounts', 'create', '--email', 'rich@example.com', '--credits', '9000000000'], /credits: must be/],
-    [['credits', 'grant', '--account', accountId, '--amount', '5', '--reference', ''], /reference: must be/],
+    [['keys', 'create', '--account', accountId, '--expires', '2001-01-01'], /future/, 2],
+    [['accounts', 'create', '--email', 'rich@example.com', '--credits', '9000000000'], /credits: must be/, 2],
+    [
+      ['credits', 'grant', '--account', accountId, '--amount', '5', '--reference', ''],
+      /reference: must be/,
+      2,
+    ],
+    [['accounts', 'create', '--email', 'gold@example.com', '--plan', 'gold'], /plan: must be one of/, 2],
     [['keys', 'revoke', absent], /no such API key/],
     [['keys', 'list', '--account', 'x'], /no such account/],
   ]
-  for (const [line, reason] of failures) {
+  for (const [line, reason, wanted = 1] of failures) {
     const { code, out, err } = await runLine([...line, '--json'])
-    expect([line, code, out]).toEqual([line, 1, ''])
+    expect([line, code, out]).toEqual([line, wanted, ''])
     expect(err).toMatch(reason)
     expect(err).not.toMatch(/^\s+at /m)
   }
@@ -503,21 +508,21 @@ test('a bill is refused by what is wrong with it or with the call, and never bre
   await writeFile(bill, 'request_id;cost;created_at\nx\u001b[2J;0.0035;2026-11-20T10:00:00Z\n')
   const reconcile = (...options: string[]) => runLine(['reconcile', ...options])
   expect(await reconcile('openai', join(folder, 'nowhere.csv'))).toMatchObject({
-    ...{ code: 1, out: '', closed: 1 },
+    ...{ code: 2, out: '', closed: 1 },
     err: expect.stringContaining('nowhere.csv cannot be read'),
   })
-  expect(await reconcile('openai', folder)).toMatchObject({ code: 1, err: expect.stringMatching(/^file: /) })
+  expect(await reconcile('openai', folder)).toMatchObject({ code: 2, err: expect.stringMatching(/^file: /) })
   expect(await reconcile('opnai', bill)).toMatchObject({
-    code: 1,
-    err: expect.stringMatching(/^provider: .*openai/),
+    code: 2,
+    err: expect.stringMatching(/^provider: There is no such provider.*openai/),
   })
   expect(await reconcile('openai', bill)).toMatchObject({
-    code: 1,
+    code: 2,
     err: expect.stringMatching(/^separator: /),
   })
   const backwards = ['--since', '2026-11-21', '--until', '2026-11-20']
   expect(await reconcile('openai', bill, ...backwards)).toMatchObject({
-    code: 1,
+    code: 2,
     err: expect.stringMatching(/^since: /),
   })
   for (const wrong of [
@@ -529,6 +534,7 @@ test('a bill is refused by what is wrong with it or with the call, and never bre
     expect(await reconcile('openai', bill, ...wrong), wrong.join(' ')).toMatchObject({ code: 2, out: '' })
   // Amounts below a cent are seen, and what a file holds does not command the terminal.
   const { code, out } = await reconcile('openai', bill, '--separator', ';')
+  expect(out).toMatch(/^1 line, /)
   expect([code, out]).toEqual([0, expect.stringContaining('  line 2  x\ufffd[2J  0.0035\n')])
   const { unknownToUs } = await runJson(['reconcile', 'openai', bill, '--separator', ';'])
   expect(unknownToUs).toMatchObject({ count: 1, rows: [{ requestId: 'x\u001b[2J', amountUsdMicro: 3_500 }] })

@@ -1,6 +1,7 @@
 // The command line of the server. Exit codes: 0 done, 1 failed, 2 used wrongly. With --json standard output holds
 // exactly one JSON document on success and nothing on failure; words about failure go to standard error.
 import { Command, CommanderError } from 'commander'
+import { AppError } from '../errors.ts'
 import { settingGroups } from '../settings.ts'
 import { addAccountCommands } from './account-commands.ts'
 import { jsonOption } from './arguments.ts'
@@ -88,6 +89,11 @@ function buildProgram(io: CommandIo, fail: () => void): Command {
   return program
 }
 
+/** A refusal that names a value is a mistake of the line; any other is about what the line was to work on. */
+function isWrongUse(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'invalid_request' && error.options.details !== undefined
+}
+
 /** Runs one command line, without the program's own name, and returns its exit code. */
 export async function runCommand(argv: readonly string[], io: CommandIo): Promise<number> {
   let failed = false
@@ -101,6 +107,6 @@ export async function runCommand(argv: readonly string[], io: CommandIo): Promis
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USED_WRONGLY
     io.writeError(`${describeError(error)}\n`)
-    return FAILED
+    return isWrongUse(error) ? USED_WRONGLY : FAILED
   }
 }
