@@ -42,6 +42,7 @@ import type { HttpContext, HttpEnv, RenderError } from './http/context.ts'
 import { methodNotAllowed, toAppError } from './http/errors.ts'
 import { addFiles } from './http/files.ts'
 import { guardFilesHost } from './http/files-host.ts'
+import { addFront } from './http/front.ts'
 import { addHealth } from './http/health.ts'
 import { addHooks } from './http/hooks.ts'
 import { frameRequests } from './http/request-log.ts'
@@ -120,6 +121,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
 
 /** What is open without a key. */
 function addDoors(app: Hono<HttpEnv>, needs: AppNeeds): void {
+  addFront(app)
   addHealth(app, needs)
   addFiles(app, {
     ...needs,

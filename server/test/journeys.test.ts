@@ -181,12 +181,14 @@ describe('commands beside a running service', () => {
     const { checks } = await runJson<{ checks: { name: string; status: string }[] }>(['doctor'])
     expect(checks.map(check => check.name)).toEqual(expect.arrayContaining(['settings', 'storage', 'models']))
     expect(checks.filter(check => check.name === 'routes').map(check => check.status)).not.toContain('fail')
+    const { error } = await runCommand(['doctor'], { OUTBOUND_ALLOW: '127.0.0.1:9' })
+    expect(error.match(/outbound checks are off/g)).toHaveLength(1)
   })
 
   test('say on standard error what is wrong, with a code, and nothing on standard output', async () => {
     const wrong: [string[], number, RegExp][] = [
       [['accounts', 'create', '--json'], 2, /email/],
-      [['accounts', 'create', '--email', 'no address', '--json'], 1, /email|address/i],
+      [['accounts', 'create', '--email', 'no address', '--json'], 2, /email|address/i],
       [
         ['credits', 'grant', '--account', '01890000-0000-7000-8000-000000000000', '--amount', '1', '--json'],
         1,
@@ -415,6 +417,9 @@ test('machines that watch see readiness, what is wrong with it, and metrics that
   for (const path of ['/healthz', '/health']) {
     expect(await (await fetch(node.url + path)).json()).toEqual({ status: 'ok' })
   }
+  const front = await fetch(node.url)
+  expect([front.status, front.headers.get('content-type')]).toEqual([200, 'text/plain; charset=UTF-8'])
+  expect(await front.text()).toMatch(/\/openapi\.json[\s\S]*\/operator\/upstreams[\s\S]*\/healthz/)
   const ready = async () => {
     const answer = await fetch(`${node.url}/readyz`)
     return { status: answer.status, body: (await answer.json()) as unknown }
