@@ -74,6 +74,7 @@ async function make(options: { filesLiveS?: number; accountId?: string } = {}) {
   await ask(
     db,
     `UPDATE attempt SET message = 'the upstream repeats the prompt',
+      result = '{"usage": {"units": 1}, "images": [{"url": "https://upstream.example.com/kept-nowhere.png"}]}',
       upstream_task = '{"id": "task-1", "pollUrl": "https://upstream.example.com/?prompt=words of the caller"}'
       WHERE generation_id = $1`,
     [id],
@@ -103,9 +104,13 @@ describe('deleting', () => {
     expect(JSON.stringify(row)).not.toMatch(/words of the caller|more of them|a small red boat/)
     expect(row).toMatchObject({ prompt: '', inputs: null, images: null, state: 'succeeded', captured: 10 })
     expect(row.files_removed_at).not.toBeNull()
-    const calls = 'SELECT message, upstream_task FROM attempt WHERE generation_id = $1'
+    const calls = 'SELECT message, upstream_task, result FROM attempt WHERE generation_id = $1'
     // By the upstream's own name of it a bill that comes later finds the call.
-    expect(await askOne(database.db, calls, [id])).toEqual({ message: null, upstream_task: { id: 'task-1' } })
+    expect(await askOne(database.db, calls, [id])).toEqual({
+      message: null,
+      upstream_task: { id: 'task-1' },
+      result: { usage: { units: 1 } },
+    })
     const transfers = await ask(database.db, 'SELECT kind FROM transfer WHERE generation_id = $1', [id])
     expect(transfers.map(({ kind }) => kind).sort()).toEqual(['capture', 'hold'])
     const { succeeded } = await askOne(

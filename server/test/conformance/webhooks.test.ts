@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { testCertificate } from '../certificate.ts'
+import { isProof } from '../counts.ts'
 import { type BuiltProgram, buildProgram } from '../crash/program.ts'
 import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
 import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
@@ -340,7 +341,9 @@ test('a receiver that hangs delays nobody else and is cut after 5 s', async () =
     return performance.timeOrigin + atMs + offsetMs - at
   })
   // Behind the hanging ones all would wait so long; a machine that is slow for a moment delays some.
-  expect(waitsMs.toSorted((a, b) => a - b)[waitsMs.length >> 1]).toBeLessThan(4_500)
+  const sorted = waitsMs.toSorted((a, b) => a - b)
+  expect(sorted[sorted.length >> 1]).toBeLessThan(4_500)
+  if (isProof) expect(sorted[Math.ceil(sorted.length * 0.95) - 1]).toBeLessThan(2_000)
   await eventually('the first ones are cut', async () => {
     return (await deliveriesOf(node, hanging.apiKey, hung)).some(
       each => each.attempts[0]?.error === 'timeout',
