@@ -14,7 +14,7 @@ import { quotePrice } from './credits/pricing.ts'
 import { findSettingFaults } from './db/check-settings.ts'
 import type { Db } from './db/db.ts'
 import { armFailpoints } from './failpoints.ts'
-import { findAnnouncedTerm } from './generations/retention.ts'
+import { findAnnouncedTerm, listDifferingTerms } from './generations/retention.ts'
 import { listRouteStates } from './generations/route-states.ts'
 import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
 import { createLog, type Log } from './log.ts'
@@ -156,6 +156,7 @@ function openIo(): CommandIo {
         ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
         findAnnouncedTerm,
+        listDifferingTerms,
         openKeyStore: async () => openKeyStore(config, db),
         close,
       }

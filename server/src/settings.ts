@@ -112,7 +112,7 @@ const keeping: Setting[] = [
     default: '0',
     values: '0, 3 to 36500',
     meaning:
-      'Days after their end for which generations are kept; then workers delete their images and prompts as their owner can. The ledger and idempotency keys stay. `0` keeps everything. A lower number takes effect 24 hours after it was first seen; what was deleted does not come back when it is raised.',
+      'Days after their end for which generations are kept; then workers delete their images and prompts as their owner can. The ledger and idempotency keys stay. `0` keeps everything. A term that deletes more, also the first one, takes effect 24 hours after all workers were first seen with it; what was deleted does not come back when it is raised.',
   },
 ]
 

@@ -205,7 +205,7 @@ function watchQueue(registers: Registers) {
     }),
     retentionAnnounced: new Gauge({
       name: 'darkroom_retention_announced',
-      help: 'Generations that a shorter RETENTION_DAYS, which was announced, will delete when it comes into force.',
+      help: 'Generations that a shorter RETENTION_DAYS, which was announced, will delete when it comes into force, or more; 1 until they are counted.',
       registers,
     }),
     running: new Gauge({

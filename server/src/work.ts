@@ -9,7 +9,7 @@ import { sweepFiles } from './generations/files.ts'
 import { leaveMarkAtStart } from './generations/installation.ts'
 import { sweepLeftovers } from './generations/leftovers.ts'
 import { markLists } from './generations/marks.ts'
-import { sampleRetention, sweepRetention } from './generations/retention.ts'
+import { noteRetention, sampleRetention, sweepRetention } from './generations/retention.ts'
 import { sampleRoutes } from './generations/route-states.ts'
 import { createScrub } from './generations/scrub.ts'
 import { forgetSpent, sweepStrays } from './generations/strays.ts'
@@ -131,10 +131,12 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
 
 function retentionTasks(services: Services, everyMs: number): PeriodicTask[] {
   const { retentionDays } = services.config
-  // Also without a term: that it was lifted is noted, so that the next one is announced again.
   const sweep = () => sweepRetention(services, retentionDays)
+  const note = async () => void (await noteRetention(services, retentionDays))
   return [
-    { name: 'retention.sweep', everyMs: retentionDays === 0 ? minute : everyMs, run: sweep },
+    // Also without a term: this worker keeps everything, and then all must.
+    { name: 'retention.note', firstMs: second, everyMs: minute, run: note },
+    ...(retentionDays === 0 ? [] : [{ name: 'retention.sweep', everyMs, run: sweep }]),
     { name: 'retention.sample', everyMs: minute, run: () => sampleRetention(services) },
   ]
 }

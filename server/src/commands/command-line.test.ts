@@ -16,7 +16,7 @@ import {
   refundGeneration,
 } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
-import { findAnnouncedTerm } from '../generations/retention.ts'
+import { findAnnouncedTerm, listDifferingTerms, noteRetention } from '../generations/retention.ts'
 import type { Provider } from '../providers/provider.ts'
 import { hostedNames } from '../providers/registry.ts'
 import { decideSandbox } from '../sandbox.ts'
@@ -79,6 +79,7 @@ async function runLine(line: string[], surroundings: Surroundings = {}): Promise
         ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
         findAnnouncedTerm,
+        listDifferingTerms,
         openKeyStore: async () => ({
           db: database.db,
           seal: createSeal(['the secret of the test'], 'provider keys'),
@@ -442,15 +443,35 @@ test('doctor folds routes that no order has taken into one line, and lists each 
 test('doctor says when a shorter RETENTION_DAYS comes into force and what it will delete', async () => {
   const run = (text: string) => database.ownerDb.query({ name: `test_term_${text.length}`, text })
   await run(
-    "UPDATE retention_term SET days = 365, next_days = 30, seen_at = '2026-11-01', generations = 1234",
+    `UPDATE retention_term SET days = 365, next_days = 30, counted_days = 30, seen_at = '2026-11-01',
+      counted_at = '2026-11-01', generations = 1234`,
   )
   const found = (await diagnose()).named('retention')
   expect(found).toMatchObject({ status: 'warn', advice: expect.stringContaining('put the old number back') })
   expect(found?.message).toBe(
     'From 2026-11-02T00:00:00.000Z on RETENTION_DAYS is 30, until then it is 365. 1234 generations will then be deleted at once.',
   )
+  await run('UPDATE retention_term SET is_more = true')
+  expect((await diagnose()).named('retention')?.message).toContain('. At least 1234 generations')
+  await run('UPDATE retention_term SET counted_days = NULL')
+  expect((await diagnose()).named('retention')?.message).toContain('. An unknown number of generations')
   await run('UPDATE retention_term SET days = 0, next_days = NULL, seen_at = NULL, generations = NULL')
   expect((await diagnose()).named('retention')).toBe(undefined)
+})
+
+test('doctor says that workers have different RETENTION_DAYS, and which', async () => {
+  const note = (processName: string, days: number) =>
+    noteRetention({ db: database.db, log: silentLog, processName }, days)
+  await note('one:1', 365)
+  await note('two:1', 365)
+  expect((await diagnose()).named('retention workers')).toBe(undefined)
+  await note('three:1', 30)
+  await note('one:1', 365)
+  const found = (await diagnose()).named('retention workers')
+  expect(found).toMatchObject({ status: 'warn', advice: expect.stringContaining('on all workers') })
+  expect(found?.message).toContain('365 (one:1), 30 (three:1). While they differ nothing is deleted')
+  await database.db.query({ name: 'no_workers', text: 'DELETE FROM retention_seen' })
+  expect((await diagnose()).named('retention workers')).toBe(undefined)
 })
 
 test('doctor tells of each broken part what to do, and one hides no other', async () => {

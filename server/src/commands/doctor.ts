@@ -9,6 +9,7 @@ import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.t
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
+import { describeRetention } from './doctor-retention.ts'
 import { describeRoute, unusedRoute } from './doctor-routes.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
 import { describeError } from './present.ts'
@@ -182,16 +183,8 @@ async function checkLosses(needs: DatabaseNeeds, config: Config): Promise<CheckR
   })
 }
 
-/** Only while a shorter term is about to delete what the one before it kept. */
 async function checkRetention(needs: DatabaseNeeds): Promise<CheckResult[]> {
-  const announced = await needs.findAnnouncedTerm(needs.db)
-  if (!announced) return []
-  const { days, nextDays, at, generations } = announced
-  const many = generations === null ? 'an unknown number of' : `${generations}`
-  const before = days === 0 ? 'everything is kept' : `it is ${days}`
-  const message = `From ${at.toISOString()} on RETENTION_DAYS is ${nextDays}, until then ${before}. ${many} generations will then be deleted at once.`
-  const advice = 'If that is not meant, put the old number back on all nodes before then, and restart them.'
-  return [report('retention', { status: 'warn', message, advice })]
+  return (await describeRetention(needs)).map(({ name, ...parts }) => report(name, parts))
 }
 
 /** Only where there are tasks that no key shows. */

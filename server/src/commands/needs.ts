@@ -8,6 +8,15 @@ import type { OutboundClient } from '../outbound.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Storage } from '../storage/storage.ts'
 
+/** `generations` it will delete at once, or more; null until they are counted. */
+type AnnouncedTerm = {
+  days: number
+  nextDays: number
+  at: Date
+  generations: number | null
+  isMore: boolean
+}
+
 export type DatabaseNeeds = {
   /** Migrated. With the embedded database a running one is joined, else one is started until close. */
   db: Db
@@ -21,9 +30,9 @@ export type DatabaseNeeds = {
   /** Keys of upstreams. Throws where this machine has not the secret that they are sealed with. */
   openKeyStore(): Promise<KeyStoreNeeds>
   /** A shorter `RETENTION_DAYS` that nodes have announced and that is not in force yet. */
-  findAnnouncedTerm(
-    db: Db,
-  ): Promise<{ days: number; nextDays: number; at: Date; generations: number | null } | null>
+  findAnnouncedTerm(db: Db): Promise<AnnouncedTerm | null>
+  /** Workers and their `RETENTION_DAYS`; none where all have the same. */
+  listDifferingTerms(db: Db): Promise<{ process: string; days: number }[]>
   /** Settings of the server under which an acknowledged commit could be lost; empty = none. */
   findSettingFaults(db: Db): Promise<string[]>
   close(): Promise<void>

@@ -6,7 +6,7 @@ import { createAccount } from '../accounts/accounts.ts'
 import { readConfig } from '../config.ts'
 import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from '../credits/ledger.ts'
 import { findSettingFaults } from '../db/check-settings.ts'
-import { findAnnouncedTerm } from '../generations/retention.ts'
+import { findAnnouncedTerm, listDifferingTerms } from '../generations/retention.ts'
 import { findOwnKey, readKeys } from '../keyring/key-store.ts'
 import type { Provider } from '../providers/provider.ts'
 import { hostedNames } from '../providers/registry.ts'
@@ -58,6 +58,7 @@ async function run(line: string, { input = '', secrets = ['first'], env = {} }: 
       ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
       findSettingFaults,
       findAnnouncedTerm,
+      listDifferingTerms,
       openKeyStore: async () => store,
       close: async () => {},
     }),

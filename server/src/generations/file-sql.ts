@@ -2,7 +2,10 @@
 import { statement } from '../db/db.ts'
 import { columns, hasFiles } from './sql.ts'
 
-const term = 'days, next_days AS "nextDays", seen_at AS "seenAt", generations'
+/** Counted so shortly before it was announced anew, or since then, it says what that term will delete. */
+const isCounted = "counted_days = next_days AND counted_at > seen_at - interval '1 hour'"
+/** What failed to be counted is tried again an hour later. */
+const isTried = `${isCounted} AND (generations IS NOT NULL OR counted_at > app_now() - interval '1 hour')`
 
 export const fileSql = {
   delete: statement('generation_delete', 'SELECT delete_generation($1, $2) AS outcome'),
@@ -43,18 +46,40 @@ export const fileSql = {
         images = CASE WHEN deleted_at IS NULL THEN images END
       WHERE id = $1`,
   ),
-  noteTerm: statement('retention_note', `SELECT ${term} FROM note_retention($1, $2)`),
-  findTerm: statement('retention_find', `SELECT ${term} FROM retention_term`),
-  /** Ended since $1 and over the announced term when that comes into force, $2 ms after it was seen; $3 at most. */
+  noteTerm: statement('retention_note', 'SELECT note_retention($1, $2, $3, $4) AS announced'),
+  findTerm: statement(
+    'retention_find',
+    `SELECT days, next_days AS "nextDays", seen_at AS "seenAt", is_more AS "isMore",
+        CASE WHEN ${isCounted} THEN generations END AS generations,
+        next_days IS NOT NULL AND NOT coalesce(${isTried}, false) AS "isToCount" FROM retention_term`,
+  ),
+  /** Workers of the last $1 ms that had another term than one that ran beside them. */
+  differing: statement(
+    'retention_differing',
+    `WITH seen AS (SELECT * FROM retention_seen WHERE seen_at >= app_now() - $1::bigint * interval '1 ms')
+      SELECT process, days FROM seen s WHERE EXISTS (SELECT FROM seen o
+          WHERE o.days <> s.days AND o.seen_at >= s.since AND s.seen_at >= o.since) ORDER BY since, process`,
+  ),
+  /** A row if the worker $1 has not told just this. */
+  tellDiffering: statement(
+    'retention_tell_differing',
+    'UPDATE retention_seen SET told = $2 WHERE process = $1 AND told IS DISTINCT FROM $2 RETURNING process',
+  ),
+  /**
+   * Ended since $1 and over the announced term when that comes into force, $2 ms after it was seen. $3 rows are walked at
+   * most, those of deleted ones among them.
+   */
   countRetiring: statement(
     'retention_count',
-    `SELECT count(*)::int AS count FROM (SELECT 1 FROM generation, retention_term t
-      WHERE completed_at >= $1::timestamptz AND deleted_at IS NULL
-        AND completed_at < t.seen_at + $2 * interval '1 ms' - t.next_days * interval '1 day' LIMIT $3::int) counted`,
+    `SELECT count(*) FILTER (WHERE shown)::int AS count, count(*)::int AS walked
+      FROM (SELECT deleted_at IS NULL AS shown FROM generation WHERE completed_at >= $1::timestamptz AND completed_at <
+          (SELECT seen_at + $2 * interval '1 ms' - next_days * interval '1 day' FROM retention_term)
+        ORDER BY completed_at LIMIT $3::int) ended`,
   ),
   keepCount: statement(
     'retention_keep_count',
-    'UPDATE retention_term SET generations = $2 WHERE next_days = $1 AND generations IS NULL',
+    `UPDATE retention_term SET generations = $2, is_more = $3, counted_days = next_days, counted_at = app_now()
+      WHERE next_days = $1`,
   ),
   takeRound: statement(
     'round_take',

@@ -12,7 +12,14 @@ import type { Storage } from '../storage/storage.ts'
 import { createMetrics } from '../telemetry.ts'
 import { sweepFiles } from './files.ts'
 import { createGenerationEvents } from './observe.ts'
-import { findAnnouncedTerm, type RetentionNeeds, sampleRetention, sweepRetention } from './retention.ts'
+import {
+  findAnnouncedTerm,
+  listDifferingTerms,
+  noteRetention,
+  type RetentionNeeds,
+  sampleRetention,
+  sweepRetention,
+} from './retention.ts'
 
 let database: TestDatabase
 let root: string
@@ -33,13 +40,12 @@ afterEach(async () => {
 const forward = (by: string) =>
   ask(database.ownerDb, 'UPDATE clock_offset SET value = value + $1::interval', [by])
 
+type StepNeeds = Pick<RetentionNeeds, 'log'> & Partial<RetentionNeeds> & { limit?: number }
+
 /** A step at a node that was given these days. */
-async function step(
-  days: number,
-  needs: { log: RetentionNeeds['log']; processName?: string },
-): Promise<void> {
+async function step(days: number, { limit, ...needs }: StepNeeds): Promise<void> {
   await ask(database.db, `UPDATE round SET due_at = app_now() WHERE name = 'retention'`)
-  await sweepRetention({ db: database.db, processName: 'a test', ...needs }, days)
+  await sweepRetention({ db: database.db, processName: 'a test', ...needs }, days, limit)
 }
 
 const putInForce = (days: number) =>
@@ -174,6 +180,12 @@ function listen() {
   return { lines, log: { info: note, warn: note } }
 }
 
+async function readMetric(): Promise<number | undefined> {
+  const metrics = createMetrics()
+  await sampleRetention({ db: database.db, metrics })
+  return (await metrics.retentionAnnounced.get()).values[0]?.value
+}
+
 async function sellEach(ages: number[]): Promise<string[]> {
   const accountId = await openAccount(database.db, 1_000)
   const ids: string[] = []
@@ -201,14 +213,13 @@ test('a shorter term is announced with what it will delete, and deletes nothing 
   expect(await listDeleted(ids)).toEqual([true, false, false, false])
   await step(30, { log })
   await step(30, { log })
-  const metrics = createMetrics()
-  await sampleRetention({ db: database.db, metrics })
-  expect((await metrics.retentionAnnounced.get()).values[0]?.value).toBe(2)
+  expect(await readMetric()).toBe(2)
   const announced = await findAnnouncedTerm(database.db)
   expect(announced).toMatchObject({ days: 365, nextDays: 30, generations: 2 })
   expect(lines.map(({ event, count }) => [event, count])).toEqual([
     ['retention.deleted', 1],
-    ['retention.announced', 2],
+    ['retention.announced', undefined],
+    ['retention.counted', 2],
   ])
   expect(lines[1]).toMatchObject({ days: 30, daysBefore: 365, at: announced?.at.toISOString() })
   await forward('23 hours')
@@ -217,13 +228,16 @@ test('a shorter term is announced with what it will delete, and deletes nothing 
   await forward('2 hours')
   await step(30, { log })
   expect(await listDeleted(ids)).toEqual([true, true, true, false])
-  await sampleRetention({ db: database.db, metrics })
-  expect((await metrics.retentionAnnounced.get()).values[0]?.value).toBe(0)
+  expect(await readMetric()).toBe(0)
   expect(await findAnnouncedTerm(database.db)).toBe(null)
 })
 
 test('the first term of an installation is announced, too', async () => {
   const ids = await sellEach([10])
+  const said: string[] = []
+  const warn = (_: object, message: string) => void said.push(message)
+  await step(3, { log: { info: warn, warn } })
+  expect(said[0]).toMatch(/^RETENTION_DAYS is set: /)
   await step(3, { log })
   expect(await listDeleted(ids)).toEqual([false])
   expect(await findAnnouncedTerm(database.db)).toMatchObject({ days: 0, nextDays: 3, generations: 1 })
@@ -250,4 +264,120 @@ test('what is taken back or changed again within the day begins anew; a longer t
   await step(60, { log })
   expect(await findAnnouncedTerm(database.db)).toBe(null)
   expect(await listDeleted(ids)).toEqual([false])
+})
+
+test('a term whose deletions cannot be counted in time is announced all the same, and the one before goes on', async () => {
+  const { lines, log } = listen()
+  const ids = await sellEach([400, 45])
+  await putInForce(365)
+  let tries = 0
+  const query: typeof database.db.query = (statement, values) => {
+    if (statement.name !== 'retention_count') return database.db.query(statement, values)
+    tries += 1
+    const slow = { name: 'too_slow', text: 'SELECT pg_sleep(20)' }
+    return database.db.transaction(tx => tx.query(slow), { statementTimeoutMs: 50 })
+  }
+  const db = { ...database.db, query }
+  await step(30, { log, db })
+  expect(lines.map(({ event }) => event)).toEqual([
+    'retention.announced',
+    'retention.count_failed',
+    'retention.deleted',
+  ])
+  expect(await listDeleted(ids)).toEqual([true, false])
+  expect(await readMetric(), 'not counted').toBe(1)
+  await step(30, { log, db })
+  expect(tries, 'within the hour').toBe(1)
+  await forward('61 minutes')
+  await step(30, { log })
+  expect(await readMetric()).toBe(1)
+  expect(lines.at(-1)).toMatchObject({ event: 'retention.counted', count: 1, isMore: false })
+  await forward('23 hours')
+  await step(30, { log })
+  expect(await listDeleted(ids)).toEqual([true, true])
+})
+
+test('the count looks at few rows, deleted ones among them, and says that there are more', async () => {
+  const { lines, log } = listen()
+  const ids = await sellEach([49, 48, 47, 46, 45])
+  await putInForce(365)
+  await ask(database.db, 'SELECT delete_generation(id, account_id) FROM generation WHERE id = ANY ($1)', [
+    ids.slice(0, 3),
+  ])
+  await step(40, { log, limit: 4 })
+  expect(lines.at(-1)).toMatchObject({ event: 'retention.counted', count: 1, isMore: true })
+  expect(await findAnnouncedTerm(database.db)).toMatchObject({ generations: 1, isMore: true })
+  await forward('2 hours')
+  await step(35, { log, limit: 3 })
+  expect(lines.at(-1)).toMatchObject({ event: 'retention.counted', count: 0, isMore: true })
+  expect(await readMetric(), 'there are more than none').toBe(1)
+  await step(30, { log })
+  expect(await findAnnouncedTerm(database.db)).toMatchObject({ generations: 2, isMore: false })
+  expect(await readMetric()).toBe(2)
+})
+
+test('workers with different terms delete nothing that one of them keeps, and say so once', async () => {
+  const { lines, log } = listen()
+  const ids = await sellEach([45])
+  const db = database.db
+  const one = { db, log, processName: 'one' }
+  const two = { db, log, processName: 'two' }
+  for (const [longer, inForce] of [
+    [0, 0],
+    [365, 365],
+  ] as const) {
+    await putInForce(inForce)
+    lines.length = 0
+    // The one with the longer term never comes to take a step.
+    for (let minute = 0; minute < 30; minute += 1) {
+      await noteRetention(two, longer)
+      await step(30, one)
+      await forward(minute < 20 ? '1 minute' : '2 minutes')
+    }
+    expect(await findAnnouncedTerm(db), 'no notice begins').toBe(null)
+    expect(await listDifferingTerms(db)).toEqual([
+      { process: 'two', days: longer },
+      { process: 'one', days: 30 },
+    ])
+    expect(lines).toEqual([
+      { event: 'retention.disagreed', days: longer, otherDays: [30], process: 'one' },
+      { event: 'retention.disagreed', days: 30, otherDays: [longer], process: 'two' },
+    ])
+    await forward('4 minutes')
+    expect(await listDifferingTerms(db), 'nobody is left').toEqual([])
+    await step(30, one)
+    expect(await findAnnouncedTerm(db), 'all that are left agree').toMatchObject({ nextDays: 30 })
+    await forward('23 hours')
+    await noteRetention(two, longer)
+    expect(await findAnnouncedTerm(db), 'another comes').toBe(null)
+    await forward('2 hours')
+    await noteRetention(two, longer)
+    await step(30, one)
+    expect(await listDeleted(ids)).toEqual([false])
+    await forward('4 minutes')
+  }
+})
+
+test('workers that are replaced do not differ, and what was counted within the hour is not counted again', async () => {
+  const { lines, log } = listen()
+  await sellEach([45])
+  await putInForce(365)
+  const db = database.db
+  const names = () => lines.splice(0).map(({ event }) => event)
+  await noteRetention({ db, log, processName: 'old' }, 365)
+  await step(30, { log, processName: 'new' })
+  expect([names(), await listDifferingTerms(db)]).toEqual([[], []])
+  await forward('4 minutes')
+  await step(30, { log, processName: 'new' })
+  expect(names()).toEqual(['retention.announced', 'retention.counted'])
+  // For a moment somebody has the old number.
+  await noteRetention({ db, log, processName: 'stale' }, 365)
+  await forward('4 minutes')
+  await step(30, { log, processName: 'new' })
+  expect(names()).toEqual(['retention.announced'])
+  expect(await readMetric()).toBe(1)
+  await noteRetention({ db, log, processName: 'stale' }, 365)
+  await forward('65 minutes')
+  await step(30, { log, processName: 'new' })
+  expect(names()).toEqual(['retention.announced', 'retention.counted'])
 })
