@@ -157,7 +157,8 @@ test('every acknowledged write survives the kill of the process and of all of Po
     const one = start(dataDir)
     const { pid } = await ready(one)
     one.say('write')
-    await one.waitFor(({ kind, n }) => kind === 'written' && n === 25)
+    // Of all writers together: one may be far ahead.
+    await one.waitFor(() => acknowledged(one).length >= 100)
     const victims = await findServerProcesses(pid)
     expect(victims.length).toBeGreaterThan(3)
     one.child.kill('SIGKILL')

@@ -13,8 +13,8 @@ test('finds a key that stands twice, however it is spelled, and where', () => {
 
 test('finds a key that would be left out without a word, however it is spelled', () => {
   expect(look('{"a":{"__proto__":1}}')).toEqual({ kind: 'unkeepable', path: 'a.__proto__' })
-  expect(look('{"\\u005f_proto__":1}')).toEqual({ kind: 'unkeepable', path: '__proto__' })
-  expect(look('{"a":"__proto__","proto":1}')).toBe(null)
+  expect(look('[{"\\u005f_proto__":1}]')).toEqual({ kind: 'unkeepable', path: '0.__proto__' })
+  expect(look('{"a":"__proto__","proto":1,"__proto__":1}')).toBe(null)
 })
 
 test('counts values and levels, not what stands inside texts', () => {

@@ -27,7 +27,8 @@ export function findStructureFault(text: string, limits: StructureLimits): Struc
         if (end - at > limits.maxKeyLength) return { kind: 'key_too_long' }
         level.key = readKey(text.slice(at, end))
         if (level.keys.has(level.key)) return { kind: 'repeated', path: pathOf(level) }
-        if (level.key === '__proto__') return { kind: 'unkeepable', path: pathOf(level) }
+        // At the top it is one of the fields that no API has, and is refused as such.
+        if (level.key === '__proto__' && levels.length > 1) return { kind: 'unkeepable', path: pathOf(level) }
         level.keys.add(level.key)
         expectsKey = false
       }

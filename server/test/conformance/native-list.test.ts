@@ -229,6 +229,7 @@ describe('what an order says about itself', () => {
       [{ metadata: { k: 1 } }, 'metadata.k'],
       [{ metadata: ['x'] }, 'metadata'],
       [{ metadata: { ['__proto__']: 'x' } }, 'metadata.__proto__'],
+      [{ ['__proto__']: 'x' }, 'body'],
       [{ tags: many(17) }, 'tags'],
       [{ tags: ['t'.repeat(65)] }, 'tags.0'],
       [{ tags: ['x', ' '] }, 'tags.1'],
