@@ -22,3 +22,7 @@ BEGIN
   END IF;
   RETURN 'deleted';
 END $$;
+
+-- Of what was deleted before.
+UPDATE attempt a SET result = a.result - 'images' - 'warnings' FROM generation g
+  WHERE g.id = a.generation_id AND g.deleted_at IS NOT NULL AND a.result ?| ARRAY['images', 'warnings'];

@@ -25,6 +25,7 @@ export type Delivery = {
   generation: Generation
   n: number
   provider: string
+  upstreamModel: string
   images: UpstreamImage[]
   usage: Usage
   warnings: string[]

@@ -67,7 +67,7 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
     },
     outputLost(
       { id: generationId }: Generation,
-      lost: { index: number; cause: string; tries: number },
+      lost: { provider: string; upstreamModel: string; index: number; cause: string; tries: number },
     ): void {
       log.error(
         { event: 'output.lost', generationId, ...lost },

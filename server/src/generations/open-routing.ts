@@ -2,6 +2,7 @@
 import type { Db } from '../db/db.ts'
 import type { Log } from '../log.ts'
 import type { Catalog } from '../models/catalog.ts'
+import type { ProviderOutcome } from '../providers/provider.ts'
 import type { Metrics } from '../telemetry.ts'
 import { type Breaker, createBreaker, failuresToOpen } from './breaker.ts'
 import { createRouteHealth, type RouteHealth } from './health.ts'
@@ -49,13 +50,15 @@ export function openRouting(needs: RoutingNeeds, breaks: boolean): Routed {
       },
       outputLost(generation, lost) {
         events.outputLost(generation, lost)
-        routeHealth.noteLost(generation, lost.cause)
-      },
-      generationSettled(generation) {
-        events.generationSettled(generation)
-        routeHealth.noteEnd(generation)
+        // The call was counted as it ended; what it brought is of no use to anybody.
+        if (!generation.ownProviders)
+          routeHealth.note({ ...lost, outcome: toLost(lost.cause), seconds: null })
       },
     },
     random: Math.random,
   }
+}
+
+function toLost(cause: string): ProviderOutcome {
+  return { kind: 'failed', failure: 'malformed_response', message: `its output could not be had: ${cause}` }
 }

@@ -29,6 +29,7 @@ export type CollectWork = {
   generation: Generation
   n: number
   provider: string
+  upstreamModel: string
   /** The handles of the parts, where the upstream gave one: by them an address that is gone is had anew. */
   tasks: ReadonlyMap<number, UpstreamTask>
   received: string[]
@@ -137,7 +138,9 @@ async function fetchOutput(
         tries = 0
         continue
       }
-      needs.events.outputLost(work.generation, { index: image.index, cause: result.cause, tries })
+      const { provider, upstreamModel } = work
+      const lost = { provider, upstreamModel, index: image.index, cause: result.cause, tries }
+      needs.events.outputLost(work.generation, lost)
       return result.isGone ? 'gone' : 'unusable'
     }
     if (tries >= triesOfWorker) rest()

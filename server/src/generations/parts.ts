@@ -100,6 +100,11 @@ export function taskOf({ upstream_task }: AttemptRow): UpstreamTask | null {
   return upstream_task as UpstreamTask | null
 }
 
+/** Where the parts were made: all of an order go one way. */
+export function routeOf([first]: readonly AttemptRow[]): { provider: string; upstreamModel: string } {
+  return { provider: first?.provider ?? '', upstreamModel: first?.upstream_model ?? '' }
+}
+
 export function tasksOf(attempts: AttemptRow[]): Map<number, UpstreamTask> {
   const tasks = new Map<number, UpstreamTask>()
   for (const each of attempts) {

@@ -10,7 +10,15 @@ import { settleReleased } from './finish.ts'
 import { failureRules, type Generation, type PartImage, type StoredImage } from './generation.ts'
 import { lossOfParts } from './loss.ts'
 import { collectEach, type Missing } from './outputs.ts'
-import { hasAddress, isToFetch, type PartRecord, tasksOf, toEndedRecord, toPartOutcome } from './parts.ts'
+import {
+  hasAddress,
+  isToFetch,
+  type PartRecord,
+  routeOf,
+  tasksOf,
+  toEndedRecord,
+  toPartOutcome,
+} from './parts.ts'
 import { pollDelayMs } from './pending.ts'
 import { pollSql } from './poll-sql.ts'
 import { callUpstream } from './redaction.ts'
@@ -195,9 +203,9 @@ async function fetchParts(needs: RunNeeds, work: Work, records: PartRecord[]): P
   const wanted = [...known, ...earlier].filter(({ result }) => result.images.some(isToFetch))
   return Promise.all(
     wanted.map(async ({ part, cost, result }): Promise<PartRecord> => {
-      const provider = attempts[0]?.provider ?? ''
       const tasks = tasksOf(attempts)
-      const collecting = { generation, n: generation.attempts, provider, tasks, received, isBrief: true }
+      const n = generation.attempts
+      const collecting = { generation, n, ...routeOf(attempts), tasks, received, isBrief: true }
       const expected = result.images.flatMap((image, at) =>
         isToFetch(image) ? [{ ...image, part, at }] : [],
       )
@@ -242,11 +250,10 @@ async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<S
   const shareUsdMicro = attempt?.expected_cost_usd_micro ?? 0
   if (combined.kind === 'delivered') {
     const { images, usage } = combined
-    const provider = attempt?.provider ?? ''
     const warnings = [...generation.warnings, ...combined.warnings]
     const tasks = tasksOf(attempts)
     const result = { images, usage, warnings, parts, received, tasks, shareUsdMicro }
-    return deliver(needs, { generation, n: generation.attempts, provider, ...result })
+    return deliver(needs, { generation, n: generation.attempts, ...routeOf(attempts), ...result })
   }
   const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
   if (combined.kind === 'failed') await fail(needs, generation, { failure: combined.failure, lossUsdMicro })

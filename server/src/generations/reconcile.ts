@@ -10,7 +10,7 @@ import { type DeliveryRecord, settleReleased, settleSucceeded } from './finish.t
 import { backoffMs, type Generation, type Reason, type StoredImage } from './generation.ts'
 import { costOfDelivered, costsOfAttempt, isOpenPart, lossOfMissing, lossOfParts } from './loss.ts'
 import { collectImages, type ExpectedImage, toExpected } from './outputs.ts'
-import { taskOf, tasksOf, toPartOutcome } from './parts.ts'
+import { routeOf, taskOf, tasksOf, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -117,8 +117,7 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, known: 
   )
   if (expected.length === 0) return false
   const n = generation.attempts
-  const provider = known.attempt[0]?.provider ?? ''
-  const work = { generation, n, provider, tasks: tasksOf(known.attempt), received: [] }
+  const work = { generation, n, ...routeOf(known.attempt), tasks: tasksOf(known.attempt), received: [] }
   const { images: stored } = await collectImages(needs, work, expected)
   const checks = await Promise.all(stored.map(image => isReadable(needs, generation, image)))
   const images = stored.filter((_, index) => checks[index]).map((image, index) => ({ ...image, index }))
@@ -188,10 +187,10 @@ async function settleFromParts(
   const parts = attempts.map(toPartOutcome)
   const combined = combineParts(parts)
   if (!first || generation.images.length > 0 || combined.kind !== 'delivered') return false
-  const { n, provider, expected_cost_usd_micro: shareUsdMicro } = first
+  const { n, expected_cost_usd_micro: shareUsdMicro } = first
   const all = toExpected(parts)
   const expected = all.filter(image => 'key' in image || isInTime(generation))
-  const work = { generation, n, provider, tasks: tasksOf(attempts), received: [] }
+  const work = { generation, n, ...routeOf(attempts), tasks: tasksOf(attempts), received: [] }
   const { images } = await collectImages(needs, work, expected)
   if (images.length === 0) return false
   const { usage } = combined

@@ -325,6 +325,9 @@ test('workers with different terms delete nothing that one of them keeps, and sa
   for (const [longer, inForce] of [
     [0, 0],
     [365, 365],
+    // Both are shorter than what is in force: neither is announced.
+    [60, 365],
+    [60, 0],
   ] as const) {
     await putInForce(inForce)
     lines.length = 0
@@ -339,7 +342,10 @@ test('workers with different terms delete nothing that one of them keeps, and sa
       { process: 'two', days: longer },
       { process: 'one', days: 30 },
     ])
-    expect(lines).toEqual([
+    // Who speaks first is alone for a moment, and is believed until the other speaks.
+    expect(
+      lines.filter(({ event }) => event !== 'retention.announced' && event !== 'retention.counted'),
+    ).toEqual([
       { event: 'retention.disagreed', days: longer, otherDays: [30], process: 'one' },
       { event: 'retention.disagreed', days: 30, otherDays: [longer], process: 'two' },
     ])
@@ -349,7 +355,8 @@ test('workers with different terms delete nothing that one of them keeps, and sa
     expect(await findAnnouncedTerm(db), 'all that are left agree').toMatchObject({ nextDays: 30 })
     await forward('23 hours')
     await noteRetention(two, longer)
-    expect(await findAnnouncedTerm(db), 'another comes').toBe(null)
+    const another = longer === inForce ? null : expect.objectContaining({ nextDays: longer })
+    expect(await findAnnouncedTerm(db), 'another comes').toEqual(another)
     await forward('2 hours')
     await noteRetention(two, longer)
     await step(30, one)

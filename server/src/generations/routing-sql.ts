@@ -94,8 +94,8 @@ export const routeSql = {
   ),
   /**
    * The calls of the last hour, of the 5,000 orders that ended latest at most. What a customer asked wrongly and what
-   * was made with an account's own key say nothing of a route. A call that the upstream called done has failed where no
-   * picture came of it (`undelivered` of health.ts).
+   * was made with an account's own key say nothing of a route. A call that the upstream called done has failed where
+   * its order ended without any picture for want of it.
    */
   routeHours: statement(
     'route_hours',

@@ -178,6 +178,7 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
       generation,
       n,
       provider: route.provider,
+      upstreamModel: route.upstreamModel,
       images,
       usage,
       // What was changed of the order when it was taken stands first.
