@@ -244,7 +244,7 @@ export const mutants: Mutant[] = [
     source: [
       {
         file: 'src/generations/create.ts',
-        from: 'return await persist(() => repeatCreate(needs, id, values))',
+        from: 'return await persist(() => repeatCreate(needs, id, order))',
         to: "throw new AppError('unavailable')",
       },
     ],
