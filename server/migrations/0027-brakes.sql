@@ -1,7 +1,8 @@
 -- Brakes for what deletes by itself: the sweep of strays and the operator's term. And what a deleted generation keeps.
 
 -- As in 0008, but the upstream's own name of a call stays: by it a bill that comes later finds its attempt. It was given
--- by the upstream and holds nothing of the customer's; addresses and all else that was kept with it go.
+-- by the upstream and holds nothing of the customer's; addresses and all else that was kept with it go, and so does what
+-- a task brought, but for its usage.
 CREATE OR REPLACE FUNCTION delete_generation(p_id uuid, p_account uuid) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE v_row generation;
 BEGIN
@@ -15,7 +16,8 @@ BEGIN
     WHERE id = p_id;
   -- An upstream may have repeated the prompt in its words.
   UPDATE attempt SET message = NULL,
-      upstream_task = CASE WHEN upstream_task ? 'id' THEN jsonb_build_object('id', upstream_task -> 'id') END
+      upstream_task = CASE WHEN upstream_task ? 'id' THEN jsonb_build_object('id', upstream_task -> 'id') END,
+      result = result - 'images' - 'warnings'
     WHERE generation_id = p_id;
   IF v_row.state = 'succeeded' THEN
     UPDATE generation_total SET succeeded = succeeded - 1
@@ -23,6 +25,9 @@ BEGIN
   END IF;
   RETURN 'deleted';
 END $$;
+-- Of what was deleted before.
+UPDATE attempt a SET result = a.result - 'images' - 'warnings' FROM generation g
+  WHERE g.id = a.generation_id AND g.deleted_at IS NOT NULL AND a.result ?| ARRAY['images', 'warnings'];
 
 -- What the walk for strays saw at its last look at each folder: where most objects have no row it is the rows that are
 -- missing.
