@@ -52,8 +52,8 @@ export const importTable: Record<string, readonly string[]> = {
     'keyring',
   ],
   http: ['accounts', 'db'],
-  // What dialects share: the document they are described in, and webhooks, which stand behind two doors.
-  dialects: ['http', 'webhooks', 'db:types'],
+  // What dialects share: the document they are described in, and uploads and webhooks, which stand behind two doors.
+  dialects: ['http', 'uploads', 'webhooks', 'db:types'],
   // A dialect passes the capabilities of the core on to its verbs; it names their types and calls none of them.
   'dialects/*': [
     'dialects',

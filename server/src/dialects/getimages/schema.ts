@@ -1,6 +1,7 @@
 // Get Images on the wire. The same schemas validate requests and make the published document; its thirteen
 // components must stay as they are (docs/openapi holds the original, a test compares).
 import { z } from '@hono/zod-openapi'
+import { atMostCodePoints } from '../shared-code-points.ts'
 
 export const modelIds = [
   'openai:gpt-image-1.5',
@@ -16,14 +17,6 @@ const thinkingLevels = ['default', 'deep'] as const
 export const maxPromptLength = 2000
 /** The contract leaves `style` open; longer ones are no short instruction. */
 export const maxStyleLength = 500
-
-/** Limits count code points, where zod would count UTF-16 units. */
-function atMostCodePoints(maximum: number) {
-  return (context: z.core.ParsePayload<string>) => {
-    if (context.value.length <= maximum || [...context.value].length <= maximum) return
-    context.issues.push({ code: 'too_big', origin: 'string', maximum, inclusive: true, input: context.value })
-  }
-}
 
 export const generateImageRequest = z
   .strictObject({

@@ -1,21 +1,11 @@
 // gptimage2 on the wire: camelCase, sizes in pixels, unknown fields refused. The contract promises the schema
 // library's own messages in refusals, so they stand as they are.
 import { z } from '@hono/zod-openapi'
-import { maxFilenameLength, maxUploadBytes, uploadMediaTypes } from '../../uploads/uploads.ts'
+import { atMostCodePoints } from '../shared-code-points.ts'
+import { announceUpload, uploadTicketOf } from '../shared-upload-schema.ts'
 
 /** The contract's limit, in Unicode code points. */
 export const maxPromptLength = 4000
-
-/** Limits count code points, where zod would count UTF-16 units. */
-function atMostCodePoints(maximum: number) {
-  return (context: z.core.ParsePayload<string>) => {
-    if (context.value.length <= maximum || [...context.value].length <= maximum) return
-    const message = `Too big: expected string to have <=${maximum} characters`
-    context.issues.push({
-      ...{ code: 'too_big', origin: 'string', maximum, inclusive: true, message, input: context.value },
-    })
-  }
-}
 
 const sizes = ['1024x1024', '1024x1536', '1536x1024'] as const
 const qualities = ['low', 'medium', 'high'] as const
@@ -89,25 +79,12 @@ export const generationObject = z
   })
   .openapi('Gptimage2Generation')
 
-export const uploadRequest = z
-  .strictObject({
-    filename: z
-      .string()
-      .min(1)
-      .check(atMostCodePoints(maxFilenameLength))
-      .openapi({ maxLength: maxFilenameLength, description: 'For display only.' }),
-    contentType: z.enum(uploadMediaTypes),
-    size: z.int().min(1).max(maxUploadBytes).openapi({ description: 'Bytes.' }),
-  })
-  .openapi('Gptimage2UploadRequest')
+export const uploadRequest = announceUpload('Gptimage2UploadRequest')
 
-export const uploadTicket = z
-  .object({
-    url: z.url().openapi({ description: 'PUT the bytes here within 5 minutes.' }),
-    key: z.string().openapi({ description: 'For `inputImageKeys`.' }),
-    expiresAt: z.iso.datetime().openapi({ description: 'When the address ends.' }),
-  })
-  .openapi('Gptimage2UploadTicket')
+export const uploadTicket = uploadTicketOf('Gptimage2UploadTicket', {
+  url: 'PUT the bytes here within 5 minutes.',
+  key: 'For `inputImageKeys`.',
+})
 
 export const gptimage2Error = z
   .object({

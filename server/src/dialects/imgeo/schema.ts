@@ -1,5 +1,6 @@
 // imgeo on the wire. Unknown fields are refused; what a model offers is the catalogue's affair.
 import { z } from '@hono/zod-openapi'
+import { atMostCodePoints } from '../shared-code-points.ts'
 
 /** The contract's limit, in Unicode code points. */
 export const maxPromptLength = 2000
@@ -23,14 +24,6 @@ export const modes = ['text2img', 'img2img'] as const
 
 export function isAspectRatio(text: string): boolean {
   return aspectRatios.some(ratio => ratio === text)
-}
-
-/** Limits count code points, where zod would count UTF-16 units. */
-function atMostCodePoints(maximum: number) {
-  return (context: z.core.ParsePayload<string>) => {
-    if (context.value.length <= maximum || [...context.value].length <= maximum) return
-    context.issues.push({ code: 'too_big', origin: 'string', maximum, inclusive: true, input: context.value })
-  }
 }
 
 export const generateRequest = z

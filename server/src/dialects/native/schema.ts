@@ -1,19 +1,13 @@
 // The native API on the wire: core words in camelCase. Unknown fields are refused.
 import { z } from '@hono/zod-openapi'
-import { maxFilenameLength, maxUploadBytes, uploadMediaTypes } from '../../uploads/uploads.ts'
+import { atMostCodePoints } from '../shared-code-points.ts'
+import { announceUpload, uploadTicketOf } from '../shared-upload-schema.ts'
 
 /** An endpoint that takes no query parameter refuses all. */
 export const noQuery = z.strictObject({})
 
 /** The longest prompt any model takes; each model's own limit is its upstream's affair. */
 export const maxPromptLength = 32_000
-
-function atMostCodePoints(maximum: number) {
-  return (context: z.core.ParsePayload<string>) => {
-    if (context.value.length <= maximum || [...context.value].length <= maximum) return
-    context.issues.push({ code: 'too_big', origin: 'string', maximum, inclusive: true, input: context.value })
-  }
-}
 
 /** A data URL of the largest picture: a third more letters than bytes, and its head. */
 const maxUrlLength = 14_000_000
@@ -111,25 +105,12 @@ export type CreateGenerationRequest = z.infer<typeof createGenerationRequest>
 /** What an image can be read as; `thumb` is a WebP of at most 512 pixels an edge. */
 export const imageFormats = ['png', 'webp', 'jpeg', 'thumb'] as const
 
-export const createUploadRequest = z
-  .strictObject({
-    filename: z
-      .string()
-      .min(1)
-      .check(atMostCodePoints(maxFilenameLength))
-      .openapi({ maxLength: maxFilenameLength, description: 'For display only.' }),
-    contentType: z.enum(uploadMediaTypes),
-    size: z.int().min(1).max(maxUploadBytes).openapi({ description: 'Bytes.' }),
-  })
-  .openapi('CreateUploadRequest')
+export const createUploadRequest = announceUpload('CreateUploadRequest')
 
-export const uploadTicket = z
-  .object({
-    url: z.url().openapi({ description: 'PUT the bytes here, once, with the type and length announced.' }),
-    key: z.string().openapi({ description: 'Names the picture in orders of this account.' }),
-    expiresAt: z.iso.datetime().openapi({ description: 'When the address ends.' }),
-  })
-  .openapi('UploadTicket')
+export const uploadTicket = uploadTicketOf('UploadTicket', {
+  url: 'PUT the bytes here, once, with the type and length announced.',
+  key: 'Names the picture in orders of this account.',
+})
 
 const queuePlace = z
   .object({

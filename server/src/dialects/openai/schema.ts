@@ -1,19 +1,13 @@
 // OpenAI's Images API on the wire. The same schemas validate requests and make the document. Members that clients send
 // for other models are accepted by name; what is on no list is refused.
 import { z } from '@hono/zod-openapi'
+import { atMostCodePoints } from '../shared-code-points.ts'
 
 /** The contract's limit for GPT image models, in Unicode code points. */
 export const maxPromptLength = 32_000
 export const maxImages = 16
 /** The contract's limit of an `image_url`, in characters. */
 export const maxUrlLength = 20_971_520
-
-function atMostCodePoints(maximum: number) {
-  return (context: z.core.ParsePayload<string>) => {
-    if (context.value.length <= maximum || [...context.value].length <= maximum) return
-    context.issues.push({ code: 'too_big', origin: 'string', maximum, inclusive: true, input: context.value })
-  }
-}
 
 const common = {
   prompt: z
