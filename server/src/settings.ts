@@ -242,10 +242,10 @@ const working: Setting[] = [
   },
   {
     name: 'WEBHOOK_CONCURRENCY',
-    default: '64',
+    default: '256',
     values: '1 to 1000',
     meaning:
-      'Webhooks one worker sends at once, at most 16 of them to the same endpoint, and 48 or half of all while it answers within a second.',
+      'Webhooks one worker sends at once, at most 16 of them to the same endpoint, and 64 or half of all while it answers within a second.',
   },
   {
     name: 'WEBHOOK_LOG_DAYS',

@@ -33,6 +33,7 @@ export const files: Record<string, string> = {
   'webhook crashes': 'test/crash/webhooks.test.ts',
   signatures: 'src/webhooks/sign.test.ts',
   policies: 'src/webhooks/policy.test.ts',
+  'host pace': 'src/webhooks/host-pace.test.ts',
   surface: 'test/conformance/surface.test.ts',
   secrets: 'test/secrets.test.ts',
   native: 'test/conformance/native.test.ts',

@@ -3,17 +3,15 @@ import type { Db } from '../db/db.ts'
 import type { FindFacts, GenerationFacts } from '../webhooks/events.ts'
 import { type Generation, isTerminal, reasonTexts, shownStatus } from './generation.ts'
 import { type ShowNeeds, showOutputs } from './shown-outputs.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { type GenerationRow, sql, toGeneration } from './sql.ts'
 
 /** The account is not asked for: whoever calls has it from the event. */
 export function createFactFinder(needs: ShowNeeds & { db: Db }): FindFacts {
   return async generationIds => {
-    const rows = await Promise.all(
-      generationIds.map(id => findRow<GenerationRow>(needs.db, sql.findAny, [id])),
-    )
+    const rows = await needs.db.query<GenerationRow>(sql.findEach, [generationIds])
     return new Map(
       rows.flatMap(row => {
-        const facts = row && toFacts(needs, toGeneration(row))
+        const facts = toFacts(needs, toGeneration(row))
         return facts ? [[row.id, facts] as const] : []
       }),
     )

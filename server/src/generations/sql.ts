@@ -155,6 +155,10 @@ export const sql = {
        JOIN generation ON id = wanted_id AND account_id = asking_account`,
   ),
   findAny: statement('generation_find_any', `SELECT ${columns} FROM generation WHERE id = $1`),
+  findEach: statement(
+    'generation_find_each',
+    `SELECT ${columns} FROM generation WHERE id = ANY ($1::uuid[])`,
+  ),
   findByKeys: statement(
     'generation_find_by_key',
     `SELECT ${columns}, idem_key

@@ -1,5 +1,6 @@
 // Sends deliveries: claims what is due while there is room, one place for each attempt, few places for each endpoint,
 // so that a receiver that hangs delays nobody else. Leases and epochs decide; whoever dies has its work sent again.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Db } from '../db/db.ts'
 import { gatherOn } from '../db/gather.ts'
 import { fp } from '../failpoints.ts'
@@ -7,6 +8,7 @@ import { scrubSecrets } from '../log.ts'
 import { type OutboundClient, OutboundError, type OutboundResponse } from '../outbound.ts'
 import type { Seal } from '../seal.ts'
 import { type FindFacts, renderGenerationEvent, renderTestEvent } from './events.ts'
+import { createHostPace, type HostPace } from './host-pace.ts'
 import type { DeliveryEvents } from './observe.ts'
 import { decideNext, type NextStep, policies } from './policy.ts'
 import { signedHeaders } from './sign.ts'
@@ -34,7 +36,7 @@ export type Deliverer = {
 /** Attempts at one endpoint at a time, in this process: few, since it may hang. */
 const placesPerEndpoint = 16
 /** More of them while it answers at once, so that a burst does not wait; at most half of all places. */
-const placesPerQuickEndpoint = 48
+const placesPerQuickEndpoint = 64
 const quickMs = 1_000
 /** Kept of an answer, for the owner to read; the rest is never read. */
 const answerBytes = 1_024
@@ -44,6 +46,7 @@ const firstEndpoint = '00000000-0000-0000-0000-000000000000'
 
 export function createDeliverer(needs: DelivererNeeds, { places }: { places: number }): Deliverer {
   const held = holdPlaces(places)
+  const pace = createHostPace(() => performance.now())
   const running = new Set<Promise<void>>()
   let filling: Promise<void> | null = null
   let again = false
@@ -52,7 +55,7 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
 
   function start(row: ClaimedRow, body: string | null): void {
     held.take(row.endpoint_id)
-    const work = attempt(needs, row, body)
+    const work = attempt(needs, pace, { row, body })
       .then(isQuick => held.noteQuick(row.endpoint_id, isQuick))
       .catch(error => needs.events.workFailed(row.id, error))
       .finally(() => {
@@ -80,7 +83,8 @@ export function createDeliverer(needs: DelivererNeeds, { places }: { places: num
     // A full catch may have left endpoints behind it unseen; a short one has come to the end.
     const last = rows.reduce((max, row) => (row.endpoint_id > max ? row.endpoint_id : max), firstEndpoint)
     cursor = rows.length === limit ? last : firstEndpoint
-    return rows.length > 0 || !wasAtStart
+    // Those of an endpoint that was disabled are dropped a few at a time, and hold no place.
+    return rows.length === limit || rows.some(({ state }) => state !== 'pending') || !wasAtStart
   }
 
   async function drain(): Promise<void> {
@@ -145,7 +149,11 @@ async function atMost(graceMs: number, work: Promise<unknown>): Promise<void> {
 }
 
 /** True when it arrived and was answered at once. */
-async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | null): Promise<boolean> {
+async function attempt(
+  needs: DelivererNeeds,
+  pace: HostPace,
+  { row, body }: { row: ClaimedRow; body: string | null },
+): Promise<boolean> {
   const ids = { deliveryId: row.id, endpointId: row.endpoint_id }
   if (body === null) {
     await needs.db.query(sql.drop, [row.id, row.epoch])
@@ -153,6 +161,8 @@ async function attempt(needs: DelivererNeeds, row: ClaimedRow, body: string | nu
     return false
   }
   const policy = policies[row.policy]
+  const waitMs = pace.takeTurn(row.url)
+  if (waitMs > 0) await pause(waitMs)
   const startedAt = needs.now()
   const begunMs = performance.now()
   if (__FAILPOINTS__) await fp('webhook.before')
