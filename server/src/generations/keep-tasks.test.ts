@@ -81,12 +81,12 @@ test('their rows are locked in one order, whichever they are given in', async ()
 
 test('polls that are put back are locked in one order, whichever they are given in', async () => {
   const ids = newIds()
-  const add = `INSERT INTO poll (generation_id, due_at, began_at, deadline, told)
-    VALUES ($1, now(), now(), now() + interval '1 hour', false)`
+  const add = `INSERT INTO poll (generation_id, n, due_at, began_at, deadline, told)
+    VALUES ($1, 1, now(), now(), now() + interval '1 hour', false)`
   for (const id of ids.toReversed()) await ask(add, [id], database.ownerDb)
   await expectOneOrder(ids, 'SELECT 1 FROM poll WHERE generation_id = $1 FOR UPDATE', given => {
-    const [delays, wakes, none] = [1_000, 0, null].map(each => given.map(() => each))
-    return database.db.query(pollSql.repeat, [given, delays, wakes, none, none])
+    const [ns, delays, wakes, none] = [1, 1_000, 0, null].map(each => given.map(() => each))
+    return database.db.query(pollSql.repeat, [given, ns, delays, wakes, none, none])
   })
   const text =
     'SELECT 1 FROM poll WHERE generation_id = ANY ($1) AND read_at IS NOT NULL AND due_at > app_now()'

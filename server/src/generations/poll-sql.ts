@@ -1,5 +1,5 @@
 // Every statement on polls, upstream tasks and parts of an order that end one by one. The functions live in
-// migrations/0019, 0022, 0023 and 0028.
+// migrations/0019, 0022, 0023, 0028 and 0031.
 import { statement } from '../db/db.ts'
 import type { UpstreamTask } from '../providers/provider.ts'
 import { columns } from './sql.ts'
@@ -14,7 +14,7 @@ export const pollSql = {
     `WITH held AS MATERIALIZED (
         SELECT generation_id FROM poll WHERE generation_id = ANY ($1) ORDER BY 1 FOR NO KEY UPDATE
       )
-      SELECT repeat_polls($1, $2, $3, $4, $5) AS woken FROM (SELECT count(*) FROM held) AS locked`,
+      SELECT repeat_polls($1, $2, $3, $4, $5, $6) AS woken FROM (SELECT count(*) FROM held) AS locked`,
   ),
   /**
    * Handles that an adapter has changed, as it does to count its reads. Locked in one order, whichever they come in: two

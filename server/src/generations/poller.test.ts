@@ -8,6 +8,7 @@ import { noUsage } from '../providers/provider.ts'
 import type { Reading } from './poll.ts'
 import { pollSql } from './poll-sql.ts'
 import { createPoller, type Poller, type PollerNeeds } from './poller.ts'
+import { findProgress } from './progress.ts'
 
 let database: TestDatabase
 let accountId: string
@@ -135,4 +136,77 @@ test('while many pictures wait for a store of files, further ones stay in the da
   await eventually('the store is back', () => seen.acted.length === 10)
   await seen.poller.stop()
   expect(seen.faults).toEqual([])
+}, 60_000)
+
+type Told = { progress?: number; queuePosition?: number | null }
+const shown = (id: string) => findProgress(database.db, { id, state: 'awaiting' })
+
+/** One read after the other that tells so; what is shown after each. */
+async function readAll(id: string, outcomes: ProviderOutcome[]) {
+  const seen: (Told | null)[] = []
+  for (const outcome of outcomes) {
+    await ask(database.ownerDb, 'UPDATE poll SET due_at = app_now() WHERE generation_id = $1', [id])
+    const { poller, reads, faults } = openPoller(() => outcome, 10)
+    await poller.look()
+    await poller.stop()
+    expect([reads, faults]).toEqual([[id], []])
+    const progress = await shown(id)
+    seen.push(
+      progress && { progress: Number(progress.share?.toFixed(3)), queuePosition: progress.queuePosition },
+    )
+  }
+  return seen
+}
+
+test('a read that told nothing keeps what is known of progress and place, and another attempt starts from nothing', async () => {
+  const [id = ''] = await addMany(1)
+  const tell = (told: Told): ProviderOutcome => ({ ...pending(id), ...told }) as ProviderOutcome
+  const failed: ProviderOutcome = { kind: 'failed', failure: 'unavailable', message: 'no answer' }
+  const told = { progress: 0.1, queuePosition: 3 }
+  expect(await readAll(id, [failed, tell({}), tell(told), failed, tell({})])).toEqual([
+    ...[null, null],
+    ...[told, told, told],
+  ])
+  const later = [tell({ queuePosition: null, progress: 0.4 }), failed, tell({ progress: 0.3 }), tell({})]
+  const running = { progress: 0.4, queuePosition: null }
+  expect(await readAll(id, later)).toEqual([
+    ...[running, running],
+    ...[0.3, 0.3].map(progress => ({ ...running, progress })),
+  ])
+  const repeat = (n: number) => database.db.query(pollSql.repeat, [[id], [n], [1_000], [0], [0.9], [7]])
+  await ask(database.ownerDb, `UPDATE generation SET state = 'dispatching' WHERE id = $1`, [id])
+  const begin = `SELECT begin_attempt(id, epoch, 'test-provider', 'test-upstream', 1, 40000, NULL), epoch
+    FROM generation WHERE id = $1`
+  const { epoch } = await askOne<{ epoch: number }>(database.db, begin, [id])
+  const parts = JSON.stringify([{ part: 0, state: 'accepted', task: { id } }])
+  await database.db.query(pollSql.awaitParts, [id, epoch, 2, parts, 0, false])
+  expect(await shown(id)).toBeNull()
+  // The read of the one before it comes late.
+  await repeat(1)
+  expect(await shown(id)).toBeNull()
+  await repeat(2)
+  expect(await shown(id)).toMatchObject({ queuePosition: 7 })
+}, 60_000)
+
+test('where one part could not be read, what the others tell does not replace what is known', async () => {
+  const id = await addAwaiting()
+  await ask(
+    database.ownerDb,
+    `INSERT INTO attempt SELECT (jsonb_populate_record(a, '{"part": 1}')).* FROM attempt a WHERE generation_id = $1`,
+    [id],
+  )
+  const read = async (tell: (part: number) => ProviderOutcome) => {
+    await ask(database.ownerDb, 'UPDATE poll SET due_at = app_now() WHERE generation_id = $1', [id])
+    let part = 0
+    const { poller, reads } = openPoller(() => tell(part++), 10)
+    await poller.look()
+    await poller.stop()
+    expect(reads).toEqual([id, id])
+    return shown(id)
+  }
+  const at = (progress: number): ProviderOutcome => ({ ...pending(id), progress }) as ProviderOutcome
+  expect(await read(part => at(part === 0 ? 0.25 : 0.75))).toMatchObject({ share: 0.25 })
+  const failed: ProviderOutcome = { kind: 'failed', failure: 'unavailable', message: 'no answer' }
+  expect(await read(part => (part === 0 ? failed : at(0.875)))).toMatchObject({ share: 0.25 })
+  expect(await read(part => at(part === 0 ? 0.5 : 0.875))).toMatchObject({ share: 0.5 })
 }, 60_000)

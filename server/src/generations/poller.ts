@@ -275,6 +275,7 @@ type Repeat = {
   delayMs: number
   readAtMs: number
   wakes: number
+  /** Null leaves what was told before. */
   progress: number | null
   position: number | null
   isLeft?: boolean
@@ -296,6 +297,7 @@ function createRepeats(
     const delays = batch.map(({ delayMs, readAtMs }) => Math.max(1, Math.round(delayMs - (now - readAtMs))))
     const values = [
       batch.map(({ id }) => id),
+      batch.map(({ n }) => n),
       delays,
       batch.map(({ wakes }) => wakes),
       batch.map(({ progress }) => progress),
@@ -356,17 +358,23 @@ function toRepeat(poll: ClaimedPoll, reads: Read[]): Repeat {
     changed: findChanged(poll, reads),
     delayMs: Math.round(delayMs),
     readAtMs: performance.now(),
-    ...toProgress(reads),
+    ...toProgress(poll, reads),
   }
 }
 
-/** Of the part that is furthest behind. */
-function toProgress(reads: Read[]): { progress: number | null; position: number | null } {
+/** As `repeat_polls` has it: it waits in no queue any more. */
+const outOfQueue = -1
+
+/** Of the part that is furthest behind; nothing where one could not be read, for it may be that one. */
+function toProgress({ tasks }: ClaimedPoll, reads: Read[]): Pick<Repeat, 'progress' | 'position'> {
   const known = reads.flatMap(({ outcome }) => (outcome.kind === 'pending' ? [outcome] : []))
+  if (known.length === 0 || known.length < (tasks?.length ?? 0)) return { progress: null, position: null }
   const progress = known.flatMap(each => each.progress ?? [])
   const positions = known.flatMap(each => each.queuePosition ?? [])
+  const hasLeft = known.every(each => each.queuePosition === null)
   return {
     progress: progress.length > 0 ? Math.max(0, Math.min(1, ...progress)) : null,
-    position: positions.length > 0 ? Math.max(0, Math.round(Math.max(...positions))) : null,
+    position:
+      positions.length > 0 ? Math.max(0, Math.round(Math.max(...positions))) : hasLeft ? outOfQueue : null,
   }
 }

@@ -204,7 +204,7 @@ describe('the ComfyUI adapter', () => {
     const provider = open()
     const polls = await Promise.all(tasks.map(task => provider.poll?.(task, rig.context())))
     expect(polls.map(each => each?.kind)).toEqual(['pending', 'pending', 'pending'])
-    expect(polls.map(each => (each?.kind === 'pending' ? each.queuePosition : -1))).toEqual([undefined, 1, 2])
+    expect(polls.map(each => (each?.kind === 'pending' ? each.queuePosition : -1))).toEqual([null, 1, 2])
     const [first, second, third] = tasks
     if (!first || !second || !third) throw new Error('three were ordered')
     expect(await provider.cancel?.(second, rig.context())).toEqual({ kind: 'canceled' })

@@ -224,8 +224,8 @@ async function poll(engine: Engine, task: ComfyTask, context: CallContext): Prom
     const place = findInQueue(await readJson(engine, '/queue', context), task.id)
     if (place !== null) {
       const { looks: _, ...confirmed } = task
-      const position = place.isRunning ? {} : { queuePosition: place.before }
-      return { kind: 'pending', task: confirmed, pollAfterMs: POLL_AFTER_MS, ...position }
+      const queuePosition = place.isRunning ? null : place.before
+      return { kind: 'pending', task: confirmed, pollAfterMs: POLL_AFTER_MS, queuePosition }
     }
     // It may have ended between the two looks.
     return (await findEnded(engine, task, context)) ?? giveUp(task)

@@ -164,7 +164,8 @@ async function poll(options: Options, task: UpstreamTask, context: CallContext):
   // A state that is new to us is none that has ended.
   if (status !== 'COMPLETED') {
     const position = isRecord(answer.value) ? answer.value.queue_position : null
-    return { kind: 'pending', task, ...describePlace(status === 'IN_QUEUE' ? position : null) }
+    if (status === 'IN_QUEUE') return { kind: 'pending', task, ...describePlace(position) }
+    return { kind: 'pending', task, pollAfterMs: POLL_AFTER_MS, queuePosition: null }
   }
   return readCompleted(options, task, context)
 }

@@ -151,10 +151,13 @@ export type ProviderPending = {
   task: UpstreamTask
   /** When a read is worth it, as if there were no webhooks; where one is promised the core asks less often. */
   pollAfterMs: number
-  /** Share of the work that is done, 0 to 1, where the upstream says it. */
+  /** Share of the work that is done, 0 to 1, where the upstream says it; else what it said before stands. */
   progress?: number
-  /** How many orders stand before this one in the upstream's queue, where it says so; 0 = it is next. */
-  queuePosition?: number
+  /**
+   * How many orders stand before this one in the upstream's queue, where it says so; 0 = it is next, null = it waits
+   * there no more. Without it what was said before stands.
+   */
+  queuePosition?: number | null
   partial?: ReceivedImage
 }
 
