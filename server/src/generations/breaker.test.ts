@@ -182,3 +182,53 @@ test('one task that cannot be read closes the door on its account alone', () => 
   expect([breaker.stateOf(target), breaker.waitMs(target, 'other')]).toEqual(['closed', 0])
   expect(breaker.waitMs(target, 'unlucky')).toBeGreaterThan(0)
 })
+
+const withAddress: ProviderOutcome = {
+  ...{ kind: 'succeeded', usage: noUsage, warnings: [] },
+  images: [{ kind: 'url', url: 'https://files.example/a.png', mediaType: null }],
+}
+const lost = failed('malformed_response')
+
+test('calls that are answered with addresses at which nothing is had open it, and a picture that is had closes it', () => {
+  const { breaker, call, told, clock } = createTestBreaker()
+  const collect = (outcome: ProviderOutcome, at: number, ageMs = 0) => {
+    const heard = { accountId: `account ${at % 5}`, stage: 'output' as const, outcomes: [outcome], ageMs }
+    breaker.note(target, heard)
+  }
+  for (let at = 0; at < failuresToOpen; at += 1) {
+    expect(call([withAddress])).toBe(true)
+    // Of orders whose tasks ended before, alike.
+    breaker.note(target, { accountId: 'account 0', stage: 'end', outcomes: [withAddress], ageMs: 0 })
+    collect(lost, at)
+  }
+  expect([breaker.stateOf(target), told]).toEqual(['open', ['opened gpt-image-2']])
+  clock.ms += probeEveryMs
+  // A probe that is answered is no picture, and one that was asked for before it opened says nothing of now.
+  expect(call([withAddress])).toBe(true)
+  collect(worked, 1, 2 * probeEveryMs)
+  expect(breaker.stateOf(target)).toBe('open')
+  collect(worked, 1)
+  expect([breaker.stateOf(target), told.at(-1)]).toEqual(['closed', 'closed gpt-image-2'])
+})
+
+test('lost pictures between pictures that are had leave it closed, however the call brought those', () => {
+  const { breaker, call } = createTestBreaker()
+  const lose = (times: number, by = 5) => {
+    for (let at = 0; at < times; at += 1) {
+      const heard = { accountId: `account ${at % by}`, stage: 'output' as const, ageMs: 0 }
+      breaker.note(target, { ...heard, outcomes: [lost] })
+    }
+  }
+  for (let round = 0; round < 3; round += 1) {
+    lose(failuresToOpen - 1)
+    call([worked])
+    lose(failuresToOpen - 1)
+    breaker.note(target, { accountId: 'account 0', stage: 'end', outcomes: [worked], ageMs: 0 })
+    lose(failuresToOpen - 1)
+    breaker.note(target, { accountId: 'account 0', stage: 'output', outcomes: [worked], ageMs: 0 })
+  }
+  expect(breaker.stateOf(target)).toBe('closed')
+  // What one account asks for may be the cause.
+  lose(3 * failuresToOpen, 1)
+  expect([breaker.stateOf(target), breaker.waitMs(target, 'account 0') > 0]).toEqual(['closed', true])
+})

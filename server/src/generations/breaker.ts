@@ -6,8 +6,11 @@ import type { FailureKind, ProviderOutcome } from '../providers/provider.ts'
 export type UpstreamModel = { provider: string; upstreamModel: string }
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
-/** How far what was heard of got: a call that is answered, a read of a task it left, and the end of that task. */
-const stages = ['call', 'read', 'end'] as const
+/**
+ * How far what was heard of got: a call that is answered, a read of a task it left, the end of that task, and the
+ * pictures that lay at addresses.
+ */
+const stages = ['call', 'read', 'end', 'output'] as const
 export type Stage = (typeof stages)[number]
 
 /** Told the outcomes of the call that was let in. */
@@ -18,7 +21,8 @@ export type Breaker = {
   enter(target: UpstreamModel, accountId: string): { leave: Leave; isProbe: boolean } | null
   /**
    * What was heard of tasks that were accepted so long ago. That a task is taken on says nothing of those that fail later:
-   * a row of these ends by a task that ends well, and a row of lost reads by one that is answered.
+   * a row of these ends by a task that ends well, and a row of lost reads by one that is answered. That a call is answered
+   * with addresses says nothing of what lies there: a row of orders whose pictures are lost ends by a picture that is had.
    */
   note(target: UpstreamModel, heard: HeardOfTasks): void
   /** Whole milliseconds until a call of the account may begin; 0 = it may now. */
@@ -29,7 +33,7 @@ export type Breaker = {
 
 export type HeardOfTasks = {
   accountId: string
-  stage: 'read' | 'end'
+  stage: Exclude<Stage, 'call'>
   outcomes: readonly ProviderOutcome[]
   ageMs: number
 }
@@ -147,13 +151,19 @@ function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
 
 /** A task of earlier says nothing of the calls that are made now: only a call that is answered closes what calls opened. */
 function close(circuit: Circuit, { stage, outcomes, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
-  const isWhole = outcomes.some(({ kind }) => kind === 'succeeded')
-  const works = stage === 'call' && isWhole ? stages : worksOf[stage]
+  const works = worksOf(stage, outcomes)
   for (const each of works) circuit.rows[each] = newRow()
   if (circuit.isOpen && works.includes(circuit.openedBy)) turnTo(circuit, { isOpen: false, nowMs }, tell)
 }
 
-const worksOf: Record<Stage, readonly Stage[]> = { call: ['call'], read: ['read'], end: ['read', 'end'] }
+function worksOf(stage: Stage, outcomes: readonly ProviderOutcome[]): readonly Stage[] {
+  const succeeded = outcomes.filter(outcome => outcome.kind === 'succeeded')
+  // An address is no picture yet.
+  const isHad = succeeded.some(({ images }) => images.every(({ kind }) => kind !== 'url'))
+  if (stage === 'end') return ['read', 'end', ...(isHad ? (['output'] as const) : [])]
+  if (stage !== 'call' || succeeded.length === 0) return [stage]
+  return isHad ? stages : ['call', 'read', 'end']
+}
 
 function open(circuit: Circuit, { stage, limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
   if (circuit.isOpen || countFailures(circuit.rows[stage]) < limit) return
@@ -198,7 +208,7 @@ function newCircuit(): Circuit {
 }
 
 function newRows(): Record<Stage, Row> {
-  return { call: newRow(), read: newRow(), end: newRow() }
+  return { call: newRow(), read: newRow(), end: newRow(), output: newRow() }
 }
 
 function newRow(): Row {

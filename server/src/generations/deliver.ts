@@ -36,6 +36,8 @@ export type Delivery = {
   received: string[]
   /** The handles of parts that were polled. */
   tasks?: ReadonlyMap<number, UpstreamTask>
+  /** How long ago the call was made, or its task accepted. */
+  ageMs: number
 }
 
 /** The upstream made pictures and has none of them any more. */

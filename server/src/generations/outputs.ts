@@ -4,11 +4,13 @@ import { OutboundError, type OutboundResponse } from '../outbound.ts'
 import {
   type CallContext,
   ImageRejected,
+  noUsage,
   type ProviderOutcome,
   type ReceivedImage,
   type UpstreamImage,
   type UpstreamTask,
 } from '../providers/provider.ts'
+import type { Breaker } from './breaker.ts'
 import { type DispatchNeeds, openContext, type PartOutcome } from './dispatch.ts'
 import { backoffMs, type Generation, type StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
@@ -21,6 +23,7 @@ export type ExpectedImage = StoredImage | Address
 
 export type CollectNeeds = DispatchNeeds & {
   events: GenerationEvents
+  breaker: Pick<Breaker, 'note'>
   random: () => number
   /** The generation holds no worker until the answer is called: it waits for nothing that this process does. */
   restWork?(generationId: string): () => void
@@ -35,6 +38,8 @@ export type CollectWork = {
   received: string[]
   /** Somebody comes again for what cannot be reached now. */
   isBrief?: boolean
+  /** How long ago the call was made, or its task accepted. Without it that is too long ago to tell of the route. */
+  ageMs?: number
 }
 /** `gone`: how many the upstream no longer has. */
 export type Collected = { images: StoredImage[]; gone: number }
@@ -99,15 +104,39 @@ export async function collectEach(
     if (!isResting) resume = needs.restWork?.(work.generation.id) ?? resume
     isResting = true
   }
+  const beganAt = performance.now()
   try {
-    return await Promise.all(
+    const collected = await Promise.all(
       expected.map(async image =>
         'key' in image ? image : await fetchOutput(needs, reading, { ...image, rest }),
       ),
     )
+    const fetched = collected.filter((_, at) => !('key' in (expected[at] ?? {})))
+    judgeRoute(needs, work, { fetched, tookMs: performance.now() - beganAt })
+    return collected
   } finally {
     resume()
   }
+}
+
+/** A call is one voice, however many pictures of it are lost. */
+function judgeRoute(
+  { breaker }: CollectNeeds,
+  { generation: { accountId }, provider, upstreamModel, ageMs }: CollectWork,
+  { fetched, tookMs }: { fetched: (StoredImage | Missing)[]; tookMs: number },
+): void {
+  const isHad = fetched.some(image => typeof image !== 'string')
+  if (ageMs === undefined || (!isHad && fetched.every(image => image === 'unreached'))) return
+  const heard = { accountId, stage: 'output' as const, ageMs: ageMs + tookMs }
+  breaker.note({ provider, upstreamModel }, { ...heard, outcomes: [isHad ? outputHad : outputLost] })
+}
+
+const outputHad: ProviderOutcome = { kind: 'succeeded', images: [], usage: noUsage, warnings: [] }
+/** Its content may be the cause: some upstreams take a picture away again. */
+const outputLost: ProviderOutcome = {
+  kind: 'failed',
+  failure: 'malformed_response',
+  message: 'its outputs could not be had',
 }
 
 /** How one try failed, and how often such a failure is worth a try in all; null = until the deadline. */

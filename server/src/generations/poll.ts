@@ -194,7 +194,7 @@ async function note(needs: RunNeeds, generation: Generation, records: PartRecord
 
 /** Pictures of parts that have ended are had now: their addresses may not outlast the other parts. */
 async function fetchParts(needs: RunNeeds, work: Work, records: PartRecord[]): Promise<PartRecord[]> {
-  const { generation, attempts, received } = work
+  const { generation, attempts, received, ageMs } = work
   const known = records.flatMap(({ part, cost, result }) => (result ? [{ part, cost, result }] : []))
   const earlier = attempts.filter(hasAddress).flatMap(({ part, result, ...attempt }) => {
     const cost = attempt.cost_usd_micro ?? attempt.expected_cost_usd_micro
@@ -205,7 +205,7 @@ async function fetchParts(needs: RunNeeds, work: Work, records: PartRecord[]): P
     wanted.map(async ({ part, cost, result }): Promise<PartRecord> => {
       const tasks = tasksOf(attempts)
       const n = generation.attempts
-      const collecting = { generation, n, ...routeOf(attempts), tasks, received, isBrief: true }
+      const collecting = { generation, n, ...routeOf(attempts), tasks, received, isBrief: true, ageMs }
       const expected = result.images.flatMap((image, at) =>
         isToFetch(image) ? [{ ...image, part, at }] : [],
       )
@@ -252,7 +252,7 @@ async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<S
     const { images, usage } = combined
     const warnings = [...generation.warnings, ...combined.warnings]
     const tasks = tasksOf(attempts)
-    const result = { images, usage, warnings, parts, received, tasks, shareUsdMicro }
+    const result = { images, usage, warnings, parts, received, tasks, shareUsdMicro, ageMs: work.ageMs }
     return deliver(needs, { generation, n: generation.attempts, ...routeOf(attempts), ...result })
   }
   const lossUsdMicro = lossOfParts(parts, shareUsdMicro)

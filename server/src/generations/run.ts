@@ -50,9 +50,11 @@ export async function runGeneration(
   if (!started) return
   if (__FAILPOINTS__) await fp('submit.before')
   const received: string[] = []
+  const beganAt = performance.now()
   const parts = await submitOrFail(needs, { ...started, received })
   if (__FAILPOINTS__) await fp('submit.after')
-  const sold = parts ? await act(needs, { ...started, received }, parts) : null
+  const ageMs = performance.now() - beganAt
+  const sold = parts ? await act(needs, { ...started, received, ageMs }, parts) : null
   await dropLeftovers(needs, started.generation, { received, sold })
 }
 
@@ -168,8 +170,12 @@ const checkTimeoutMs = 3_000
 type Receiving = Started & { received: string[] }
 
 /** The images that were sold; null when this call settled no success. */
-async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): Promise<StoredImage[] | null> {
-  const { generation, route, n, received } = started
+async function act(
+  needs: RunNeeds,
+  started: Receiving & { ageMs: number },
+  parts: PartOutcome[],
+): Promise<StoredImage[] | null> {
+  const { generation, route, n, received, ageMs } = started
   const combined = combineParts(parts)
   if (combined.kind === 'delivered') {
     const { images, usage, warnings } = combined
@@ -186,6 +192,7 @@ async function act(needs: RunNeeds, started: Receiving, parts: PartOutcome[]): P
       parts,
       received,
       shareUsdMicro,
+      ageMs,
     })
   }
   if (combined.kind === 'pending') await awaitParts(needs, started, parts)

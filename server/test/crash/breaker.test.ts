@@ -275,6 +275,39 @@ test(
   patienceMs,
 )
 
+test.each([
+  ['at once', 'engine:others', 'sync_url, file_404'],
+  ['by tasks that end', 'engine:tasks', 'file_404'],
+])(
+  'addresses that are told %s and at which no picture is had close the door as failed calls do, until one is had',
+  async (_, model, directives) => {
+    const node = await start()
+    const name = model.replace(':', '-')
+    // One lost picture in between is none of a row.
+    for (let at = 0; at < failuresToOpen; at += 1) {
+      const by = at % 2 === 0 ? account : other
+      const lost = await place(node, `${name}-lost-${at}.`, { model, directives, by })
+      expect(endOf(lost)).toBe('failed')
+      if (at !== 2) continue
+      const had = directives.replace('file_404', 'file_404=1')
+      expect(endOf(await place(node, `${name}-had.`, { model, directives: had, by }))).toBe('succeeded')
+    }
+    expect(endOf(await place(node, `${name}-still.`, { model, directives }))).toBe('failed')
+    for (const by of [other, account])
+      expect(endOf(await place(node, `${name}-last-${by.accountId}.`, { model, directives, by }))).toBe(
+        'failed',
+      )
+    const refused = await placeUntilRefused(node, `${name}-refused`, { model, directives })
+    expect(refused.answer?.status).toBe(503)
+    await eventually(
+      'a picture is had',
+      async () => endOf(await place(node, `${name}-again.`, { model })) === 'succeeded',
+    )
+    expect(endOf(await place(node, `${name}-after.`, { model }))).toBe('succeeded')
+  },
+  patienceMs,
+)
+
 test(
   'reads that are all lost close it, and those that are answered open it again; no order is lost by it',
   async () => {
