@@ -103,7 +103,7 @@ export function addAccountCommands(program: Command, io: CommandIo): void {
     .option('--password-stdin', 'read the password from standard input instead')
     .option('--credits <number>', 'first credits, instead of SIGNUP_CREDITS', parseInteger)
     .option('--plan <name>', 'one of PLANS; default free')
-    .addOption(styleOption('--key-style'))
+    .addOption(styleOption('keyStyle'))
     .addOption(jsonOption())
     .action((options: CreateOptions) => runCreate(io, options))
   accounts

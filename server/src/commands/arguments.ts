@@ -70,9 +70,14 @@ export function parseTime(text: string): Date {
   throw new InvalidArgumentError('Give a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z.')
 }
 
+/** `keys create` has the one, `accounts create` the other; each takes both. The last one names the value. */
+const styleFlags = { style: '--key-style, --style', keyStyle: '--style, --key-style' }
+
 /** An option that names a key style. */
-export function styleOption(flag: string): Option {
-  return new Option(`${flag} <style>`, 'prefix of the key').choices([...keyStyles]).default('default')
+export function styleOption(name: keyof typeof styleFlags): Option {
+  return new Option(`${styleFlags[name]} <style>`, 'what the key begins with')
+    .choices([...keyStyles])
+    .default('default')
 }
 
 export function jsonOption(): Option {

@@ -131,6 +131,21 @@ test('accounts create answers exactly account, user and a key that works', async
   expect(key).toMatchObject({ accountId: document.accountId, style: 'getimages', plan: 'pro' })
 })
 
+test('keys and accounts are created with either name of the style, and the help of both tells both', async () => {
+  const { accountId, apiKey } = await makeAccount('--style', 'gptimage2')
+  expect(await authenticateKey(database.db, apiKey, null)).toMatchObject({ style: 'gptimage2' })
+  const key = await runJson(['keys', 'create', '--account', accountId, '--key-style', 'imgeo'])
+  expect(await authenticateKey(database.db, String(key.apiKey), null)).toMatchObject({ style: 'imgeo' })
+  for (const [group, flags] of [
+    ['accounts', '--style, --key-style <style>'],
+    ['keys', '--key-style, --style <style>'],
+  ] as const) {
+    const { code, out } = await runLine([group, 'create', '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain(flags)
+  }
+})
+
 test('SIGNUP_CREDITS are granted only when no number is named', async () => {
   expect(await balanceOf((await makeAccount()).accountId)).toBe(10)
   expect(await balanceOf((await makeAccount('--credits', '500')).accountId)).toBe(500)

@@ -103,7 +103,7 @@ export function addKeyCommands(program: Command, io: CommandIo): void {
     .command('create')
     .description('make an API key; its secret is shown once')
     .requiredOption('--account <account>', 'account it belongs to')
-    .addOption(styleOption('--style'))
+    .addOption(styleOption('style'))
     .option('--name <text>', 'name of up to 64 characters')
     .option('--scopes <list>', 'generate,read or admin; default generate,read', parseScopes)
     .option('--rate <limit>', 'requests per window such as 600/1h, or off', parseRate)
