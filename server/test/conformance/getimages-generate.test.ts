@@ -152,6 +152,21 @@ describe('models and ratios', () => {
     }
   })
 
+  test('its message names the models that are offered now, and no others', async () => {
+    const some = await rig.startNode({ GEMINI_API_KEY: '' })
+    const messageOf = async (to: Node) => {
+      const answer = await postGenerate(to.url, apiKey, {
+        body: { prompt: 'x', modelId: 'nobody:1' },
+        headers: [],
+      })
+      expect(answer.status).toBe(400)
+      return errorOf(answer).message
+    }
+    expect(await messageOf(some)).toBe('Unknown model ID; allowed: openai:gpt-image-1.5, openai:gpt-image-2.')
+    const all = await messageOf(node)
+    for (const id of models) expect(all).toContain(id)
+  })
+
   test('thinking is taken by the two models that think, and priced', async () => {
     const deep: Partial<Record<ModelId, number>> = {
       'google:gemini-3.1-flash-image-preview': 7,

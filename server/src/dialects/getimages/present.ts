@@ -6,6 +6,7 @@ import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
 import { toIssues } from '../../http/issues.ts'
+import type { ModelList } from '../../models/catalog.ts'
 import { type ImageMetadata, modelIds } from './schema.ts'
 
 /** The contract knows 200, 400, 401, 404, 429 and 500; 202, 405 and 503 are added by rule. */
@@ -45,8 +46,8 @@ function toOwnWords(detail: ErrorDetail): ErrorDetail {
   return { ...detail, path: detail.path === 'model' ? 'modelId' : detail.path }
 }
 
-/** What the body check found. An unknown model alone has a message of its own and no details. */
-export function toBodyError(error: z.ZodError): AppError {
+/** What the body check found. An unknown model alone has no details, and the text names the models offered now. */
+export function toBodyError(error: z.ZodError, catalog: ModelList): AppError {
   // An empty list where a text belongs is also "too small"; its wrong type says it all.
   const mistyped = new Set<string>()
   const details = toIssues(error).filter(({ path, code }) => {
@@ -56,10 +57,11 @@ export function toBodyError(error: z.ZodError): AppError {
   })
   const [first] = error.issues
   if (details.length === 1 && first?.code === 'invalid_value' && first.path.join('.') === 'modelId') {
-    if (typeof first.input === 'string')
-      return new AppError('invalid_request', `Unknown model ID; allowed: ${modelIds.join(', ')}.`, {
-        reason: 'unknown_model',
-      })
+    if (typeof first.input === 'string') {
+      const offered = modelIds.filter(id => catalog.find('getimages', id)?.offered)
+      const allowed = offered.length > 0 ? `allowed: ${offered.join(', ')}` : 'none is offered now'
+      return new AppError('invalid_request', `Unknown model ID; ${allowed}.`, { reason: 'unknown_model' })
+    }
   }
   return new AppError('invalid_request', undefined, { details })
 }

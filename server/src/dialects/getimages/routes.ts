@@ -23,6 +23,7 @@ import { type Preference, readPreference, sendAccepted, showPreference } from '.
 import { readJsonBody } from '../../http/read-json.ts'
 import { logBroken, sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
+import type { Catalog, ModelList } from '../../models/catalog.ts'
 import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { describeGetImages } from './describe.ts'
@@ -32,6 +33,7 @@ import { generateImageRequest } from './schema.ts'
 export type GetImagesNeeds = CreateNeeds &
   AdmissionNeeds & {
     db: Db
+    catalog: Catalog & ModelList
     storage: Storage
     fresh: FreshImages
     log: Log
@@ -108,7 +110,7 @@ async function generate(
   const idempotencyKey = readIdempotencyKey(context)
   const body = await readJsonBody(context, maxBodyBytes)
   const parsed = generateImageRequest.safeParse(body, { reportInput: true, error: sayKnownFields })
-  if (!parsed.success) throw toBodyError(parsed.error)
+  if (!parsed.success) throw toBodyError(parsed.error, needs.catalog)
   const { prompt, modelId, aspectRatio, thinkingLevel } = parsed.data
   const style = parsed.data.style?.trim() || null
   const prefer = readPreference(context)
