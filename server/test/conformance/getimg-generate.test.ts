@@ -355,7 +355,7 @@ describe('what is not a request', () => {
         'invalid_api_key',
         null,
       ])
-      expect(faultOf(answer).message).toMatch(/Incorrect API key.*managed/)
+      expect(faultOf(answer).message).toMatch(/^Incorrect API key.*managed by the operator/)
     }
   })
 

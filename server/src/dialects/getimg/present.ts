@@ -31,7 +31,9 @@ const exceptions: Partial<Record<ErrorCode, { status: number; code: GetimgCode }
   idempotency_key_reused: { status: 422, code: 'invalid_parameter' },
 }
 
-const wrongKey = 'Incorrect API key provided. API keys are managed in the dashboard of this service.'
+/** The contract has it say where keys are managed. */
+const wrongKey =
+  'Incorrect API key provided. API keys are managed by the operator of this service: ask there for a new one.'
 
 /** The core's words for what is called otherwise here, in paths and in texts. */
 const ownNames: Record<string, { param: string; text: string }> = {
