@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { makeFolder } from './embedded-process.ts'
 
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist-test', 'main.js')
@@ -53,6 +53,27 @@ test('a database that does not answer is called by its setting, and its password
   expect(code).toBe(1)
   await rm(dataDir, { recursive: true, force: true })
 })
+
+test.each([[[]], [['doctor']], [['accounts', 'list']]])(
+  'a data folder where none can be made is refused in one line that names the setting: %j',
+  { timeout: 60_000 },
+  async line => {
+    const env = { PATH: process.env.PATH ?? '', DARKROOM_DATA: '/proc/darkroom/data', PORT: '0' }
+    const child = spawn(process.execPath, [program, ...line], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', chunk => {
+        said += chunk
+      })
+    }
+    const [code] = await once(child, 'close')
+    expect(code).toBe(1)
+    const lines = said.split('\n').filter(each => each.includes('DARKROOM_DATA: '))
+    expect(lines).toEqual([expect.stringContaining('no folder can be made at /proc/darkroom/data (ENOENT)')])
+    expect(said).not.toMatch(/^ +at /m)
+  },
+)
 
 test('a command on a folder that no service was started on says so', { timeout: 300_000 }, async () => {
   const dataDir = await makeFolder()

@@ -1,8 +1,9 @@
 // The secret that signs session cookies and links to files. Made once and kept in the data folder, readable by the
 // service alone; losing it signs everybody out and kills every link given out, permanent ones too.
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises'
+import { link, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders, nameDataFolder } from '../folders.ts'
 import { randomToken } from '../ids.ts'
 
 /** 43 letters of 62 carry 256 bits. */
@@ -13,7 +14,10 @@ async function findStoredSecret(file: string): Promise<string | null> {
   try {
     return (await readFile(file, 'utf8')).trim()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    // Where a file stands in place of a folder, making the folder says so.
+    const isAbsent =
+      error instanceof Error && 'code' in error && /^(ENOENT|ENOTDIR)$/.test(String(error.code))
+    if (isAbsent) return null
     throw error
   }
 }
@@ -34,7 +38,7 @@ export async function loadAuthSecret(options: {
 
 /** Of several processes that start at once one wins, and all return its secret. */
 async function storeNewSecret(dataDir: string, file: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true })
+  await nameDataFolder(dataDir, () => makeFolders(dataDir))
   const draft = join(dataDir, `${FILE_NAME}.${randomUUID()}`)
   await writeFile(draft, `${randomToken(SECRET_LENGTH)}\n`, { mode: 0o600, flag: 'wx' })
   try {

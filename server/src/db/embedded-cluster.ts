@@ -18,6 +18,7 @@ import {
 } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
+import { nameDataFolder } from '../folders.ts'
 import type { DatabaseLog } from './db.ts'
 import {
   childOptions,
@@ -44,7 +45,7 @@ function homeIn(folder: string, runAs: RunAs): Home {
 
 /** Chooses the folder: the one that holds a cluster already, else the data folder if the user can reach it. */
 export async function findHome(dataDir: string, log: DatabaseLog): Promise<Home> {
-  await makeReachable(dataDir)
+  await nameDataFolder(dataDir, () => makeReachable(dataDir))
   const place = await realpath(dataDir)
   const near = join(place, 'postgres')
   const far = join(SYSTEM_FOLDER, createHash('sha256').update(place).digest('hex').slice(0, 16), 'postgres')

@@ -2,9 +2,10 @@
 // and decides as which system user they run. Never loosens the permissions of a folder that was there before.
 import { execFile } from 'node:child_process'
 import { constants, existsSync, readFileSync } from 'node:fs'
-import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, cp, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { makeFolders } from '../folders.ts'
 import type { DatabaseLog } from './db.ts'
 
 /** Where data and programs go when the folder asked for cannot be reached by the database's user. */
@@ -215,8 +216,8 @@ async function copyPrograms(native: string, target: string): Promise<void> {
 
 /** Makes a folder that other users may pass through, leaving an existing one as it is. */
 export async function makeReachable(folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true })
-  if (made === undefined) return
+  const made = await makeFolders(folder)
+  if (made === null) return
   for (let path = folder; path.length >= made.length; path = dirname(path)) await chmod(path, 0o755)
 }
 

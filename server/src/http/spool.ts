@@ -1,9 +1,10 @@
 // Files of forms on their way in: on disk, not in memory, and without a name, so that nothing stays behind whatever
 // becomes of the process. What all requests keep at once is bounded, and what one account keeps.
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../errors.ts'
+import { makeFolders } from '../folders.ts'
 import { randomToken } from '../ids.ts'
 
 export type SpooledFile = { sizeBytes: number; sha256: string; read(): Promise<Buffer> }
@@ -80,7 +81,7 @@ async function spoolFile(folder: string, bytes: AsyncIterable<Buffer>, { hold, g
 }
 
 async function openNameless(folder: string): Promise<FileHandle> {
-  await mkdir(folder, { recursive: true })
+  await makeFolders(folder)
   const path = join(folder, randomToken(16))
   const file = await open(path, 'wx+', 0o600)
   try {

@@ -6,6 +6,7 @@ import { closeSync, type Dirent, fsync, openSync } from 'node:fs'
 import { mkdir, readdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { makeFolders } from '../folders.ts'
 import { findSystemCode } from './disk-failure.ts'
 
 const syncFd = promisify(fsync)
@@ -47,7 +48,7 @@ export function createFolders(root: string): Folders {
 
   async function make(folder: string): Promise<void> {
     if (folder === root) {
-      const first = (await makeWithParents(root)) ?? root
+      const first = (await makeFolders(root, 0o750)) ?? root
       for (let above = dirname(root); above.length >= dirname(first).length; above = dirname(above)) {
         await syncFolder(above).catch(ignoreDenied)
         if (above === dirname(above)) break
@@ -76,33 +77,6 @@ export function createFolders(root: string): Folders {
     forget(folder) {
       for (let at = folder; made.delete(at); at = dirname(at));
     },
-  }
-}
-
-/**
- * Answers the topmost folder that was made, or null. Not `recursive` of Node, which never ends where a folder is there
- * and takes none, as in `/proc`, and keeps a thread busy with it.
- */
-async function makeWithParents(folder: string): Promise<string | null> {
-  const make = () => mkdir(folder, { mode: 0o750 })
-  try {
-    await make()
-    return folder
-  } catch (error) {
-    const code = findSystemCode(error)
-    // Some file systems say that they are read-only, or may not be written, also of what is there.
-    const isThere = await stat(folder).then(
-      stats => stats.isDirectory(),
-      () => false,
-    )
-    if (isThere) return null
-    if (code !== 'ENOENT' || folder === dirname(folder)) throw error
-    const first = await makeWithParents(dirname(folder))
-    await make().catch(again => {
-      // Another process was faster.
-      if (findSystemCode(again) !== 'EEXIST') throw again
-    })
-    return first ?? folder
   }
 }
 

@@ -9,6 +9,8 @@ export const leaves = [
   'telemetry',
   'failpoints',
   'loopback',
+  // Folders for data are made in many places, and Node's own way never ends in some.
+  'folders',
   // The decoder of pictures fills what storage writes: both must know the same memory.
   'page-memory',
   'globals.d',
