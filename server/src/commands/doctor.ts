@@ -9,6 +9,7 @@ import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.t
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
+import { describeOwnSeals } from './doctor-own-keys.ts'
 import { describeRetention } from './doctor-retention.ts'
 import { describeRoute, unusedRoute } from './doctor-routes.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
@@ -249,18 +250,6 @@ function checkReplaced({ provider, fingerprint }: LostKey): CheckResult {
   return report(`replaced key ${provider}`, { status: 'fail', message, advice })
 }
 
-/** Only where keys that accounts brought are lost, or will be. */
-function checkOwnSeals({ earlier, unreadable }: Awaited<ReturnType<typeof countOwnSeals>>): CheckResult[] {
-  const advice = 'Name the secret they were sealed with in AUTH_SECRET_EARLIER, or have them set again.'
-  if (unreadable > 0) {
-    const message = `${unreadable} keys that accounts brought were sealed with another AUTH_SECRET: a node with this one leaves their orders to others, or to their deadline.`
-    return [report('own keys', { status: 'fail', message, advice })]
-  }
-  if (earlier === 0) return []
-  const message = `${earlier} keys that accounts brought are sealed with a secret of AUTH_SECRET_EARLIER and lost when that is left out.`
-  return [report('own keys', { status: 'warn', message, advice: 'Leave it there, or have them set again.' })]
-}
-
 /** Engines of the operator's own. */
 async function checkEngine(needs: OutsideNeeds, provider: Provider): Promise<CheckResult[]> {
   const name = `provider ${provider.name}`
@@ -328,7 +317,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
       ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {
         const store = await needs.openKeyStore()
         known = await readKnownKeys(config, store)
-        return checkOwnSeals(await countOwnSeals(store))
+        return describeOwnSeals(await countOwnSeals(store)).map(({ name, ...parts }) => report(name, parts))
       })),
     ]
     return { checks, known }

@@ -170,6 +170,26 @@ test('an account’s own key is kept apart from the operator’s and from other 
   const warned = (await run('doctor --json', { secrets: ['second', 'first'] })).json().checks
   expect(warned).toContainEqual(expect.objectContaining({ name: 'own keys', status: 'warn' }))
   expect(await findOwnKey(store, second, 'google')).toBe(null)
+  const checkNamed = async (name: string, secrets: string[]) => {
+    const { checks } = (await run('doctor --json', { secrets })).json()
+    return checks.find((check: { name: string }) => check.name === name)
+  }
+  expect(await checkNamed('replaced own keys', ['first'])).toBeUndefined()
+  await run(`providers set-key google --account ${first} --untested`, { input: badKey, secrets: ['second'] })
+  expect(await checkNamed('replaced own keys', ['second', 'first'])).toMatchObject({
+    ...{ status: 'ok', advice: null },
+    message: expect.stringMatching(/^1 keys that accounts have replaced are kept/),
+  })
+  expect(await checkNamed('replaced own keys', ['second'])).toMatchObject({
+    ...{ status: 'warn', advice: expect.stringContaining('AUTH_SECRET_EARLIER') },
+    message: expect.stringContaining('1 of them were sealed with another AUTH_SECRET'),
+  })
+  expect(await checkNamed('own keys', ['second'])).toBeUndefined()
+  // That which is in force again is none of them; the one between is.
+  await run(`providers set-key google --account ${first}`, { input: goodKey })
+  expect(await checkNamed('replaced own keys', ['first', 'second'])).toMatchObject({
+    message: expect.stringMatching(/^1 keys that accounts have replaced are kept/),
+  })
   const rows = (await run(`providers list --account ${first} --json`)).json().providers
   expect(rows).toEqual([expect.objectContaining({ provider: 'google', lastLetters: '4321' })])
   expect((await run(`providers list --account ${second} --json`)).json().providers).toEqual([])

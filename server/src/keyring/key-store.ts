@@ -157,15 +157,25 @@ export async function findOwnKey(
   return { key, earlier }
 }
 
-/** How many keys of accounts the secrets here open no more, and how many only those of AUTH_SECRET_EARLIER. */
+type SealCounts = Record<KeptKey['seal'], number>
+
+/**
+ * How many keys of accounts the secrets here open no more, and how many only those of AUTH_SECRET_EARLIER: of those in
+ * force, and of those that were replaced and are kept for tasks under way.
+ */
 export async function countOwnSeals({
   db,
   seal,
-}: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<Record<KeptKey['seal'], number>> {
-  const counts = { good: 0, earlier: 0, unreadable: 0 }
-  for (const { sealed } of await db.query<{ sealed: string }>(sql.listAllOwn))
-    counts[sealOf(seal, sealed)] += 1
-  return counts
+}: Pick<KeyStoreNeeds, 'db' | 'seal'>): Promise<{ inForce: SealCounts; replaced: SealCounts }> {
+  const count = (rows: { sealed: string }[]) => {
+    const counts = { good: 0, earlier: 0, unreadable: 0 }
+    for (const { sealed } of rows) counts[sealOf(seal, sealed)] += 1
+    return counts
+  }
+  return {
+    inForce: count(await db.query<{ sealed: string }>(sql.listAllOwn)),
+    replaced: count(await db.query<{ sealed: string }>(sql.listAllReplacedOwn)),
+  }
 }
 
 function tryToOpen(seal: Seal, sealed: string): string | null {

@@ -95,6 +95,14 @@ export const sql = {
     'keyring_list_all_own',
     'SELECT sealed FROM account_provider_key ORDER BY set_at DESC LIMIT 100000',
   ),
+  /** Likewise; one that is in force again is kept for nobody. */
+  listAllReplacedOwn: statement(
+    'keyring_list_all_replaced_own',
+    `SELECT r.sealed FROM replaced_account_provider_key r
+      WHERE r.replaced_at >= app_now() - interval '25 hours' AND NOT EXISTS (SELECT FROM account_provider_key k
+        WHERE k.account_id = r.account_id AND k.provider = r.provider AND k.fingerprint = r.fingerprint)
+      ORDER BY r.replaced_at DESC LIMIT 100000`,
+  ),
   /** Accounts that brought a key since; null = all of them. */
   owners: statement(
     'keyring_owners',
