@@ -311,10 +311,27 @@ test.each([
 test(
   'reads that are all lost close it, and those that are answered open it again; no order is lost by it',
   async () => {
-    const node = await start()
-    const options = { count: failuresToOpen + 2, model: 'engine:others', directives: 'poll_500=3' }
-    const answers = await placeMany(node, 'reads', options)
-    expect(answers.map(endOf)).toEqual(answers.map(() => 'succeeded'))
+    const count = failuresToOpen + 2
+    const node = await start({ WORKER_CONCURRENCY: String(count) })
+    const by = (at: number) => (at % 2 === 0 ? account : other)
+    const keys = Array.from({ length: count }, (_, at) => `reads-${at}.`)
+    // All of them are taken on before the first is read: none meets the closed door.
+    const resume = rig.engine.pause()
+    const options = {
+      model: 'engine:others',
+      directives: 'poll_500=3, answer_slow=1',
+      prefer: 'respond-async',
+    }
+    const answers = await Promise.all(keys.map((key, at) => place(node, key, { ...options, by: by(at) })))
+    expect(answers.map(answer => answer?.status)).toEqual(keys.map(() => 202))
+    const ids = answers.map(answer => String(answer?.body.id))
+    await eventually('all are sent', () => ids.every(id => rig.engine.tasks.has(`${id}/1/0`)))
+    resume()
+    for (const [at, key] of keys.entries()) {
+      const find = async () => (await rig.fates(by(at).accountId, key))[0]
+      await eventually('it ends', async () => isEnded(await find()))
+      expect(await find(), key).toMatchObject({ state: 'succeeded', billed: 1 })
+    }
     const opened = node.output.filter(line => line.includes('breaker.opened') && line.includes('others'))
     expect(opened.length).toBeGreaterThan(0)
     expect(await readBreakers(node)).toEqual([

@@ -137,7 +137,8 @@ async function createTask(exchange: Exchange, state: State): Promise<void> {
   if (directives.has('sync')) return sendPicture(exchange, id)
   if (directives.has('sync_url')) return send(exchange, 200, JSON.stringify({ id, ...doneOf(state, id) }))
   if (directives.has('lose')) return void exchange.response.socket?.resetAndDestroy()
-  await exchange.wait(readNumber(directives, 'answer_slow', 0))
+  // Another is answered also while all work is held up.
+  if (directives.has('answer_slow')) await exchange.wait(readNumber(directives, 'answer_slow', 0))
   send(exchange, 202, JSON.stringify({ id }))
 }
 
