@@ -188,6 +188,9 @@ describe('a tenant with a long queue', () => {
   let cluster: Cluster
   const workers = 4
   const shortWorkMs = 200
+  const longQueue = 50
+  /** Of the other one, one after the other. */
+  const orders = isProof ? 20 : 6
   beforeAll(async () => {
     cluster = await startCluster({
       nodes: 2,
@@ -204,18 +207,23 @@ describe('a tenant with a long queue', () => {
       const modest = await cluster.account({ credits: 1_000 })
       // None is done before the last has come.
       const resume = cluster.openai.pause()
-      await times(raceCounts.queuedByOne, index =>
-        postGeneration(cluster.node(index), greedy.apiKey, { prompt: cluster.prompt() }),
-      )
+      const place = ({ apiKey }: typeof greedy, nth: number) =>
+        postGeneration(cluster.node(nth), apiKey, { prompt: cluster.prompt() })
+      await times(raceCounts.queuedByOne, nth => place(greedy, nth))
       resume()
-      let orders = 0
-      // As long as the greedy one's queue is long enough to matter.
-      while ((await countOpen(cluster, greedy.accountId)) > 4 * workers) {
-        const answer = await postImage(cluster.node(orders), modest.apiKey, { prompt: cluster.prompt() })
-        expect(answer.status).toBe(200)
-        orders += 1
+      for (let nth = 0; nth < orders; nth += 1) {
+        // Every worker is at work until the order waits, so that what begins after it is what overtook it. A proof run
+        // measures how long it waits, and holds nothing up.
+        const goOn = isProof ? () => {} : cluster.openai.pause()
+        if (!isProof)
+          await eventually('no worker is free', () => cluster.openai.total.inFlight === 2 * workers)
+        // The greedy one's queue stays long enough to matter, however fast it is worked off.
+        const missing = longQueue - (await countOpen(cluster, greedy.accountId))
+        await times(Math.max(0, missing), each => place(greedy, each))
+        expect((await place(modest, nth)).status).toBe(202)
+        goOn()
+        await eventually('it ends', async () => (await countOpen(cluster, modest.accountId)) === 0)
       }
-      expect(orders).toBeGreaterThan(3)
       const overtaken = await ask<{ before: number; wait_s: number }>(
         cluster.database.db,
         `SELECT extract(epoch FROM mine.started_at - g.created_at)::float8 AS wait_s,
@@ -228,7 +236,8 @@ describe('a tenant with a long queue', () => {
       // The next free worker of either process takes it, or the one after: not the greedy one's whole queue.
       for (const { before } of overtaken) expect(before).toBeLessThanOrEqual(2 * workers)
       const waits = overtaken.map(each => each.wait_s * 1_000).sort((a, b) => a - b)
-      expect(waits[Math.floor(waits.length * 0.95)]).toBeLessThan(2 * shortWorkMs * (isProof ? 1 : 10))
+      // How many were before it says the same, on a slow machine too.
+      if (isProof) expect(waits[Math.floor(waits.length * 0.95)]).toBeLessThan(2 * shortWorkMs)
       await eventually('every order ended', async () => (await countOpen(cluster, greedy.accountId)) === 0)
       expect(await cluster.violations()).toEqual([])
     },
