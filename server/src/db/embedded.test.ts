@@ -14,6 +14,7 @@ import {
   makeFolder,
   startProcess,
 } from '../../test/embedded-process.ts'
+import { findQuietPort, listenOn } from '../../test/quiet-ports.ts'
 import { connectDatabase } from './connect.ts'
 import { startEmbeddedPostgres } from './embedded.ts'
 
@@ -56,8 +57,8 @@ async function makeEmptyFolder(): Promise<string> {
 async function makeDataFolder(): Promise<string> {
   const folder = await makeEmptyFolder()
   await promisify(execFile)('cp', ['-a', join(template, 'postgres'), folder])
-  // Each cluster on a port of its own.
-  await rm(join(folder, 'postgres', 'port'))
+  // Each cluster on a port of its own, which nobody takes while a test has stopped or killed its server.
+  await writeFile(join(folder, 'postgres', 'port'), `${await findQuietPort()}\n`)
   return folder
 }
 
@@ -125,10 +126,14 @@ test('the first start makes the cluster, a clean stop ends the server, a later s
   const made = await stat(version)
   await first.stop()
   expect(await isAlive(before.pid)).toBe(false)
+  // The port is kept, so that a URL given to other tools stays right. The first one may belong to somebody by now.
+  const kept = join(dataDir, 'postgres', 'port')
+  expect(await readFile(kept, 'utf8')).toBe(`${before.port}\n`)
+  const port = await findQuietPort()
+  await writeFile(kept, `${port}\n`)
   const second = start(dataDir)
   const after = await ready(second)
-  // The same port, so that a URL given to other tools stays right.
-  expect(after.port).toBe(before.port)
+  expect(after.port).toBe(port)
   expect(await stat(version)).toMatchObject({ ino: made.ino, birthtimeMs: made.birthtimeMs })
   const { mode } = await stat(join(dataDir, 'postgres', 'credentials.json'))
   expect(mode & 0o077).toBe(0)
@@ -336,8 +341,8 @@ test('a port that somebody took meanwhile is replaced', async () => {
   const dataDir = await makeDataFolder()
   const first = await startEmbeddedPostgres({ dataDir, log: silentLog })
   await first.stop()
-  const thief = createServer().listen(first.port, '127.0.0.1')
-  await once(thief, 'listening')
+  const thief = createServer()
+  await listenOn(thief, first.port)
   const again = await startEmbeddedPostgres({ dataDir, log: silentLog })
   expect(again.port).not.toBe(first.port)
   await again.stop()
