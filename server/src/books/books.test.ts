@@ -1,6 +1,7 @@
 // The books on the upstream side against a real database: losses of a day, margins, and bills laid beside attempts.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, silentLog, type TestDatabase } from '../../test/database.ts'
+import { leaveMidnight } from '../../test/money.ts'
 import { createAccount } from '../accounts/accounts.ts'
 import { grantCredits, refundGeneration } from '../credits/ledger.ts'
 import { newId } from '../ids.ts'
@@ -11,9 +12,14 @@ import { readMargins } from './margin.ts'
 
 let database: TestDatabase
 let accountId: string
-const now = () => new Date()
+/** Days are those of the database's clock: the tests ask no other. */
+let aheadMs = 0
+const now = () => new Date(Date.now() + aheadMs)
 beforeAll(async () => {
   database = await createTestDatabase()
+  await leaveMidnight(database.ownerDb)
+  const [clock] = await ask<{ now: Date }>('SELECT app_now() AS now')
+  aheadMs = (clock?.now.getTime() ?? 0) - Date.now()
   const person = { email: 'a@example.com', password: null, credits: 100_000, signupCredits: 0 }
   const needs = { db: database.db, now, grantCredits, hashPassword: async () => '' }
   accountId = (await createAccount(needs, person)).accountId
@@ -161,7 +167,7 @@ const compare = (text: string, change: Partial<BillQuestion> = {}) => {
   }
   return compareBill(database.db, { ...question, ...change }, pieces())
 }
-const today = () => new Date().toISOString()
+const today = () => now().toISOString()
 
 test('a bill beside the books: known to both, at another amount, unknown to us, and not billed', async () => {
   const same = await makeOrder({ provider: 'bill', requestId: 'req-same', cost: 40_000 })
