@@ -22,13 +22,13 @@ import type { ModelList } from './models/catalog.ts'
 import { checkCatalog } from './models/check.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import { dialects } from './models/options.ts'
+import { openDatabase } from './open-database.ts'
 import { hostedNames } from './providers/registry.ts'
 import { createSeal } from './seal.ts'
 import { type Listening, listen } from './serve.ts'
 import {
   defaultLeaseMs,
   type Outside,
-  openDatabase,
   openOutside,
   openServices,
   type Services,

@@ -12,11 +12,8 @@ import { createLossWatch } from './books/losses.ts'
 import { type Config, listTwins, publicOrigin, secretsOf } from './config.ts'
 import { quotePrice } from './credits/pricing.ts'
 import { type AuthPool, createAuthPool } from './db/auth-pool.ts'
-import { checkDatabaseSettings } from './db/check-settings.ts'
-import { assertNoTransaction, connectDatabase } from './db/connect.ts'
+import { assertNoTransaction } from './db/connect.ts'
 import type { Db } from './db/db.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
-import { migrate, readRole } from './db/migrate.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
 import { listCappedAccounts } from './generations/blocked.ts'
 import { createFactFinder } from './generations/event-facts.ts'
@@ -41,6 +38,7 @@ import { rememberStanding } from './models/standing.ts'
 import { addTwins } from './models/twins.ts'
 import type { Moderation } from './moderation/moderation.ts'
 import { openModeration } from './moderation/open.ts'
+import { openDatabase } from './open-database.ts'
 import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
 import { hostedNames } from './providers/registry.ts'
 import { createProviderSource, type KeyedProviders } from './providers/source.ts'
@@ -63,58 +61,6 @@ export const systemClock = (): Date => new Date()
 
 /** A worker that is silent for so long has died; its rows go to the reconciler. Tests shorten it. */
 export const defaultLeaseMs = 30_000
-
-export type OpenDatabase = { db: Db; urls: DatabaseUrls; applied: string[]; close(): Promise<void> }
-type DatabaseUrls = { url: string; directUrl: string; ownerUrl: string }
-
-/** Finds or starts the database and brings its schema up to date. */
-export async function openDatabase(config: Config, log: Log): Promise<OpenDatabase> {
-  const embedded = config.database ? null : await startEmbeddedPostgres({ dataDir: config.dataDir, log })
-  const urls = urlsOf(config, embedded)
-  try {
-    const { applied } = await migrate({
-      ownerUrl: urls.ownerUrl,
-      appRole: await readRole(urls.directUrl),
-      log,
-    })
-
-    const db = await connectDatabase({
-      url: urls.url,
-      directUrl: urls.directUrl,
-      maxConnections: config.dbPoolSize,
-      statementTimeoutMs,
-      prepare: config.dbPrepare,
-      log,
-    })
-    await checkDatabaseSettings(db).catch(async error => {
-      await db.close()
-      throw error
-    })
-    return {
-      db,
-      urls,
-      applied,
-      async close() {
-        await db.close()
-        await embedded?.stop()
-      },
-    }
-  } catch (error) {
-    await embedded?.stop()
-    if (embedded || !(error instanceof Error)) throw error
-    // "connect ECONNREFUSED" alone does not tell what was called.
-    throw new Error(`the database of DATABASE_URL cannot be used: ${error.message}`, { cause: error })
-  }
-}
-
-/** Every statement of ours is a look-up by index or one settlement. */
-const statementTimeoutMs = 15_000
-
-function urlsOf(config: Config, embedded: EmbeddedPostgres | null): DatabaseUrls {
-  if (embedded) return { url: embedded.appUrl, directUrl: embedded.appUrl, ownerUrl: embedded.ownerUrl }
-  if (!config.database) throw new Error('no database')
-  return config.database
-}
 
 export type Outside = {
   catalog: Catalog & ModelList

@@ -107,7 +107,7 @@ export const importTable: Record<string, readonly string[]> = {
 }
 
 /** The composition root: these know every part. */
-export const roots = ['work', 'app', 'services', 'main'] as const
+export const roots = ['work', 'app', 'open-database', 'services', 'main'] as const
 
 /** The unit a file belongs to: its folder, each dialect by itself, or the name of a file at the top. */
 export function unitOf(path: string): string {
