@@ -89,6 +89,7 @@ export const nativeHead: DocumentHead = {
   description: 'Generations with any model, asynchronous or waited for.',
   tags: [
     { name: 'Generations', description: 'Create and read generations of any model.' },
+    { name: 'Models', description: 'What can be ordered, and what it costs.' },
     { name: 'Operation', description: 'How the service itself fares.' },
     { name: 'Uploads', description: 'Send pictures to work from.' },
     webhooksTag,

@@ -1,6 +1,7 @@
 // The native API's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
+import { describeCatalog } from './catalog-route.ts'
 import { describeEvents } from './describe-events.ts'
 import { describeProviderKeys } from './describe-keys.ts'
 import { describeList } from './describe-list.ts'
@@ -31,6 +32,7 @@ export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeUploads(app.openAPIRegistry)
   describeNativeWebhooks(app.openAPIRegistry)
   describeProviderKeys(app.openAPIRegistry)
+  describeCatalog(app.openAPIRegistry)
   describeRoutes(app.openAPIRegistry)
 }
 

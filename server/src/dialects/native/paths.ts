@@ -5,6 +5,7 @@ export const paths = {
   generation: '/api/v1/generations/:id',
   cancel: '/api/v1/generations/:id/cancel',
   events: '/api/v1/generations/:id/events',
+  catalog: '/api/v1/catalog',
   routes: '/api/v1/routes',
   image: '/api/v1/generations/:id/images/:index',
 } as const

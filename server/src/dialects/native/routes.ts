@@ -6,6 +6,7 @@ import { showRate } from '../../http/rate-headers.ts'
 import type { Log } from '../../log.ts'
 import type { UploadNeeds } from '../../uploads/uploads.ts'
 import { type BeginNeeds, createBegin, rate } from './begin.ts'
+import { addCatalog, type CatalogRouteNeeds } from './catalog-route.ts'
 import { addCreate, type CreateRouteNeeds } from './create-route.ts'
 import { describeNative } from './describe.ts'
 import { addEvents, type EventNeeds } from './events-route.ts'
@@ -23,6 +24,7 @@ export type NativeNeeds = BeginNeeds &
   CreateRouteNeeds &
   ReadRouteNeeds &
   EventNeeds &
+  CatalogRouteNeeds &
   RoutesRouteNeeds &
   VerbNeeds &
   WebhookRouteNeeds &
@@ -40,6 +42,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   addReads(app, needs, begin)
   addEvents(app, needs, begin)
   addVerbs(app, needs, begin)
+  addCatalog(app, needs, begin)
   addRoutes(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
@@ -49,6 +52,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   app.on(['PUT', 'PATCH'], paths.quote, methodNotAllowed(['POST']))
   app.all(paths.generation, methodNotAllowed(['GET', 'DELETE']))
   app.all(paths.events, methodNotAllowed(['GET']))
+  app.all(paths.catalog, methodNotAllowed(['GET']))
   app.all(paths.routes, methodNotAllowed(['GET']))
   app.all(paths.cancel, methodNotAllowed(['POST']))
   app.all(paths.image, methodNotAllowed(['GET']))
