@@ -44,17 +44,11 @@ const known: readonly string[] = [...failpoints, ...deliveryFailpoints]
 type Action = { name: AnyFailpoint; nth: number; act: 'kill' | 'throw' | 'hang'; hangMs: number }
 
 let actions: Action[] = []
-/** Whoever hangs until other failpoints are armed. */
-const held: (() => void)[] = []
 const seen = new Map<AnyFailpoint, number>()
 
-/**
- * Reads `name:nth:kill|throw|hang:ms`, several separated by commas; nth 0 = every time. Without `ms` a hang ends when
- * failpoints are armed anew.
- */
+/** Reads `name:nth:kill|throw|hang:ms`, several separated by commas; nth 0 = every time. */
 export function armFailpoints(spec: string): void {
   seen.clear()
-  for (const goOn of held.splice(0)) goOn()
   actions = spec.split(',').flatMap(part => {
     const [name, nth, act, hangMs] = part.trim().split(':')
     if (!name) return []
@@ -79,6 +73,5 @@ export async function fp(name: AnyFailpoint): Promise<void> {
   process.stdout.write(`failpoint ${name} fired\n`)
   if (action.act === 'kill') process.kill(process.pid, 'SIGKILL')
   if (action.act === 'throw') throw new FailpointError(`failpoint ${name}`)
-  const { hangMs } = action
-  await new Promise<void>(resolve => (hangMs > 0 ? setTimeout(resolve, hangMs) : held.push(resolve)))
+  await new Promise(resolve => setTimeout(resolve, action.hangMs))
 }

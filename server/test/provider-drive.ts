@@ -92,32 +92,28 @@ function limitRead({ context, readMs }: Drive): CallContext {
   return { ...context, signal, timeoutMs: Math.min(readMs, context.timeoutMs) }
 }
 
-/** A success is one with pictures in storage; an output that cannot be had is left out. */
+/** A success is one with pictures in storage; an output that cannot be had is left out. The core ends it so, too. */
 async function downloadAll(
   drive: Drive,
   outcome: ProviderSuccess,
   task: UpstreamTask | null,
 ): Promise<ProviderOutcome> {
   const images: ProviderSuccess['images'] = []
+  let isGone = false
   for (const [index, image] of outcome.images.entries()) {
-    if (image.kind === 'received') images.push(image)
-    else {
-      const received = await download(drive, { url: image.url, index, task })
-      if (received !== null) images.push({ kind: 'received', image: received })
-    }
+    const received =
+      image.kind === 'received' ? image.image : await download(drive, { url: image.url, index, task })
+    if (received === 'gone') isGone = true
+    else if (received !== null) images.push({ kind: 'received', image: received })
   }
   if (images.length > 0) return { ...outcome, images }
-  return {
-    kind: 'failed',
-    failure: 'malformed_response',
-    message: 'no output could be fetched',
-    usage: outcome.usage,
-  }
+  const failure = isGone ? 'unknown_outcome' : 'malformed_response'
+  return { kind: 'failed', failure, message: 'no output could be fetched', usage: outcome.usage }
 }
 
 type Wanted = { url: string; index: number; task: UpstreamTask | null }
 
-async function download(drive: Drive, { url, index, task }: Wanted): Promise<ReceivedImage | null> {
+async function download(drive: Drive, { url, index, task }: Wanted): Promise<ReceivedImage | 'gone' | null> {
   let address = url
   let hasReread = false
   for (let tries = 1; ; tries += 1) {
@@ -127,7 +123,9 @@ async function download(drive: Drive, { url, index, task }: Wanted): Promise<Rec
       hasReread = true
       address = (await findFreshUrl(drive, task, index)) ?? address
     }
-    if (result === 'refused' || tries >= (result === 'passing' ? maxTries : maxDoubtfulTries)) return null
+    if (result === 'refused') return null
+    if (tries >= (result === 'passing' ? maxTries : maxDoubtfulTries))
+      return result === 'gone' ? result : null
   }
 }
 

@@ -62,7 +62,7 @@ describeProviderContract('ai-sdk-xai', {
     },
     { behaviour: 'urls', outcome: 'succeeded', mode: 'download' },
     { behaviour: 'urls, html_502, on=download', outcome: 'succeeded' },
-    unusable('urls, file_gone', { mode: 'download' }),
+    unusable('urls, file_gone', { mode: 'download', outcome: 'unknown_outcome' }),
     unusable('no_data'),
     unusable('empty_data'),
     unusable('null_picture'),

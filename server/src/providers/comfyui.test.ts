@@ -51,7 +51,7 @@ const scenarios: ContractScenario[] = [
     pictures: 2,
     match: { warnings: ['Asked for 3 pictures, 2 arrived'] },
   },
-  { behaviour: 'file_gone', outcome: 'malformed_response', billable: 1 },
+  { behaviour: 'file_gone', outcome: 'unknown_outcome', billable: 1 },
   {
     ...refused('', 'misconfigured', { message: expect.stringContaining('COMFYUI_WORKFLOWS') }),
     request: { upstreamModel: 'nowhere' },

@@ -54,6 +54,8 @@ const POLL_AFTER_MS = 1_000
 /** Each order that stands before ours in the queue lets us look away a little longer, up to the second number. */
 const PER_PLACE_MS = 500
 const MAX_POLL_AFTER_MS = 5_000
+/** A result that cannot be used is read once more: a front that speaks for fal for a moment must not end paid work. */
+const MAX_MISREADS = 1
 /** Nobody's request: its status is refused for the want of it, but only after the key was looked at. */
 const NO_REQUEST = '/bytedance/seedream/requests/00000000-0000-4000-8000-000000000000/status'
 
@@ -182,7 +184,11 @@ async function readCompleted(
   if ('kind' in answer) return answer
   if ('text' in answer) return classifyResult(answer) ?? classifyMissedResult(answer)
   const count = typeof task.count === 'number' ? task.count : 1
-  return readResult(answer.value, { requestId: task.id, count }, context)
+  const outcome = await readResult(answer.value, { requestId: task.id, count }, context)
+  const misreads = Number(task.misreads ?? 0) + 1
+  const isUnusable = outcome.kind === 'failed' && outcome.failure === 'malformed_response'
+  if (!isUnusable || misreads > MAX_MISREADS) return outcome
+  return { kind: 'pending', task: { ...task, misreads }, pollAfterMs: POLL_AFTER_MS }
 }
 
 /** The job has ended, so no answer that is not its own may end it once more. */

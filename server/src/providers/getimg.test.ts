@@ -61,7 +61,7 @@ describeProviderContract('getimg', {
     { behaviour: 'null_data', outcome: 'malformed_response' },
     { behaviour: 'no_url', outcome: 'malformed_response' },
     { behaviour: 'status=failed', outcome: 'upstream_failed' },
-    { behaviour: 'ended', outcome: 'malformed_response', mode: 'download', billable: 1 },
+    { behaviour: 'ended', outcome: 'unknown_outcome', mode: 'download', billable: 1 },
     { behaviour: 'file_gone=1', outcome: 'succeeded', mode: 'download' },
     { behaviour: 'file_page', outcome: 'malformed_response', mode: 'download' },
     { behaviour: 'file_redirect', outcome: 'malformed_response', mode: 'download' },

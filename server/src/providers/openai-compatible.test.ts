@@ -59,7 +59,7 @@ const scenarios: ContractScenario[] = [
   },
   { behaviour: 'url', outcome: 'succeeded', pictures: 1 },
   { behaviour: 'foreign_url', outcome: 'succeeded', pictures: 1 },
-  { behaviour: 'url, file_gone', outcome: 'malformed_response', billable: 1 },
+  { behaviour: 'url, file_gone', outcome: 'unknown_outcome', billable: 1 },
   { behaviour: 'url, html_502, on=download', outcome: 'succeeded' },
   { behaviour: 'url, reset_mid_body, on=download', outcome: 'succeeded' },
   unusable('no_data'),

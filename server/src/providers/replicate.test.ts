@@ -25,6 +25,7 @@ import type {
   ReferenceImage,
   WebhookRequest,
 } from './provider.ts'
+import { classifyCreateAnswer, classifyUploadAnswer } from './replicate/failures.ts'
 import { createReplicateProvider, NOT_RUN } from './replicate.ts'
 
 // A model whose outcome is always polled for.
@@ -136,7 +137,7 @@ const losses: ContractScenario[] = [
   { behaviour: 'poll_nonsense=9', outcome: 'malformed_response', billable: 1 },
   { behaviour: 'poll_gone', outcome: 'unknown_outcome', billable: 1 },
   { behaviour: 'data_removed', outcome: 'unknown_outcome', billable: 1 },
-  { behaviour: 'file_gone', outcome: 'malformed_response', billable: 1, mode: 'download' },
+  { behaviour: 'file_gone', outcome: 'unknown_outcome', billable: 1, mode: 'download' },
   { behaviour: 'file_gone=1', outcome: 'succeeded', mode: 'download' },
   { behaviour: 'file_needs_key', outcome: 'succeeded', mode: 'download' },
   { behaviour: 'file_slow', outcome: 'succeeded', mode: 'download' },
@@ -417,6 +418,26 @@ describe('the Replicate adapter', () => {
 
   it('lists as proof of "not run" nothing but the refusal at the door', () => {
     expect(NOT_RUN).toEqual([{ status: 503, envelope: 'detail' }])
+  })
+
+  it.each([
+    ['{"detail":"Service temporarily overloaded.","status":503}', 'unavailable'],
+    // Of gateways before it, which say their own; the prediction may run behind them.
+    ['{"error":"upstream request timeout"}', 'unknown_outcome'],
+    ['{"error":"upstream request timeout","status":503}', 'unknown_outcome'],
+    ['{"detail":"no healthy upstream"}', 'unknown_outcome'],
+    ['{"detail":"no healthy upstream","status":502}', 'unknown_outcome'],
+    ['<html>503</html>', 'unknown_outcome'],
+    ['', 'unknown_outcome'],
+  ])('believes of a create answered 503 with %s that it is %s', (text, failure) => {
+    expect(classifyCreateAnswer({ status: 503, headers: {}, text }).failure).toBe(failure)
+  })
+
+  it('counts an upload that a server in trouble refused as one that it is too busy for', () => {
+    expect(classifyUploadAnswer({ status: 502, headers: {}, text: '' })).toMatchObject({
+      failure: 'unavailable',
+      overloaded: true,
+    })
   })
 
   describe('reading a webhook', () => {

@@ -31,8 +31,6 @@ type Path = {
   n?: number
   /** How it ends where the point throws, if otherwise than killed. */
   thrown?: Outcome
-  /** What stalls there renews no lease: it stalls until the order has been ended without it. */
-  isOvertaken?: true
 }
 
 const plain = { model: 'openai:gpt-image-2', directives: '', stalled: 'succeeded' as const, serves: false }
@@ -42,7 +40,7 @@ const unknown = { ...plain, directives: 'reset_before_headers', broken: 'failed'
 const paths: Record<Failpoint, Path> = {
   // C0, C2, C3: the process that takes the order claims it too. Stalled, it loses the claim before it began.
   'T1.before': { ...plain, broken: 'succeeded' },
-  'T1.after': { ...plain, broken: 'failed', stalled: 'failed', isOvertaken: true },
+  'T1.after': { ...plain, broken: 'failed', stalled: 'failed' },
   // Claimed from the queue, hence taken by a node that only serves. C3.
   'T2.before': { ...plain, broken: 'failed', serves: true },
   'T2.after': { ...plain, broken: 'failed', serves: true },
@@ -150,20 +148,13 @@ async function runCase(lane: Lane, each: Case): Promise<string[]> {
   const prompt = `${key} [[emulate: ${path.directives}]]`
   const victim = lane.worker
   const seenBefore = victim.output.length
-  const isOvertaken = action === 'hang' && path.isOvertaken
-  await rig.arm(victim, `${point}:1:${action}${isOvertaken ? '' : `:${2 * crashLeaseMs}`}`)
+  await rig.arm(victim, `${point}:1:${action}:${2 * crashLeaseMs}`)
   // Get Images knows no model of the engine; the native dialect waits when it is asked to.
   const native = queued || path.model.startsWith('engine:')
   const call = { apiKey, key, model: path.model, prompt, native, n: path.n ?? 1 }
   const waits = !queued || point === 'answer.before'
   const taker = path.serves ? lane.front : victim
-  const placed = order(taker, { ...call, ...(waits ? { prefer: 'wait=20' } : {}) })
-  const hasEnded = async () => isEnded((await rig.fates(accountId, key))[0])
-  if (isOvertaken) {
-    await eventually('it is ended without it', hasEnded).catch(() => undefined)
-    await rig.arm(victim, '')
-  }
-  const first = await placed
+  const first = await order(taker, { ...call, ...(waits ? { prefer: 'wait=20' } : {}) })
   if (action === 'kill') {
     await Promise.race([
       victim.exited,
@@ -172,7 +163,9 @@ async function runCase(lane: Lane, each: Case): Promise<string[]> {
     lane.worker = await rig.start()
   }
   const again = await order(lane.worker, { ...call, prefer: 'wait=20' })
-  await eventually('the order ends', hasEnded).catch(() => undefined)
+  await eventually('the order ends', async () => isEnded((await rig.fates(accountId, key))[0])).catch(
+    () => undefined,
+  )
   const fired = () => victim.output.slice(seenBefore).includes(`failpoint ${point} fired`)
   if (action !== 'kill') {
     // An order may end without it: a poll that stalls, a settlement that stalls once it is made.

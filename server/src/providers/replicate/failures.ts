@@ -6,8 +6,9 @@ import type { FailureKind, ProviderFailure } from '../provider.ts'
 export type ErrorAnswer = { status: number; headers: Record<string, string>; text: string }
 
 /**
- * Answers after a sent create that prove that no prediction was begun: the API's own 503, refused at its door. The
- * same status with a page of HTML comes from an intermediary and proves nothing.
+ * Answers after a sent create that prove that no prediction was begun: the API's own 503, refused at its door, which
+ * says `detail` and repeats its status. The same status with a page of HTML, or with JSON of another form, comes from
+ * an intermediary and proves nothing.
  */
 export const NOT_RUN: readonly { status: number; envelope: 'detail' }[] = [
   { status: 503, envelope: 'detail' },
@@ -25,7 +26,14 @@ const KINDS: Record<number, FailureKind> = {
   429: 'rate_limited',
 }
 
-type Envelope = { title: string; detail: string; retryAfterS: number | null; fields: string[] }
+type Envelope = {
+  title: string
+  detail: string
+  /** The status as a body with `detail` repeats it; null where it does not. */
+  statedStatus: number | null
+  retryAfterS: number | null
+  fields: string[]
+}
 
 /** A create that was not answered with a prediction. */
 export function classifyCreateAnswer(answer: ErrorAnswer): ProviderFailure {
@@ -55,7 +63,8 @@ export function classifyReadAnswer(answer: ErrorAnswer): ProviderFailure {
 export function classifyUploadAnswer(answer: ErrorAnswer): ProviderFailure {
   const failure = classifyCreateAnswer(answer)
   if (failure.failure === 'model_retired') return { ...failure, failure: 'misconfigured' }
-  return failure.failure === 'unknown_outcome' ? { ...failure, failure: 'unavailable' } : failure
+  if (failure.failure !== 'unknown_outcome') return failure
+  return { ...failure, failure: 'unavailable', ...(answer.status >= 500 ? { overloaded: true } : {}) }
 }
 
 type Sentence = { says: RegExp; failure: FailureKind; stage?: 'output' | 'unknown' }
@@ -81,7 +90,8 @@ export function classifySentence(error: string | null): ProviderFailure {
 }
 
 function chooseKind(status: number, envelope: Envelope | null): FailureKind {
-  if (NOT_RUN.some(entry => entry.status === status) && envelope !== null) return 'unavailable'
+  if (NOT_RUN.some(entry => entry.status === status) && envelope?.statedStatus === status)
+    return 'unavailable'
   const known = KINDS[status]
   if (known !== undefined) return known
   if (status >= 500) return 'unknown_outcome'
@@ -141,6 +151,7 @@ function parseEnvelope(text: string): Envelope | null {
   return {
     title: textOrNull(body.title) ?? '',
     detail,
+    statedStatus: textOrNull(body.detail) !== null && typeof body.status === 'number' ? body.status : null,
     retryAfterS: Number.isFinite(seconds) && seconds >= 0 ? seconds : null,
     fields: fields.flatMap(field => (isRecord(field) ? [textOrNull(field.field) ?? ''] : [])),
   }

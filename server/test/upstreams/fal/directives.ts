@@ -24,6 +24,7 @@ export const falDirectives: Record<string, string> = {
     'completed, then 504 request_timeout at the result, with or without x-fal-request-timeout-type: user',
   disconnected: 'completed, then 503 runner_disconnected at the result',
   'early_result=N': 'completed, but the result says "still in progress" to the first N reads',
+  'odd_result=N': 'completed, but the first N reads of the result are answered 200 with something else',
   'state=WORD': 'the first look at the status tells WORD',
   forgotten: '404 at the status',
   'poll_status=CODE': 'the first read of the status is answered with CODE in the envelope',

@@ -107,6 +107,7 @@ export async function describeResult(job: FalJob, files: FileHost): Promise<Answ
   if (job.isCanceled) return say(499, 'Request was cancelled')
   const error = findResultError(directives, order.prompt)
   if (error !== null) return error
+  if (job.resultLooks <= readNumber(directives, 'odd_result', 0)) return jsonAnswer(200, { status: 'ok' })
   job.result ??= buildResult(job, files)
   return jsonAnswer(200, await job.result, { 'x-fal-request-id': job.id })
 }
