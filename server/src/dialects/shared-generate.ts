@@ -135,7 +135,13 @@ function describe({ openAPIRegistry: registry }: OpenAPIHono<HttpEnv>, { gptimag
       'Two APIs share this path. A key that begins with `gimg_` means gptimage2, one that begins with `imgeo_sk_` imgeo; with any other key a body with `model` is imgeo, one without is gptimage2. Below `/gptimage2` and `/imgeo` the mount decides.',
     operationId: 'generate',
     request: {
-      headers: z.object({ 'Idempotency-Key': z.string().min(1).max(255).optional() }),
+      headers: z.object({
+        'Idempotency-Key': z.string().min(1).max(255).optional(),
+        Prefer: z
+          .string()
+          .optional()
+          .openapi({ param: { description: '`respond-async`, or `wait=N` with seconds (RFC 7240).' } }),
+      }),
       body: {
         required: true,
         content: json({

@@ -11,6 +11,7 @@ import {
 } from './schema.ts'
 
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
+const text = (description: string) => ({ description, schema: { type: 'string' as const } })
 const whole = (description: string) => ({ description, schema: { type: 'integer' as const } })
 
 const headers = {
@@ -52,14 +53,27 @@ export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<Htt
     tags,
     summary: 'Submit a generation or an edit',
     description:
-      'Answers 202 at once; poll the generation. `Idempotency-Key` makes a repeat safe: it answers the same generation and charges nothing.',
+      'Answers 202 at once, or when asked by `Prefer: wait=N` as soon as the generation has ended, after N seconds at most; poll the generation. `Idempotency-Key` makes a repeat safe: it answers the same generation and charges nothing.',
     operationId: 'submitGptimage2Generation',
     request: {
-      headers: idempotencyKey('Names this order; a repeat answers its id and its status now.'),
+      headers: idempotencyKey('Names this order; a repeat answers its id and its status now.').extend({
+        Prefer: z
+          .string()
+          .optional()
+          .openapi({ param: { description: '`respond-async`, or `wait=N` with seconds (RFC 7240).' } }),
+      }),
       body: { required: true, content: json(generateRequest) },
     },
     responses: {
-      202: { description: 'Accepted: poll it', headers, content: json(acceptedResponse) },
+      202: {
+        description: 'Accepted, with the status as it is now: poll it',
+        headers: {
+          ...headers,
+          Location: text('Where to read the generation.'),
+          'Preference-Applied': text('What of `Prefer` was obeyed.'),
+        },
+        content: json(acceptedResponse),
+      },
       ...invalid,
       402: refused('Too few credits, or the cap of the key or of the plan is reached; see `code`.'),
       422: refused('Refused by a safety check, or the idempotency key was used with another request.'),

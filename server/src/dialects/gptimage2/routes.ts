@@ -1,4 +1,4 @@
-// gptimage2: an order is answered with 202 at once and polled. POST /api/v1/generate belongs to two dialects at the
+// gptimage2: an order is answered with 202, at once unless the caller prefers to wait, and polled. POST /api/v1/generate belongs to two dialects at the
 // root, so that endpoint is handed out besides: dialects/shared-generate.ts decides whose request it is. The other two
 // stand at the root as the native API's, which answers the same objects.
 import { OpenAPIHono } from '@hono/zod-openapi'
@@ -7,16 +7,19 @@ import type { KeyScope } from '../../accounts/keys.ts'
 import { inFlightCapOf, type Plans, requirePlan } from '../../accounts/plans.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError, isUnknownModel } from '../../errors.ts'
-import { type CreateNeeds, createGeneration, type GenerationInput } from '../../generations/create.ts'
+import type { CreateNeeds, GenerationInput } from '../../generations/create.ts'
 import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type Generation, shownCost } from '../../generations/generation.ts'
+import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration } from '../../generations/read.ts'
 import { slotsOfKey } from '../../generations/slots.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
+import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
+import { readPreferredWaitMs } from '../../http/prefer.ts'
 import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Log } from '../../log.ts'
@@ -149,14 +152,37 @@ async function order(
     // A repeat shows its order whatever became of the plan.
     beforeNew: () => requirePlan(needs.plans, caller),
   }
-  const { generation, replayed, settlement } = await createGeneration(needs, input).catch(orUnavailable)
-  settlement.cancel()
+  const prefer = readPreferredWaitMs(context.req.header('prefer'))
+  // At once unless the caller says how long it wants to wait.
+  const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
+  const result = await orderGeneration(needs, input, wait).catch(orUnavailable)
+  // Nobody reads this; a body is needed all the same.
+  if (result.kind === 'gone') return context.body(null, 500)
+  if (prefer) setAnswerHeader(context, 'preference-applied', prefer.applied)
+  return accepted(needs, context, { result, hasWaited: wait.waitMs > 0 })
+}
+
+type Taken = Exclude<OrderResult, { kind: 'gone' }>
+
+/** The contract's one answer: the id, and the status as it is now. */
+async function accepted(
+  needs: Gptimage2Needs,
+  context: HttpContext,
+  { result, hasWaited }: { result: Taken; hasWaited: boolean },
+): Promise<Response> {
+  const { generation } = result
+  const replayed = result.kind !== 'overdue' && result.replayed
   if (replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
   setAnswerHeader(context, 'x-should-retry', 'false')
   setAnswerHeader(context, 'location', `${needs.publicUrl()}/api/v1/generations/${generation.id}`)
-  // A new order was queued, though a worker may have it already by the time this is read.
-  const status = replayed ? toStatus(generation) : 'queued'
-  return context.json({ generationId: generation.id, status }, 202)
+  return context.json({ generationId: generation.id, status: await statusNow() }, 202)
+
+  async function statusNow() {
+    if (result.kind === 'ended' || (replayed && !hasWaited)) return toStatus(generation)
+    // A new order was queued, though a worker may have it already by the time this is read.
+    if (!hasWaited) return 'queued'
+    return toStatus((await findGeneration(needs.db, generation.accountId, generation.id)) ?? generation)
+  }
 }
 
 /** The caller names no model: that the operator's is not served now is no fault of the request. */

@@ -59,7 +59,8 @@ export const acceptedResponse = z
   .object({
     generationId: z.uuid(),
     status: z.enum(statuses).openapi({
-      description: '`queued`; a repeat of an `Idempotency-Key` shows the status as it is now.',
+      description:
+        '`queued`; after a wait, and to a repeat of an `Idempotency-Key`, the status as it is now.',
     }),
   })
   .openapi('Gptimage2Accepted')
