@@ -43,8 +43,8 @@ export async function takeInputs(
   let inputs: StoredInputs | null = null
   try {
     if (intake.inputs) inputs = await needs.inputs.take({ accountId, generationId }, intake.inputs)
-    const { style, negativePrompt } = intake.options
-    const texts = [intake.prompt, style, negativePrompt].filter(text => text !== null)
+    // A negative prompt says what is not wanted: whoever excludes what is forbidden must not be punished for it.
+    const texts = [intake.prompt, intake.options.style].filter(text => text !== null)
     // A mask says where, not what.
     const pictures = (inputs?.references ?? []).map(({ key }) => ({
       read: () => readObject(needs.storage, key),
