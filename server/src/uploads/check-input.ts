@@ -60,6 +60,23 @@ export async function checkInputFile(
   })
 }
 
+/** Whether any pixel of a picture that was checked lets something through. Waits its turn, as every decoding does. */
+export async function isTransparentSomewhere(bytes: Buffer, turn: Turn): Promise<boolean> {
+  return decoding.run(turn, async () => {
+    const open = () => guardedSharp(bytes, { limitInputPixels: maxInputPixels, sequentialRead: true })
+    const { hasAlpha, channels } = await open().metadata()
+    if (!hasAlpha || channels === undefined) return false
+    // One byte for each pixel is all that is kept of it.
+    const alpha = await open()
+      .timeout({ seconds: decodeTimeoutSeconds })
+      .extractChannel((channels - 1) as 1 | 3)
+      .raw({ depth: 'uchar' })
+      .toBuffer()
+    // All are opaque if the first is and each is as the one before it: a comparison of memory, not a loop over millions.
+    return alpha[0] !== 255 || !alpha.subarray(1).equals(alpha.subarray(0, -1))
+  })
+}
+
 function refuseSize(
   sizeBytes: number,
   { field, maxBytes = maxInputBytes }: Pick<Limits, 'field' | 'maxBytes'>,

@@ -117,6 +117,12 @@ const photo = () =>
     .png()
     .toBuffer()
 
+/** Of the same size as the photo; the background decides how opaque. */
+const maskOf = (background: string) =>
+  sharp({ create: { width: 32, height: 32, channels: 4, background } })
+    .png()
+    .toBuffer()
+
 const answerWith =
   (bytes: Buffer, head = '') =>
   (socket: TLSSocket) => {
@@ -304,11 +310,48 @@ describe('an order', () => {
   test('keeps its pictures under its generation, and gives them back when it is not taken', async () => {
     const taker = takerOf(openHttp())
     const request = { source: await source(), field: 'image' }
-    const inputs = await taker.take(owner, { references: [request], mask: { ...request, field: 'mask' } })
+    const clear = { kind: 'bytes' as const, bytes: await maskOf('#00000000') }
+    const inputs = await taker.take(owner, { references: [request], mask: { source: clear, field: 'mask' } })
     expect(inputs.references.map(({ key }) => key)).toEqual([`in/aa/${owner.generationId}-0`])
     expect(kept()).toHaveLength(2)
     await taker.discard(inputs)
     expect(kept()).toEqual([])
+  })
+
+  test('with a mask that is transparent nowhere is refused and leaves nothing behind', async () => {
+    const taker = takerOf(openHttp())
+    const references = [{ source: await source(), field: 'image' }]
+    const grey = sharp(Buffer.alloc(32 * 32 * 2, 255), { raw: { width: 32, height: 32, channels: 2 } })
+    const deep = sharp(await maskOf('#000000ff')).toColourspace('rgb16')
+    const opaque = [await photo(), await maskOf('#000000ff'), await grey.png().toBuffer()]
+    for (const bytes of [...opaque, await deep.png().toBuffer()]) {
+      const mask = { source: { kind: 'bytes' as const, bytes }, field: 'mask' }
+      await expect(taker.take(owner, { references, mask })).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringMatching(/no transparent pixel/),
+        options: { details: [{ path: 'mask' }] },
+      })
+      expect(kept()).toEqual([])
+    }
+  })
+
+  test('takes a mask of which a single pixel is a little transparent, in grey and in a palette too', async () => {
+    const taker = takerOf(openHttp())
+    const references = [{ source: await source(), field: 'image' }]
+    const dot = Buffer.alloc(32 * 32 * 4, 255)
+    dot[dot.length - 1] = 254
+    const grey = Buffer.alloc(32 * 32 * 2, 255)
+    grey[1] = 0
+    const size = { width: 32, height: 32 }
+    const masks = [
+      sharp(dot, { raw: { ...size, channels: 4 } }).png(),
+      sharp(grey, { raw: { ...size, channels: 2 } }).png(),
+      sharp(await maskOf('#00000080')).png({ palette: true }),
+    ]
+    for (const each of masks) {
+      const mask = { source: { kind: 'bytes' as const, bytes: await each.toBuffer() }, field: 'mask' }
+      await taker.discard(await taker.take(owner, { references, mask }))
+    }
   })
 
   test('that has one bad picture leaves none behind', async () => {

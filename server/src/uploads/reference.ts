@@ -5,8 +5,15 @@ import type { OutboundClient } from '../outbound.ts'
 import { OutboundError } from '../outbound.ts'
 import { type Bound, createBound } from '../storage/bound.ts'
 import { inputObjectKey, readInputKey } from '../storage/keys.ts'
+import { readObject } from '../storage/read-object.ts'
 import type { Storage } from '../storage/storage.ts'
-import { checkInput, checkInputFile, largestInputBytes, maxInputBytes } from './check-input.ts'
+import {
+  checkInput,
+  checkInputFile,
+  isTransparentSomewhere,
+  largestInputBytes,
+  maxInputBytes,
+} from './check-input.ts'
 import type {
   InputOwner,
   InputRequest,
@@ -16,6 +23,7 @@ import type {
   StoredInputs,
 } from './input.ts'
 import { storePicture } from './store-picture.ts'
+import type { Turn } from './turns.ts'
 
 export type ReferenceNeeds = {
   http: OutboundClient
@@ -116,20 +124,33 @@ async function takeAll(
     references: stored.slice(0, references.length).filter(input => input !== undefined),
     mask: (mask && stored[references.length]) ?? null,
   }
-  const failure = failures[0] ?? (mask ? findMaskFault(mask, inputs) : null)
+  const turn = { accountId: owner.accountId, signal }
+  const failure = failures[0] ?? (mask ? await findMaskFault(needs, mask, { ...inputs, turn }) : null)
   if (!failure) return inputs
   await discardInputs(needs, { references: taken, mask: null })
   throw failure
 }
 
 /** Transparent areas of a mask are drawn anew, so it must have some and lie over the first picture. */
-function findMaskFault({ field }: InputRequest, { references, mask }: StoredInputs): AppError | null {
+async function findMaskFault(
+  { storage }: ReferenceNeeds,
+  { field }: InputRequest,
+  { references, mask, turn }: StoredInputs & { turn: Turn },
+): Promise<unknown> {
   const [first] = references
   if (!mask || !first) return null
   if (mask.mediaType !== 'image/png') return invalidField(field, `The mask must be a PNG.`)
-  if (mask.width === first.width && mask.height === first.height) return null
-  const [is, wanted] = [mask, first].map(({ width, height }) => `${width} x ${height}`)
-  return invalidField(field, `The mask has ${is} pixels; the first picture has ${wanted}.`)
+  if (mask.width !== first.width || mask.height !== first.height) {
+    const [is, wanted] = [mask, first].map(({ width, height }) => `${width} x ${height}`)
+    return invalidField(field, `The mask has ${is} pixels; the first picture has ${wanted}.`)
+  }
+  try {
+    // As it is stored: of an upload that another order had checked nothing else is known.
+    if (await isTransparentSomewhere(await readObject(storage, mask.key), turn)) return null
+  } catch (error) {
+    return error
+  }
+  return invalidField(field, 'The mask has no transparent pixel, so there is nothing to draw anew.')
 }
 
 /** Pictures of uploads stay: they belong to the upload. */

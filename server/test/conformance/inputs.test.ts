@@ -42,10 +42,10 @@ const photo = (width = 96, height = 64) =>
 
 /** Clear in its left half. */
 async function mask(width = 96, height = 64): Promise<Buffer> {
-  const clear = { width: width / 2, height, channels: 4 as const, background: '#00000000' }
+  const hole = { width: width / 2, height, channels: 4 as const, background: '#ffffffff' }
   return await sharp({ create: { width, height, channels: 4, background: '#000000ff' } })
     .composite([
-      { input: await sharp({ create: clear }).png().toBuffer(), left: 0, top: 0, blend: 'dest-out' },
+      { input: await sharp({ create: hole }).png().toBuffer(), left: 0, top: 0, blend: 'dest-out' },
     ])
     .ensureAlpha()
     .png()
@@ -120,6 +120,35 @@ describe('an edit', () => {
       mask: { sizeBytes: expect.any(Number) },
     })
     expect(await rig.balance(accountId)).toBeLessThan(1_000)
+  })
+
+  test('needs a mask that is transparent somewhere, wherever the mask lies, and costs nothing otherwise', async () => {
+    const { apiKey, accountId } = await rig.account({ credits: 1_000 })
+    const images = [{ url: dataUrl(await photo()) }]
+    const withoutAlpha = await photo()
+    const opaque = await sharp(withoutAlpha).ensureAlpha().png().toBuffer()
+    const key = await upload(apiKey, opaque)
+    for (const [mask, field] of [
+      [{ url: dataUrl(withoutAlpha) }, 'mask.url'],
+      [{ url: dataUrl(opaque) }, 'mask.url'],
+      [{ url: `${picturesUrl}/photo.png` }, 'mask.url'],
+      [{ uploadKey: key }, 'mask.uploadKey'],
+      // The second time it lies there checked.
+      [{ uploadKey: key }, 'mask.uploadKey'],
+    ] as const) {
+      const refused = await generate(apiKey, { model: 'gpt-image-2', images, mask })
+      expect([refused.status, refused.body.issues?.[0]?.path], JSON.stringify(mask).slice(0, 60)).toEqual([
+        400,
+        field,
+      ])
+      expect(refused.body.error).toMatch(/no transparent pixel/)
+    }
+    expect(await rig.balance(accountId)).toBe(1_000)
+    const good = { uploadKey: await upload(apiKey, await mask()) }
+    for (const model of ['gpt-image-2', 'darkroom:sketch']) {
+      const made = await generate(apiKey, { model, images, mask: good })
+      expect([made.status, made.body.status]).toEqual([200, 'succeeded'])
+    }
   })
 
   test('takes a data URL of the largest picture there may be', async () => {

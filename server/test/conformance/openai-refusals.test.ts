@@ -1,6 +1,7 @@
 // What OpenAI's Images API refuses, and how the official client reads it: the class, the members, and one call only
 // where another would be of no use.
 import OpenAI, { toFile } from 'openai'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KeyInput } from '../../src/accounts/keys.ts'
 import { createRig, type Node, type Rig } from '../harness.ts'
@@ -235,6 +236,7 @@ describe('fields', () => {
       [{ images: [{ image_url: 'ftp://somewhere' }] }, 'images[0].image_url'],
       [{ images: [{ image_url: 'https://127.0.0.1/a.png' }] }, 'images[0].image_url'],
       [{ images: [{ image_url: picture }], mask: { file_id: 'file-1' } }, 'mask.file_id'],
+      [{ images: [{ image_url: picture }], mask: { image_url: picture } }, 'mask.image_url'],
       [{ images: [{ image_url: picture }], input_fidelity: 'best' }, 'input_fidelity'],
     ]
     for (const [body, param] of cases) {
@@ -252,7 +254,28 @@ describe('fields', () => {
       'm.png',
     )
     const big = new File([new Uint8Array(4_000_001)], 'm.png')
+    const opaque = new File([new Uint8Array(await makeInput({}))], 'm.png')
+    const noAlpha = new File(
+      [
+        new Uint8Array(
+          await sharp(await makeInput({}))
+            .removeAlpha()
+            .png()
+            .toBuffer(),
+        ),
+      ],
+      'm.png',
+    )
     const cases: [string, [string, string | File][], string | null][] = [
+      ...Object.entries({ opaque, noAlpha }).map(([name, mask]): (typeof cases)[number] => [
+        `a mask that is transparent nowhere: ${name}`,
+        [
+          ['image', picture],
+          ['mask', mask],
+          ['prompt', 'x'],
+        ],
+        'mask',
+      ]),
       ['no picture', [['prompt', 'x']], 'image'],
       ['no prompt', [['image', picture]], 'prompt'],
       [
