@@ -54,6 +54,8 @@ export type AppErrorOptions = {
   generationId?: string
   /** A finer reason, stable and public, such as the failure reason of a generation. */
   reason?: string
+  /** The message with its sums of credits shown as a dialect shows money. */
+  say?: (show: (credits: number) => string) => string
   /** Methods allowed, for method_not_allowed. */
   allow?: string[]
   cause?: unknown

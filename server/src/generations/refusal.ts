@@ -1,7 +1,7 @@
 // What the function that takes an order refuses (DR001 to DR004), in the service's words.
 import type { SpendCap } from '../accounts/spend-caps.ts'
 import { findDatabaseError, sqlStateOf } from '../db/database-error.ts'
-import { AppError } from '../errors.ts'
+import { AppError, type AppErrorOptions, type ErrorCode } from '../errors.ts'
 
 /** What of the order its refusal speaks about. */
 export type Refused = { price: number; spendCaps: readonly SpendCap[] }
@@ -13,7 +13,7 @@ export function isRefusal(error: unknown): boolean {
 
 export const refusal = {
   tooFewCredits: (price: number) =>
-    new AppError('insufficient_credits', `This needs ${price} credits, and the account has too few.`),
+    moneyRefusal('insufficient_credits', show => `This needs ${show(price)}, and the account has less.`),
   tooManyInFlight: () => new AppError('too_many_in_flight', undefined, { retryAfterSeconds: 1 }),
   noAccount: () => new AppError('unauthorized'),
 }
@@ -39,9 +39,14 @@ function capReached({ price, spendCaps }: Refused, nth: number): AppError {
   const cap = spendCaps[nth - 1]
   const isKey = cap?.scope.startsWith('key:') === true
   const whose = isKey ? 'the API key may spend' : "the account's plan allows"
-  const much = cap ? `${cap.credits} credits a ${cap.period}` : 'less'
-  return new AppError(
-    isKey ? 'spend_cap_reached' : 'monthly_cap_reached',
-    `This needs ${price} credits, and ${whose} ${much} (UTC).`,
-  )
+  return moneyRefusal(isKey ? 'spend_cap_reached' : 'monthly_cap_reached', show => {
+    const much = cap ? `${show(cap.credits)} a ${cap.period}` : 'less'
+    return `This needs ${show(price)}, and ${whose} ${much} (UTC).`
+  })
+}
+
+/** In credits, unless a dialect counts in something else. */
+function moneyRefusal(code: ErrorCode, say: NonNullable<AppErrorOptions['say']>): AppError {
+  const message = say(credits => `${credits} credits`)
+  return new AppError(code, message, { say })
 }

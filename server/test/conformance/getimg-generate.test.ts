@@ -389,8 +389,20 @@ describe('an order without an image', () => {
     const { accountId, apiKey } = await openAccount(rig, 1)
     const answer = await getimg.post(apiKey, { body: { ...good, prompt: 'too poor' } })
     expect([answer.status, faultOf(answer).code]).toEqual([402, 'quota_exceeded'])
+    // This API speaks dollars alone, whatever the wallet counts in.
+    expect(faultOf(answer).message).toBe('This needs $0.075, and the account has less.')
     expect(answer.headers['x-should-retry']).toBeUndefined()
     expect(callsOf('too poor')).toBe(0)
+    expect(await countRows(accountId)).toBe(0)
+  })
+
+  test('a cap of the key is 402, said in dollars', async () => {
+    const { accountId } = await openAccount(rig, 1_000)
+    const capped = await addKey(rig, { accountId, rate: null, inFlight: null, capDay: 1 })
+    const answer = await getimg.post(capped, { body: { ...good, prompt: 'capped' } })
+    expect([answer.status, faultOf(answer).code]).toEqual([402, 'quota_exceeded'])
+    const text = 'This needs $0.075, and the API key may spend $0.0125 a day (UTC).'
+    expect(faultOf(answer).message).toBe(text)
     expect(await countRows(accountId)).toBe(0)
   })
 

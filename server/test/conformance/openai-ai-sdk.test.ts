@@ -84,7 +84,7 @@ describe('@ai-sdk/openai', () => {
       )
     const poor = await failure({})
     expect(APICallError.isInstance(poor)).toBe(true)
-    expect(poor).toMatchObject({ statusCode: 429, message: expect.stringContaining('too few') })
+    expect(poor).toMatchObject({ statusCode: 429, message: expect.stringContaining('has less') })
     expect(await failure({ model: openai.image('gpt-image-9') })).toMatchObject({ statusCode: 404 })
     expect(await failure({ size: '1000x1001' })).toMatchObject({
       statusCode: 400,

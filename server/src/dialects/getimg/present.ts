@@ -5,6 +5,7 @@ import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
 import { listKnownFields } from '../../http/issues.ts'
+import { toUsdText } from './money.ts'
 import { refuse } from './query.ts'
 import type { errorCodes } from './schema.ts'
 
@@ -62,6 +63,13 @@ export function renderError(context: HttpContext, error: AppError): Response {
     doc_url: null,
   }
   return context.json({ error: body }, { status: status as 400, headers: errorHeaders(error) })
+}
+
+/** The same error with its sums in dollars: this API knows no credits. */
+export function inUsd(error: AppError, creditPriceUsdMicro: number): AppError {
+  const { code, options } = error
+  const text = options.say?.(credits => `$${toUsdText(credits, creditPriceUsdMicro)}`)
+  return text === undefined ? error : new AppError(code, text, options)
 }
 
 function messageOf({ message, options: { details } }: AppError): string {

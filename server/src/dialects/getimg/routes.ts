@@ -14,7 +14,7 @@ import { describeGetimg } from './describe.ts'
 import { downloadPath, openDownload } from './downloads.ts'
 import { type GenerateNeeds, generate, generatePath } from './generate.ts'
 import { toModel } from './models.ts'
-import { renderError } from './present.ts'
+import { inUsd, renderError } from './present.ts'
 import { readType } from './query.ts'
 
 export type GetimgNeeds = GenerateNeeds & {
@@ -42,7 +42,7 @@ export function createGetimgDialect(needs: GetimgNeeds): OpenAPIHono<HttpEnv> {
   }
   app.onError((error, context) => {
     if (context.get('route') === paths.generate && rate.requests > 0) showRate(needs, context, rate)
-    return renderError(context, toAppError(needs.log, context, error))
+    return renderError(context, inUsd(toAppError(needs.log, context, error), needs.creditPriceUsdMicro))
   })
   const note = (context: HttpContext, route: string) => {
     context.set('dialect', 'getimg')

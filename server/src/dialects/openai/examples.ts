@@ -118,7 +118,7 @@ export const errors = {
   type: error('Send the body as application/json.', {}),
   reused: error('The idempotency key was used with another request.', { code: 'idempotency_key_reused' }),
   rate: error('Too many requests.', { type: 'requests', code: 'rate_limit_exceeded' }),
-  quota: error('This needs 5 credits, and the account has too few.', {
+  quota: error('This needs 5 credits, and the account has less.', {
     type: 'insufficient_quota',
     code: 'insufficient_quota',
   }),
