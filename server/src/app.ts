@@ -27,6 +27,7 @@ import { createAccountWebhooks } from './dialects/gptimage2/webhook-routes.ts'
 import { renderError as renderImgeoError } from './dialects/imgeo/present.ts'
 import { createImgeoDialect } from './dialects/imgeo/routes.ts'
 import { generateResponse, generateRequest as imgeoRequest } from './dialects/imgeo/schema.ts'
+import { createFail, type Fail } from './dialects/native/begin.ts'
 import { renderError as renderNativeError, toGenerationObject } from './dialects/native/present.ts'
 import { createNativeDialect } from './dialects/native/routes.ts'
 import { renderError as renderOpenAiError } from './dialects/openai/present.ts'
@@ -82,7 +83,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     gptimage2: { ...gptimage2, request: gptimage2Request, answer: acceptedResponse },
     imgeo: { ...imgeo, request: imgeoRequest, answer: generateResponse },
   })
-  const accountWebhooks = createAccountWebhooks(needs)
+  const accountWebhooks = createAccountWebhooks({ ...needs, showRate: gptimage2.showRate })
   const operatorPages = createConsole({ ...needs, settingOf: nameSetting })
   addDocuments(app, {
     '/openapi.json': () =>
@@ -111,7 +112,11 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   for (const below of [accountWebhooks, gptimage2.whole]) app.route('/gptimage2', below)
   for (const atRoot of [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks])
     app.route('/', atRoot)
-  const rendererOf = createRenderers(gptimage2.fail, operatorPages.fail)
+  const rendererOf = createRenderers({
+    gptimage2: gptimage2.fail,
+    console: operatorPages.fail,
+    native: createFail(needs),
+  })
   app.notFound(context => rendererOf(context.req.path)(context as HttpContext, new AppError('not_found')))
   app.onError((error, context) =>
     rendererOf(context.req.path)(context, toAppError(needs.log, context, error)),
@@ -144,19 +149,18 @@ function nameSetting(provider: string): string {
 }
 
 /** Whose words a path without an endpoint is answered in; the native dialect has the rest. */
-function createRenderers(
-  failGptimage2: RenderError,
-  failConsole: RenderError,
-): (path: string) => RenderError {
-  const renderers: [RegExp, RenderError][] = [
-    [/^\/operator(?:\/|$)/, failConsole],
+function createRenderers(fails: { gptimage2: RenderError; console: RenderError; native: Fail }) {
+  const renderers: [RegExp, (context: HttpContext, error: AppError) => Response | Promise<Response>][] = [
+    [/^\/operator(?:\/|$)/, fails.console],
     [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
     [/^\/(?:getimg|v2)(?:\/|$)/, renderGetimgError],
     [/^\/(?:openai|v1)(?:\/|$)/, renderOpenAiError],
-    [/^\/gptimage2(?:\/|$)/, failGptimage2],
+    [/^\/gptimage2(?:\/|$)/, fails.gptimage2],
     [/^\/(?:imgeo|api\/v1\/(?:models|balance))(?:\/|$)/, renderImgeoError],
+    [/^\/api(?:\/|$)/, fails.native],
   ]
-  return path => renderers.find(([pattern]) => pattern.test(path))?.[1] ?? renderNativeError
+  // What is no part of any API belongs to no window.
+  return (path: string) => renderers.find(([pattern]) => pattern.test(path))?.[1] ?? renderNativeError
 }
 
 function getimgSettings({ config }: AppNeeds) {

@@ -47,6 +47,12 @@ export async function admit(
   return caller
 }
 
+/** For `catch` where a call is answered alike whoever makes it: a stranger, or a key without the scope, is no error. */
+export function passUnknown(error: unknown): void {
+  const isUnknown = error instanceof AppError && ['unauthorized', 'forbidden'].includes(error.code)
+  if (!isUnknown) throw error
+}
+
 /** A limiter whose table is locked refuses orders; reads cost nothing and stay open, uncounted. */
 async function authenticate(
   { db, plans }: AdmissionNeeds,

@@ -74,7 +74,7 @@ export async function openContract(url: string): Promise<Contract> {
       const where = `${raw.method ?? 'GET'} ${raw.path} → ${answer.status} ${answer.text.slice(0, 300)}`
       const path = (raw.path.split('?')[0] ?? '').replace(/^\/getimg/, '')
       expect(answer.headers['x-request-id'], where).toMatch(/^\S{1,128}$/)
-      if (path === ordersPath && raw.method === 'POST') expectRate(answer, where)
+      if (path === ordersPath) expectRate(answer, where)
       else expect(answer.headers['x-ratelimit-limit'], where).toBeUndefined()
       if (answer.status === 429) expect(answer.headers['retry-after'], where).toMatch(/^[1-9]\d*$/)
       if (answer.status === 405) expect(answer.headers.allow, where).toMatch(/^[A-Z, ]+$/)

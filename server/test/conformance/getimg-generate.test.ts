@@ -333,6 +333,8 @@ describe('what is not a request', () => {
     for (const mount of ['', '/getimg']) {
       const wrong = await getimg.judge({ method: 'GET', path: mount + path, headers })
       expect([wrong.status, wrong.headers.allow]).toEqual([405, 'POST'])
+      // The window as it stands: no order, so it is not counted.
+      expect(wrong.headers['x-ratelimit-remaining']).toBe(typed.headers['x-ratelimit-remaining'])
       for (const unknown of ['/v2/nothing', '/v2', '/v2/images', '/v2/models/x/y/z']) {
         const missing = await getimg.judge({ path: mount + unknown, headers })
         expect([missing.status, faultOf(missing).code], unknown).toEqual([404, 'not_found'])

@@ -302,6 +302,49 @@ describe('limits', () => {
     expect(show(await call(fresh.apiKey, `${generations}/x`))).toEqual([600, 599])
   })
 
+  test('calls that no endpoint takes are counted and show the window as well', async () => {
+    const { apiKey } = await rig.account({ credits: 0, key: { rate: { requests: 50, windowS: 3_600 } } })
+    const misses = [
+      ['GET', '/api/v1/nothere', 404],
+      ['POST', '/api/nothere', 404],
+      ['PUT', generations, 405],
+      ['PATCH', `${generations}/quote`, 405],
+      ['POST', `${generations}/x`, 405],
+      ['GET', `${generations}/x/cancel`, 405],
+      ['POST', `${generations}/x/events`, 405],
+      ['POST', `${generations}/x/images/0`, 405],
+      ['POST', '/api/v1/routes', 405],
+      ['GET', '/api/v1/upload', 405],
+      ['GET', '/uploads/up_x', 405],
+      ['PUT', '/api/v1/webhooks', 405],
+      ['PUT', '/api/v1/webhooks/x', 405],
+      ['GET', '/api/v1/webhooks/x/test', 405],
+      ['POST', '/api/v1/provider-keys', 405],
+      ['POST', '/api/v1/provider-keys/openai', 405],
+      ['POST', '/api/v1/admin/provider-keys', 405],
+    ] as const
+    const show = (answer: Response) => [
+      answer.status,
+      ...['limit', 'remaining'].map(name => Number(answer.headers.get(`x-ratelimit-${name}`))),
+    ]
+    for (const [nth, [method, path, status]] of misses.entries()) {
+      const headers = { authorization: `Bearer ${apiKey}` }
+      expect(show(await fetch(node.url + path, { method, headers })), path).toEqual([status, 50, 49 - nth])
+      expect(show(await fetch(node.url + path, { method })), path).toEqual([status, 600, 600])
+    }
+    // What is no part of the API belongs to no window.
+    const page = await fetch(`${node.url}/nothere`)
+    expect([page.status, page.headers.get('x-ratelimit-limit')]).toEqual([404, null])
+    // A window that is used up is told as such.
+    const { apiKey: hasty } = await rig.account({
+      credits: 0,
+      key: { rate: { requests: 1, windowS: 3_600 } },
+    })
+    const headers = { authorization: `Bearer ${hasty}` }
+    for (const status of [404, 429])
+      expect((await fetch(`${node.url}/api/v1/nothere`, { headers })).status).toBe(status)
+  })
+
   for (const [inFlight, cap] of [
     [null, 50],
     [2, 2],

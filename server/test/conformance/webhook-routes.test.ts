@@ -454,6 +454,40 @@ test('a browser on another site, a form and a stranger are refused at the cookie
   expect(((await list.json()) as { webhooks: unknown[] }).webhooks).toHaveLength(1)
 })
 
+test('every answer at the cookie’s door shows the window as to a caller without a key', async () => {
+  const { cookie } = await signIn('window@example.com')
+  const json = { 'content-type': 'application/json', cookie }
+  const limitsOf = ({ headers }: Response) =>
+    ['limit', 'remaining'].map(name => headers.get(`x-ratelimit-${name}`))
+  for (const base of ['/api/account/webhooks', '/gptimage2/api/account/webhooks']) {
+    const ask = (init: RequestInit, path = base) => fetch(node.url + path, init)
+    const post = (headers: Record<string, string>, body: object) =>
+      ask({ method: 'POST', headers, body: JSON.stringify(body) })
+    const made = await post(json, { url: `${receiver.url}/window` })
+    const { id } = (await made.clone().json()) as { id: string }
+    const one = `${base}/${id}`
+    const answers: [Response, number][] = [
+      [made, 201],
+      [await ask({ headers: json }), 200],
+      [await ask({ headers: json }, one), 200],
+      [await post(json, { url: 'nowhere' }), 400],
+      [await ask({}), 401],
+      [await post({ ...json, origin: 'https://evil.example' }, {}), 403],
+      [await ask({ headers: json }, `${base}/x`), 404],
+      [await ask({ method: 'PUT', headers: json }), 405],
+      [await ask({ method: 'PUT', headers: json }, one), 405],
+      [await post({ cookie, 'content-type': 'text/plain' }, {}), 415],
+      [await ask({ method: 'DELETE', headers: json }, one), 204],
+    ]
+    for (const [answer, status] of answers) {
+      expect([answer.status, ...limitsOf(answer)], `${base} ${answer.url}`).toEqual([status, '600', '600'])
+      const reset = Number(answer.headers.get('x-ratelimit-reset')) - Date.now() / 1000
+      expect(reset).toBeGreaterThan(-1)
+      expect(reset).toBeLessThanOrEqual(3_601)
+    }
+  }
+})
+
 test('the cookie’s door is described where gptimage2 is, with the events, and not in Get Images’ document', async () => {
   type Described = { paths: object; webhooks?: object; components: { securitySchemes: object } }
   const read = async (name: string) => (await (await fetch(`${node.url}${name}`)).json()) as Described

@@ -3,7 +3,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { RateRule } from '../../accounts/authenticate.ts'
 import { AppError } from '../../errors.ts'
-import { admit } from '../../http/admission.ts'
+import { admit, passUnknown } from '../../http/admission.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readSignature, sendLinked } from '../../http/files.ts'
@@ -66,7 +66,12 @@ export function createGetimgDialect(needs: GetimgNeeds): OpenAPIHono<HttpEnv> {
       throw new AppError('not_found', 'Videos are not made here.')
     })
   }
-  app.all(paths.generate, methodNotAllowed(['POST']))
+  app.all(paths.generate, async context => {
+    note(context, paths.generate)
+    // For the window that the answer shows: what is no order is not counted, and needs no key to be told so.
+    await admit(needs, context, { rate, scope: 'read', isCounted: false }).catch(passUnknown)
+    return methodNotAllowed(['POST'])()
+  })
   for (const path of [paths.models, paths.model, paths.balance, paths.costs])
     app.all(path, methodNotAllowed(['GET']))
   describeGetimg(app)

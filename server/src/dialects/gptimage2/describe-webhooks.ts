@@ -2,10 +2,12 @@
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
 import { describeEvents, describeWebhooks } from '../shared-webhook-describe.ts'
+import { rateHeaders } from './describe-parts.ts'
 import { gptimage2Error } from './schema.ts'
 
 const refused = (description: string) => ({
   description,
+  headers: rateHeaders,
   content: { 'application/json': { schema: gptimage2Error as z.ZodType } },
 })
 
@@ -16,7 +18,7 @@ export function describeAccountWebhooks(registry: OpenAPIHono<HttpEnv>['openAPIR
     tag,
     suffix: 'OfSession',
     security: [{ SessionCookie: [] }],
-    headers: {},
+    headers: rateHeaders,
     refused,
     common: {
       401: refused('Nobody is signed in.'),

@@ -1,6 +1,7 @@
 // gptimage2's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
+import { rateHeaders as headers, waitHeaders } from './describe-parts.ts'
 import {
   acceptedResponse,
   generateRequest,
@@ -12,14 +13,7 @@ import {
 
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
 const text = (description: string) => ({ description, schema: { type: 'string' as const } })
-const whole = (description: string) => ({ description, schema: { type: 'integer' as const } })
 
-const headers = {
-  'X-RateLimit-Limit': whole('Requests per hour.'),
-  'X-RateLimit-Remaining': whole('Requests left in the hour.'),
-  'X-RateLimit-Reset': whole('End of the hour, in Unix seconds.'),
-}
-const waitHeaders = { ...headers, 'Retry-After': whole('Whole seconds to wait.') }
 const refused = (description: string) => ({ description, headers, content: json(gptimage2Error) })
 const toComeAgain = (description: string) => ({
   description,

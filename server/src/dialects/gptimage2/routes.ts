@@ -13,7 +13,7 @@ import { type Generation, shownCost } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration } from '../../generations/read.ts'
 import { slotsOfKey } from '../../generations/slots.ts'
-import { type AdmissionNeeds, admit } from '../../http/admission.ts'
+import { type AdmissionNeeds, admit, passUnknown } from '../../http/admission.ts'
 import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
@@ -94,10 +94,7 @@ export function createGptimage2Dialect(needs: Gptimage2Needs): Gptimage2Dialect 
   }
 
   const count = async (context: HttpContext, route: string) => {
-    await begin(context, route, 'read').catch((error: unknown) => {
-      const isUnknown = error instanceof AppError && ['unauthorized', 'forbidden'].includes(error.code)
-      if (!isUnknown) throw error
-    })
+    await begin(context, route, 'read').catch(passUnknown)
   }
   const refuseMethod = (app: OpenAPIHono<HttpEnv>, path: string, allow: string[]) =>
     app.all(path, async context => {

@@ -56,7 +56,7 @@ export function describeUploads(registry: Registry): void {
       },
     },
     responses: {
-      200: { description: 'Kept' },
+      200: { description: 'Kept', headers: rateHeaders },
       400: refused('Another type or length than announced, or sent before.'),
       403: refused('The address is not valid or has ended.'),
       500: refused('Something went wrong on our side.'),

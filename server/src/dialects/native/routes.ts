@@ -1,11 +1,9 @@
 // Mounts the native API: one file for each subject, all of them begun and refused in the same way.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
-import { methodNotAllowed, toAppError } from '../../http/errors.ts'
-import { showRate } from '../../http/rate-headers.ts'
-import type { Log } from '../../log.ts'
+import { methodNotAllowed } from '../../http/errors.ts'
 import type { UploadNeeds } from '../../uploads/uploads.ts'
-import { type BeginNeeds, createBegin, rate } from './begin.ts'
+import { createBegin, createFail, type FailNeeds } from './begin.ts'
 import { addCatalog, type CatalogRouteNeeds } from './catalog-route.ts'
 import { addCreate, type CreateRouteNeeds } from './create-route.ts'
 import { describeNative } from './describe.ts'
@@ -13,14 +11,13 @@ import { addEvents, type EventNeeds } from './events-route.ts'
 import { addProviderKeys, type KeyRouteNeeds } from './key-routes.ts'
 import { addList } from './list-route.ts'
 import { paths } from './paths.ts'
-import { renderError } from './present.ts'
 import { addReads, type ReadRouteNeeds } from './read-routes.ts'
 import { addRoutes, type RoutesRouteNeeds } from './routes-route.ts'
 import { addUploads } from './upload-routes.ts'
 import { addVerbs, type VerbNeeds } from './verb-routes.ts'
 import { addWebhooks, type WebhookRouteNeeds } from './webhook-routes.ts'
 
-export type NativeNeeds = BeginNeeds &
+export type NativeNeeds = FailNeeds &
   CreateRouteNeeds &
   ReadRouteNeeds &
   EventNeeds &
@@ -28,14 +25,12 @@ export type NativeNeeds = BeginNeeds &
   RoutesRouteNeeds &
   VerbNeeds &
   WebhookRouteNeeds &
-  KeyRouteNeeds & { log: Log; uploads: UploadNeeds }
+  KeyRouteNeeds & { uploads: UploadNeeds }
 
 export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
-  app.onError((error, context) => {
-    showRate(needs, context, rate)
-    return renderError(context, toAppError(needs.log, context, error))
-  })
+  const fail = createFail(needs)
+  app.onError((error, context) => fail(context, error))
   const begin = createBegin(needs)
   addCreate(app, needs, begin)
   addList(app, needs, begin)

@@ -6,8 +6,10 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
+import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { createUpload, receiveUpload, type UploadNeeds } from '../../uploads/uploads.ts'
+import { rate } from './begin.ts'
 import { createUploadRequest } from './schema.ts'
 
 export const uploadPaths = { announce: '/api/v1/upload', send: '/uploads/:key' }
@@ -18,7 +20,7 @@ const maxBodyBytes = 16 * 1024
 /** `begin` admits the caller, as for every endpoint of the dialect. */
 export function addUploads(
   app: OpenAPIHono<HttpEnv>,
-  needs: { uploads: UploadNeeds },
+  needs: { uploads: UploadNeeds; now: () => Date },
   begin: (context: HttpContext, route: string, scope: 'generate') => Promise<{ accountId: string }>,
 ): void {
   app.post(uploadPaths.announce, async context => {
@@ -38,6 +40,7 @@ export function addUploads(
   app.put(uploadPaths.send, async context => {
     context.set('dialect', 'native')
     context.set('route', uploadPaths.send)
+    showRate(needs, context, rate)
     await receiveUpload(needs.uploads, {
       key: context.req.param('key') ?? '',
       exp: context.req.query('exp') ?? '',
