@@ -6,6 +6,7 @@ import postman from '../../docs/postman/darkroom-gptimage2.postman_collection.js
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
 import { createConsole } from './dialects/console/routes.ts'
+import { describeService } from './dialects/describe-service.ts'
 import {
   createDocument,
   getImagesHead,
@@ -88,7 +89,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
   addDocuments(app, {
     '/openapi.json': () =>
       createDocument(
-        [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks],
+        [getimages, getimg, shared, imgeo.own, openai, native, accountWebhooks, describeService()],
         serviceHead,
         url(),
       ),

@@ -35,6 +35,8 @@ export const files: Record<string, string> = {
   policies: 'src/webhooks/policy.test.ts',
   'host pace': 'src/webhooks/host-pace.test.ts',
   surface: 'test/conformance/surface.test.ts',
+  inventory: 'test/conformance/inventory.test.ts',
+  openapi: 'test/conformance/openapi.test.ts',
   secrets: 'test/secrets.test.ts',
   native: 'test/conformance/native.test.ts',
   'native verbs': 'test/conformance/native-verbs.test.ts',

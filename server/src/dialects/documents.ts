@@ -24,6 +24,8 @@ export type DocumentHead = {
   version: string
   description: string
   tags: { name: string; description: string }[]
+  /** A contract's own document, to which nothing may be added. */
+  isFixed?: boolean
 }
 
 /** One document of the paths and schemas of the given dialects. */
@@ -35,7 +37,7 @@ export function createDocument(
   // A fresh app as the pot to collect in: mounting merges the registries, and nothing is served from it.
   const pot = new OpenAPIHono<HttpEnv>()
   for (const app of apps) pot.route('/', app)
-  const { tags, ...info } = head
+  const { tags, isFixed: _isFixed, ...info } = head
   const { webhooks, ...document } = pot.getOpenAPI31Document({
     openapi: '3.1.0',
     info,
@@ -54,11 +56,43 @@ export function createDocument(
   const license = { name: 'MIT', identifier: 'MIT' }
   const contact = { name: 'The operator of this service', url: serverUrl }
   const made = structuredClone({ ...document, info: { ...document.info, license, contact }, components })
+  if (!head.isFixed) addWrongMethods(made.paths)
   addExamples(made)
   describeAll(made.paths)
   // The library adds an empty section of webhooks, and takes the names of events for paths.
   const events = Object.entries(webhooks ?? {}).map(([name, item]) => [name.replace(/^\//, ''), item])
   return { ...made, ...(events.length > 0 ? { webhooks: Object.fromEntries(events) } : {}) }
+}
+
+/** Other methods are no address there: 404. */
+const withoutMethods = /^\/(?:files|v2\/downloads|api\/auth)\//
+
+/** Every path says what it answers to a method that it does not take, in the words of its other refusals. */
+function addWrongMethods(paths: unknown): void {
+  for (const [path, item] of Object.entries((paths ?? {}) as Record<string, Record<string, Document>>)) {
+    if (withoutMethods.test(path)) continue
+    for (const operation of Object.values(item)) {
+      // Get Images' operations stay as published also where they stand among others.
+      if (isOfFixedContract(operation)) continue
+      const responses = (operation.responses ?? {}) as Record<string, Refusal>
+      const like = [401, 404, 400, 403, 500].flatMap(status => responses[status] ?? [])[0]
+      const schema = like?.content?.['application/json']?.schema ?? serviceErrorRef
+      responses[405] = {
+        description: 'Another method; `Allow` names those that there are.',
+        headers: { ...like?.headers, Allow: { description: 'The methods.', schema: { type: 'string' } } },
+        content: { 'application/json': { schema } },
+      }
+    }
+  }
+}
+
+type Refusal = { description: string; headers?: object; content?: Record<string, { schema?: object }> }
+
+/** Of what has no other refusal: `describe-service.ts`. */
+const serviceErrorRef = { $ref: '#/components/schemas/ServiceError' }
+
+function isOfFixedContract({ tags = [] }: { tags?: string[] }): boolean {
+  return tags.some(tag => getImagesHead.tags.some(({ name }) => name === tag))
 }
 
 /** Where the summary says it all it is the description, too: readers and linters look there. */
@@ -77,6 +111,7 @@ export const getImagesHead: DocumentHead = {
   title: 'Get Images REST API',
   version: '1.0.0',
   description: 'Generate images, list generations, inspect account credit balance, and read credit usage.',
+  isFixed: true,
   tags: [
     { name: 'Images', description: 'Generate and retrieve images.' },
     { name: 'Account', description: 'Read account and usage information.' },
@@ -144,6 +179,9 @@ export const serviceHead: DocumentHead = {
       ...imgeoHead.tags,
       ...nativeHead.tags,
       ...openAiHead.tags,
+      { name: 'Sessions', description: 'Sign in and out, for what takes a session cookie.' },
+      { name: 'Files', description: 'Pictures by address, for whoever has the address.' },
+      { name: 'Documents', description: 'What describes the service to programs.' },
     ]),
   ],
 }

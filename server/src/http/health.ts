@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Hono } from 'hono'
 import { type Db, statement } from '../db/db.ts'
+import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../telemetry.ts'
 import type { HttpContext, HttpEnv } from './context.ts'
@@ -41,7 +42,8 @@ export function addHealth(app: Hono<HttpEnv>, needs: HealthNeeds): void {
     })
   })
   app.get('/metrics', async context => {
-    if (!mayRead(context, needs.config.metricsToken)) return context.text('metrics token needed\n', 401)
+    if (!mayRead(context, needs.config.metricsToken))
+      throw new AppError('unauthorized', 'The metrics token is missing or wrong.')
     const { registry } = needs.metrics
     return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
   })

@@ -408,6 +408,27 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description Another method; `Allow` names those that there are. */
+            405: {
+                headers: {
+                    /** @description The methods. */
+                    Allow?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "message": "The method is not allowed here.",
+                     *         "type": "invalid_request_error",
+                     *         "param": null,
+                     *         "code": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description The body is too large. */
             413: {
                 headers: {
@@ -554,6 +575,27 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description Another method; `Allow` names those that there are. */
+            405: {
+                headers: {
+                    /** @description The methods. */
+                    Allow?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "message": "The method is not allowed here.",
+                     *         "type": "invalid_request_error",
+                     *         "param": null,
+                     *         "code": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description The body is too large. */
             413: {
                 headers: {
@@ -650,11 +692,41 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description Another method; `Allow` names those that there are. */
+            405: {
+                headers: {
+                    /** @description The methods. */
+                    Allow?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "message": "The method is not allowed here.",
+                     *         "type": "invalid_request_error",
+                     *         "param": null,
+                     *         "code": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description Too many requests. */
             429: {
                 headers: {
                     /** @description Whole seconds to wait. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description Something went wrong on our side. */
+            500: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -721,11 +793,41 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description Another method; `Allow` names those that there are. */
+            405: {
+                headers: {
+                    /** @description The methods. */
+                    Allow?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": {
+                     *         "message": "The method is not allowed here.",
+                     *         "type": "invalid_request_error",
+                     *         "param": null,
+                     *         "code": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description Too many requests. */
             429: {
                 headers: {
                     /** @description Whole seconds to wait. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description Something went wrong on our side. */
+            500: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

@@ -151,6 +151,19 @@ test('every operation shows an example of each body that it takes and answers', 
   }
 })
 
+/** There another method is no address: 404. */
+const withoutMethods = /^\/(?:files|v2\/downloads|api\/auth)\//
+
+test('every path documents what another method is answered, but for the contract that is closed', () => {
+  for (const each of served) {
+    for (const { method, path, operation } of listOperations(each)) {
+      const isClosed = operation.tags?.some(tag => ['Images', 'Account'].includes(tag)) ?? false
+      const said = Object.hasOwn(operation.responses, '405')
+      expect(said, `${each.name} ${method} ${path}`).toBe(!isClosed && !withoutMethods.test(path))
+    }
+  }
+})
+
 test('every operation documents its errors, each with what it says', () => {
   for (const each of served) {
     for (const { method, path, operation } of listOperations(each)) {
@@ -162,6 +175,8 @@ test('every operation documents its errors, each with what it says', () => {
       if (needsKey && operation.requestBody) expect(statuses, name).toContain('429')
       if (operation.requestBody) expect(statuses, name).toEqual(expect.arrayContaining(['400', '500']))
       expect(statuses.filter(status => status.startsWith('4')).length, name).toBeGreaterThan(0)
+      if (needsKey && !/^\/api\/v1\/(?:images|account|usage)/.test(path))
+        expect(statuses, name).toEqual(expect.arrayContaining(['500', '503']))
       for (const [status, { description, content }] of Object.entries(operation.responses)) {
         expect(description, `${name} ${status}`).toMatch(/\S/)
         // A range that cannot be satisfied is answered by its headers alone.

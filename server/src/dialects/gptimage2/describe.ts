@@ -1,6 +1,8 @@
 // gptimage2's part of the OpenAPI document: every status that can be sent, and the headers that matter.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../../http/context.ts'
+import { uploadMediaTypes } from '../../uploads/uploads.ts'
+import { describeSendUpload } from '../shared-upload-describe.ts'
 import { rateHeaders as headers, waitHeaders } from './describe-parts.ts'
 import {
   acceptedResponse,
@@ -89,6 +91,10 @@ export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<Htt
       ...common,
     },
   })
+  describeUploads(registry)
+}
+
+function describeUploads(registry: OpenAPIHono<HttpEnv>['openAPIRegistry']): void {
   registry.registerPath({
     method: 'post',
     path: '/api/v1/upload',
@@ -107,5 +113,13 @@ export function describeGptimage2({ openAPIRegistry: registry }: OpenAPIHono<Htt
       422: refused('The idempotency key was used with another request.'),
       ...common,
     },
+  })
+  describeSendUpload(registry, {
+    tag: 'gptimage2',
+    operationId: 'sendGptimage2Upload',
+    mediaTypes: uploadMediaTypes,
+    headers,
+    refused,
+    unavailable: toComeAgain('Not available right now; see `Retry-After`.'),
   })
 }

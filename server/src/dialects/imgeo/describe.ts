@@ -40,7 +40,6 @@ export function describeOwn({ openAPIRegistry: registry }: OpenAPIHono<HttpEnv>)
     security: [],
     responses: {
       200: { description: 'Every model that can be used now', content: json(z.array(modelObject)) },
-      404: refused('Asked under the name that only files have.'),
       500: common[500],
     },
   })

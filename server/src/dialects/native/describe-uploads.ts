@@ -1,6 +1,7 @@
 // The description of uploads in the OpenAPI document.
 import { z } from '@hono/zod-openapi'
 import { uploadMediaTypes } from '../../uploads/uploads.ts'
+import { describeSendUpload } from '../shared-upload-describe.ts'
 import { common, json, type Registry, rateHeaders, refused, waitHeaders } from './describe-parts.ts'
 import { createUploadRequest, uploadTicket } from './schema.ts'
 
@@ -37,30 +38,12 @@ export function describeUploads(registry: Registry): void {
       ),
     },
   })
-  registry.registerPath({
-    method: 'put',
-    path: '/uploads/{key}',
-    tags: ['Uploads'],
-    summary: 'Send an upload',
+  describeSendUpload(registry, {
+    tag: 'Uploads',
     operationId: 'sendUpload',
-    security: [],
-    request: {
-      params: z.object({ key: z.string() }),
-      query: z.object({ exp: z.string(), sig: z.string() }),
-      headers: z.object({ 'Content-Length': z.string() }),
-      body: {
-        required: true,
-        content: Object.fromEntries(
-          uploadMediaTypes.map(type => [type, { schema: z.string().openapi({ format: 'binary' }) }]),
-        ),
-      },
-    },
-    responses: {
-      200: { description: 'Kept', headers: rateHeaders },
-      400: refused('Another type or length than announced, or sent before.'),
-      403: refused('The address is not valid or has ended.'),
-      500: refused('Something went wrong on our side.'),
-      503: refused('Not available right now; see `Retry-After`.', waitHeaders),
-    },
+    mediaTypes: uploadMediaTypes,
+    headers: rateHeaders,
+    refused,
+    unavailable: refused('Not available right now; see `Retry-After`.', waitHeaders),
   })
 }

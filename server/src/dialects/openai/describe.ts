@@ -72,6 +72,7 @@ const readErrors = {
   401: orderErrors[401],
   403: orderErrors[403],
   429: refused('Too many requests.', { rate: { value: errors.rate } }, waitHeaders),
+  500: refused('Something went wrong on our side.', { internal: { value: errors.internal } }),
   503: orderErrors[503],
 }
 

@@ -126,5 +126,6 @@ export const errors = {
     type: 'server_error',
     code: 'upstream_failed',
   }),
+  internal: error('Something went wrong on our side.', { type: 'server_error', code: 'internal' }),
   overloaded: error('The service is at capacity.', { type: 'server_error', code: 'overloaded' }),
 }
