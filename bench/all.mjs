@@ -14,6 +14,7 @@ const benches = [
   ['flight.mjs', '--database', 'embedded'],
   ['listing.mjs'],
   ['passing.mjs'],
+  ['passing.mjs', '--storage', 'bucket', '--only', 'native'],
   ['polling.mjs'],
   ['webhooks.mjs'],
 ]

@@ -1,9 +1,11 @@
 // What a large picture costs in memory while it passes: a PNG of 20 MB through each API, several at once, with the
 // peak of the service's resident memory over what it had before, for each picture. An answer that holds the picture
 // as text may need less than three times its size, one that names it by address less than 8 MB.
-// Keeps the pictures in a folder, or where STORAGE_URL of this process says.
-// Usage: node bench/passing.mjs [--at-once N] [--rounds N] [--bytes N] [--only NAME]
+// Keeps the pictures in a folder, in a bucket of a store that it starts for this, or where STORAGE_URL of this process
+// says.
+// Usage: node bench/passing.mjs [--storage bucket] [--at-once N] [--rounds N] [--bytes N] [--only NAME]
 import { request } from 'node:http'
+import { startBucket } from './bucket.mjs'
 import { residentBytes } from './processes.mjs'
 import { option, startDarkroom, startUpstream, textOption } from './rig.mjs'
 import { median, report } from './rows.mjs'
@@ -17,7 +19,7 @@ const maxByAddressBytes = 8 * mebibyte
 const sampleEveryMs = 5
 /** Time for the collector to come round. */
 const restMs = 2_000
-/** Small pictures before the large ones, so that what is measured is theirs and not that of the code. */
+/** Small pictures before the large ones, so that what is measured is theirs and not that of the code, the store's too. */
 const warmUps = 100
 const pollEveryMs = 100
 const prompt = 'a lighthouse at dusk'
@@ -53,8 +55,13 @@ const cases = [
 ]
 
 const names = ['STORAGE_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
-const kept = Object.fromEntries(names.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])))
-const place = kept.STORAGE_URL ? 'where STORAGE_URL says' : 'a folder'
+const given = Object.fromEntries(
+  names.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])),
+)
+const bucket = textOption('storage', 'folder') === 'bucket' ? await startBucket() : null
+const kept = bucket?.settings ?? given
+const place = bucket ? 'a bucket' : kept.STORAGE_URL ? 'where STORAGE_URL says' : 'a folder'
+const flags = [bucket ? ' --storage bucket' : '', atOnce === 4 ? '' : ` --at-once ${atOnce}`].join('')
 const show = bytes => `${(bytes / mebibyte).toFixed(1)} MB`
 
 const rows = []
@@ -74,10 +81,11 @@ for (const each of cases.filter(({ name }) => only === null || name === only)) {
     target: each.inline ? `< ${maxInlineRatio}× the picture` : `< ${show(maxByAddressBytes)}`,
     measured: `${show(extra)}${each.inline ? ` (${(extra / pictureBytes).toFixed(2)}×)` : ''}, rounds ${seen.map(show).join(', ')}`,
     isMet: extra < most,
-    command: 'node bench/passing.mjs',
+    command: `node bench/passing.mjs${flags}`,
   })
   console.log(JSON.stringify(rows.at(-1)))
 }
+await bucket?.stop()
 report('passing', rows)
 
 /** What each of the pictures added to a process that had served small ones; null where there is no such API yet. */

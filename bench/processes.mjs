@@ -82,9 +82,14 @@ export function residentBytes(pid) {
   return Number(line?.[1] ?? 0) * 1024
 }
 
+/** Any program; it does not outlive the bench. */
+export function spawnWatched(program, args, options) {
+  return watch(spawn(program, args, options))
+}
+
 function startNode(args, env) {
   const options = { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] }
-  return watch(spawn(process.execPath, args, options))
+  return spawnWatched(process.execPath, args, options)
 }
 
 /** Starts a program and resolves with the first line that `pick` makes something of. */
