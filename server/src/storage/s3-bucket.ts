@@ -1,5 +1,6 @@
 // The bucket as the driver calls it: the SDK's client with our bounds, loaded when it is first needed, because
 // installations that keep their pictures in a folder should not pay for it.
+import { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { BucketAddress } from './s3-address.ts'
 import { toBucketError } from './s3-failure.ts'
@@ -29,6 +30,9 @@ const ANSWER_TIMEOUT_MS = 30_000
 const IDLE_TIMEOUT_MS = 60_000
 /** Each costs some 100 kB while it is in use. */
 const MAX_SOCKETS = 64
+
+/** TLS encrypts whatever it is given at once, into memory of its own. */
+const SENT_AT_ONCE_BYTES = 64 * 1024
 
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
@@ -77,5 +81,24 @@ async function createClient(
       logger: silent,
     },
   })
+  // The innermost step: each repetition begins with the whole body that was signed.
+  client.middlewareStack.add(next => args => next({ ...args, request: sendInPieces(args.request) }), {
+    step: 'deserialize',
+    priority: 'low',
+    name: 'sendInPieces',
+  })
   return { sdk, client }
+}
+
+/** The same request, whose body is given to the socket no faster than it takes it. */
+function sendInPieces(request: unknown): unknown {
+  if (!(request instanceof Object && 'body' in request && Buffer.isBuffer(request.body))) return request
+  if (request.body.length <= SENT_AT_ONCE_BYTES) return request
+  return { ...request, body: Readable.from(cutInPieces(request.body)) }
+}
+
+function* cutInPieces(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += SENT_AT_ONCE_BYTES) {
+    yield body.subarray(at, at + SENT_AT_ONCE_BYTES)
+  }
 }
