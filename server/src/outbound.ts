@@ -316,7 +316,7 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
         if (end(exchange)) void exchange.connection.destroy()
       }
       const mostBytes = lengthBytes ?? request.maxBodyBytes
-      const body = openBody(controller, { lengthBytes: mostBytes, flow: exchange.flow, onDestroy })
+      const body = openBody(controller, { lengthBytes, mostBytes, flow: exchange.flow, onDestroy })
       exchange.body = body
       exchange.connection.drain = () => body.drain()
       exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body.stream }))

@@ -2,11 +2,14 @@
 // waits for its turn when it is large.
 import { Readable } from 'node:stream'
 import type { Flow } from './flow.ts'
+import { noteSpentPiece } from './spent-pieces.ts'
 
 // How far reading runs ahead of a slow consumer: four reads of a socket.
 const READ_AHEAD_BYTES = 256 * 1024
 // Answers up to this size are read at once: holding them back would save nothing.
 const SMALL_BODY_BYTES = 64 * 1024
+// Pictures of usual size, as base64 too: what they leave behind is collected with everything else.
+const USUAL_BODY_BYTES = 2 * 1024 * 1024
 
 /** The exchange's parser, which goes on parsing until it is paused. */
 export type BodySource = { pause(): void; resume(): void }
@@ -25,15 +28,18 @@ export type Body = {
 export type BodyOptions = {
   /** As the answer states it; null when it does not. */
   lengthBytes: number | null
+  /** No more than so many arrive. */
+  mostBytes: number
   flow: Flow
   /** The stream is read to its end, or nobody reads on. */
   onDestroy(): void
 }
 
-export function openBody(source: BodySource, { lengthBytes, flow, onDestroy }: BodyOptions): Body {
-  const isSmall = lengthBytes !== null && lengthBytes <= SMALL_BODY_BYTES
+export function openBody(source: BodySource, { lengthBytes, mostBytes, flow, onDestroy }: BodyOptions): Body {
+  const isSmall = mostBytes <= SMALL_BODY_BYTES
   const member = isSmall ? null : flow.join(() => source.resume())
   let isDrained = false
+  const countSpent = createSpentCount(lengthBytes ?? 0)
   if (member && !member.isFlowing()) source.pause()
   const stream = new Readable({
     highWaterMark: READ_AHEAD_BYTES,
@@ -52,6 +58,7 @@ export function openBody(source: BodySource, { lengthBytes, flow, onDestroy }: B
   return {
     stream,
     push(chunk) {
+      countSpent(chunk.length)
       if (!stream.push(chunk) && !isDrained) source.pause()
       member?.note(stream.readableLength)
     },
@@ -59,5 +66,18 @@ export function openBody(source: BodySource, { lengthBytes, flow, onDestroy }: B
       isDrained = true
       source.resume()
     },
+  }
+}
+
+/** Where no length is stated, an answer is large once it has brought more than usual. */
+function createSpentCount(statedBytes: number): (bytes: number) => void {
+  let isLarge = statedBytes > USUAL_BODY_BYTES
+  let uncountedBytes = 0
+  return bytes => {
+    uncountedBytes += bytes
+    isLarge ||= uncountedBytes > USUAL_BODY_BYTES
+    if (!isLarge) return
+    noteSpentPiece(uncountedBytes)
+    uncountedBytes = 0
   }
 }
