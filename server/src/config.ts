@@ -346,6 +346,7 @@ export type TestSettings = {
   failpoints: string
   leaseMs: number | null
   sweepEveryMs: number | null
+  checkEveryMs: number | null
   breaks: boolean
 }
 
@@ -356,6 +357,7 @@ export function loadTestSettings(): TestSettings {
     failpoints: process.env.FAILPOINT ?? '',
     leaseMs: milliseconds(process.env.TEST_LEASE_MS),
     sweepEveryMs: milliseconds(process.env.TEST_SWEEP_MS),
+    checkEveryMs: milliseconds(process.env.TEST_CHECK_MS),
     breaks: process.env.TEST_BREAKER !== 'off',
   }
 }

@@ -34,7 +34,7 @@ import {
   type Services,
   systemClock,
 } from './services.ts'
-import { startWork } from './work.ts'
+import { defaultCheckEveryMs, startWork } from './work.ts'
 
 type Role = 'serve' | 'work' | 'all'
 
@@ -56,6 +56,7 @@ async function runRole(role: Role): Promise<void> {
     const work = await startWork(services, {
       runsGenerations,
       sweepEveryMs: test?.sweepEveryMs ?? sweepEveryMs,
+      checkEveryMs: test?.checkEveryMs ?? defaultCheckEveryMs,
     })
     try {
       await serveUntil(stopSignal, role, services)

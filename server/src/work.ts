@@ -1,5 +1,5 @@
-// What a process does besides answering: wakes on notifications and sweeps. Every node does all of it; the rows
-// decide who wins, so no leader is needed.
+// What a process does besides answering: wakes on notifications and sweeps. Every node ends what ran out of time and
+// looks at the books; workers do the rest. The rows decide who wins, so no leader is needed.
 import { sweepAccounts } from './accounts/accounts.ts'
 import { noteSecret } from './accounts/secret-seen.ts'
 import { sampleMargins } from './books/margin.ts'
@@ -13,7 +13,7 @@ import { noteRetention, sampleRetention, sweepRetention } from './generations/re
 import { sampleRoutes } from './generations/route-states.ts'
 import { createScrub } from './generations/scrub.ts'
 import { forgetSpent, sweepStrays } from './generations/strays.ts'
-import { sweepOnce } from './generations/sweep.ts'
+import { sweepDeadlines } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import { refreshEveryMs } from './keyring/keyring.ts'
 import type { Services } from './services.ts'
@@ -34,10 +34,16 @@ const firstFullCheckMs = 60 * minute
 
 export type Work = { stop(): Promise<void> }
 
-export async function startWork(
-  services: Services,
-  tuning: { runsGenerations: boolean; sweepEveryMs: number },
-): Promise<Work> {
+export type WorkTuning = {
+  runsGenerations: boolean
+  sweepEveryMs: number
+  /** Between two looks at the books of accounts touched of late. */
+  checkEveryMs: number
+}
+
+export const defaultCheckEveryMs = minute
+
+export async function startWork(services: Services, tuning: WorkTuning): Promise<Work> {
   const { db, runner, settled, log } = services
   const { keyring } = services
   await leaveMarkAtStart(services)
@@ -61,6 +67,7 @@ export async function startWork(
   const stopping = new AbortController()
   const tasks = [
     ...servingTasks(services),
+    ...caringTasks(services, tuning),
     ...(tuning.runsGenerations
       ? [...runningTasks(services, tuning.sweepEveryMs), ...bookTasks(services, stopping.signal)]
       : []),
@@ -106,10 +113,24 @@ function servingTasks(services: Services): PeriodicTask[] {
   ]
 }
 
+/** Neither needs a worker, and where no worker runs nobody else would end holds or see that they stay open. */
+function caringTasks(services: Services, { sweepEveryMs, checkEveryMs }: WorkTuning): PeriodicTask[] {
+  return [
+    { name: 'deadlines.sweep', everyMs: sweepEveryMs, run: () => sweepDeadlines(services) },
+    {
+      name: 'invariants.recent',
+      everyMs: checkEveryMs,
+      run: () => checkBooks(services, { scope: 'recent', ageMs: recentMs }),
+    },
+  ]
+}
+
 function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] {
   const { db, runner, leaseMs } = services
   return [
-    { name: 'sweep', everyMs: sweepEveryMs, run: () => sweepOnce(services) },
+    // Due polls and the rows of dead workers, whatever wake-up was lost.
+    { name: 'work.sweep', everyMs: sweepEveryMs, run: () => runner.sweep() },
+    { name: 'queue.claim', everyMs: sweepEveryMs, run: () => runner.fill() },
     // A third of the lease: two renewals may fail before anybody takes over.
     { name: 'routes.letGo', everyMs: sweepEveryMs, run: () => services.pacing.letGo() },
     { name: 'routes.fill', everyMs: second, run: () => fillPaced(services) },
@@ -154,11 +175,6 @@ function bookTasks(services: Services, signal: AbortSignal): PeriodicTask[] {
       firstMs: 5 * minute,
       everyMs: 60 * minute,
       run: () => sampleMargins(services, services.config.creditPriceUsdMicro),
-    },
-    {
-      name: 'invariants.recent',
-      everyMs: minute,
-      run: () => checkBooks(services, { scope: 'recent', ageMs: recentMs }),
     },
     {
       name: 'invariants.all',

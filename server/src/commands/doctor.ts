@@ -9,6 +9,7 @@ import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.t
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
 import type { Provider } from '../providers/provider.ts'
+import { describeViolations } from './doctor-ledger.ts'
 import { describeOwnSeals } from './doctor-own-keys.ts'
 import { describeRetention } from './doctor-retention.ts'
 import { describeRoute, unusedRoute } from './doctor-routes.ts'
@@ -202,10 +203,7 @@ async function checkOrphans(needs: DatabaseNeeds, config: Config): Promise<Check
 async function checkLedger(needs: DatabaseNeeds): Promise<CheckResult[]> {
   const violations = await needs.ledger.findAllViolations(needs.db, { limitMs: LEDGER_TIMEOUT_MS })
   if (violations.length === 0) return [report('ledger', { status: 'ok', message: 'Every rule holds.' })]
-  const first = violations.slice(0, 5).map(({ rule, subject }) => `${rule} (${subject})`)
-  const message = `${violations.length} broken rules: ${first.join(', ')}`
-  const advice = 'Take no payments and look into it: this never heals by itself.'
-  return [report('ledger', { status: 'fail', message, advice })]
+  return [report('ledger', { status: 'fail', ...describeViolations(violations) })]
 }
 
 async function checkStorage(needs: OutsideNeeds): Promise<CheckResult[]> {

@@ -1,13 +1,9 @@
-// What must happen even if every wake-up is lost: deadlines end work, due polls and dead workers' rows are picked
-// up, waiters are told. Every node sweeps; the rows' own state decides who wins.
-import type { Db } from '../db/db.ts'
+// Deadlines end work even if every wake-up is lost, on every node, also on one that runs no generations: it takes
+// no call to an upstream. The rows' own state decides who wins.
 import { eachRow } from './each-row.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import type { GenerationState } from './generation.ts'
-import type { Runner } from './runner.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
-
-export type SweepNeeds = FinishNeeds & { db: Db; runner: Runner }
 
 type ExpiredRow = { id: string; state: GenerationState; epoch: number; loss: number; at: string }
 
@@ -32,13 +28,4 @@ async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<void
     lossUsdMicro: expired.loss,
     epoch: expired.epoch,
   })
-}
-
-/** Each step runs whatever became of the one before: one row that cannot be settled must not stop all others. */
-export async function sweepOnce(needs: SweepNeeds): Promise<void> {
-  const { runner, settled, db, events } = needs
-  await sweepDeadlines(needs).catch(error => events.workFailed('deadlines', error))
-  await runner.sweep().catch(error => events.workFailed('sweep', error))
-  await runner.fill().catch(error => events.workFailed('claim', error))
-  await settled.poll(db, runner.runs)
 }

@@ -1,0 +1,209 @@
+// Guards the doctor: what it looks at, what it says to do, and that one broken part hides no other.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commandsOn } from '../../test/command-rig.ts'
+import { createTestDatabase, silentLog, type TestDatabase } from '../../test/database.ts'
+import { ask, order, release } from '../../test/money.ts'
+import { fingerprintOf, noteSecret } from '../accounts/secret-seen.ts'
+import { noteRetention } from '../generations/retention.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { RouteRow } from './needs.ts'
+
+let database: TestDatabase
+let folder: string
+const now = () => new Date()
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  folder = await mkdtemp(join(tmpdir(), 'darkroom-doctor-'))
+})
+afterAll(async () => {
+  await database.drop()
+  await rm(folder, { recursive: true })
+})
+
+const { runLine, diagnose, makeAccount } = commandsOn(() => ({ db: database.db, folder }))
+
+test('doctor finds nothing wrong with a sound installation and says that the sandbox is on', async () => {
+  const found = await diagnose()
+  expect([found.code, found.ok]).toEqual([0, true])
+  const names = [
+    'settings',
+    'origin',
+    'sessions',
+    'database',
+    'clock',
+    'secrets',
+    'ledger',
+    'sandbox',
+    'storage',
+    'models',
+  ]
+  expect(found.checks.map(check => check.name)).toEqual(names)
+  expect(found.named('database')?.message).toMatch(/^PostgreSQL \d+/)
+  expect(found.named('sandbox')).toMatchObject({ status: 'warn', message: expect.stringContaining('On') })
+})
+
+test('doctor says that nodes hold different secrets, and which', async () => {
+  const say = (secret: string, processName: string) =>
+    noteSecret({ db: database.db, log: silentLog, processName, secretPrint: fingerprintOf(secret) })
+  await say('the secret of one node', 'one:1')
+  expect((await diagnose()).named('secrets')).toMatchObject({ status: 'ok' })
+  await say('the secret of another', 'two:1')
+  const found = await diagnose()
+  expect([found.ok, found.named('secrets')?.status]).toEqual([false, 'fail'])
+  expect(found.named('secrets')?.message).toMatch(/2 different secrets: .*(one:1.*two:1|two:1.*one:1)/)
+  expect(found.named('secrets')?.advice).toContain('AUTH_SECRET')
+  await database.db.query({ name: 'no_nodes', text: 'DELETE FROM secret_seen' })
+})
+
+test('doctor tells of each route whether it works, what it is given and its last error', async () => {
+  const route: RouteRow = {
+    ...{ provider: 'openai', upstreamModel: 'gpt-image-2', breaker: 'closed', lastSuccessAt: null },
+    ...{ lastFailure: null, inFlight: 0, waiting: 0, pacing: null },
+  }
+  const at = new Date(now().getTime() - 60_000)
+  const failed = { ...route, lastFailure: { kind: 'unavailable', message: 'overloaded', at } }
+  const worked = { ...failed, lastSuccessAt: now() }
+  const pacing = { maxInFlight: 3, imagesPerMinute: 50, imagesLastMinute: 12 }
+  const names = ['unused', 'failing', 'healed', 'open', 'full']
+  const states: RouteRow[] = [
+    route,
+    failed,
+    worked,
+    { ...worked, breaker: 'open' },
+    { ...worked, pacing, inFlight: 3, waiting: 7 },
+  ]
+  const routes = states.map((each, nth) => ({ ...each, upstreamModel: names[nth] ?? '' }))
+  const found = await diagnose({ routes })
+  const shown = names.map(name => found.named(`route openai/${name}`))
+  expect(shown.map(each => each?.status)).toEqual(['ok', 'warn', 'ok', 'warn', 'ok'])
+  expect(shown[0]?.message).toBe('not used yet')
+  expect(shown[1]?.message).toBe(`no success yet; last error unavailable ${at.toISOString()}: overloaded`)
+  expect(shown[3]?.message).toMatch(/^breaker open; last success /)
+  expect(shown[4]?.message).toMatch(
+    /; 3 of 3 in flight; 12 of 50 images in the last minute; 7 orders wait for it$/,
+  )
+})
+
+test('doctor folds routes that no order has taken into one line, and lists each of them with --json', async () => {
+  const route: RouteRow = {
+    ...{ provider: 'openai', upstreamModel: 'a', breaker: 'closed', lastSuccessAt: null },
+    ...{ lastFailure: null, inFlight: 0, waiting: 0, pacing: null },
+  }
+  const routes = ['b', 'c', 'd'].map(upstreamModel => ({ ...route, upstreamModel }))
+  const surroundings = { routes: [{ ...route, lastSuccessAt: now() }, ...routes] }
+  const { out } = await runLine(['doctor'], surroundings)
+  const lines = out.split('\n').filter(line => /route|not used yet/.test(line))
+  expect(lines).toEqual([
+    expect.stringMatching(/^ok {4}route openai\/a: last success /),
+    'ok    routes: 3 routes are not used yet. With --json they are listed.',
+  ])
+  const { checks } = await diagnose(surroundings)
+  expect(checks.filter(({ message }) => message === 'not used yet')).toHaveLength(3)
+})
+
+test('doctor says when a shorter RETENTION_DAYS comes into force and what it will delete', async () => {
+  const run = (text: string) => database.ownerDb.query({ name: `test_term_${text.length}`, text })
+  await run(
+    `UPDATE retention_term SET days = 365, next_days = 30, counted_days = 30, seen_at = '2026-11-01',
+      counted_at = '2026-11-01', generations = 1234`,
+  )
+  const found = (await diagnose()).named('retention')
+  expect(found).toMatchObject({ status: 'warn', advice: expect.stringContaining('put the old number back') })
+  expect(found?.message).toBe(
+    'From 2026-11-02T00:00:00.000Z on RETENTION_DAYS is 30, until then it is 365. 1234 generations will then be deleted at once.',
+  )
+  await run('UPDATE retention_term SET is_more = true')
+  expect((await diagnose()).named('retention')?.message).toContain('. At least 1234 generations')
+  await run('UPDATE retention_term SET counted_days = NULL')
+  expect((await diagnose()).named('retention')?.message).toContain('. An unknown number of generations')
+  await run('UPDATE retention_term SET days = 0, next_days = NULL, seen_at = NULL, generations = NULL')
+  expect((await diagnose()).named('retention')).toBe(undefined)
+})
+
+test('doctor says that workers have different RETENTION_DAYS, and which', async () => {
+  const note = (processName: string, days: number) =>
+    noteRetention({ db: database.db, log: silentLog, processName }, days)
+  await note('one:1', 365)
+  await note('two:1', 365)
+  expect((await diagnose()).named('retention workers')).toBe(undefined)
+  await note('three:1', 30)
+  await note('one:1', 365)
+  const found = (await diagnose()).named('retention workers')
+  expect(found).toMatchObject({ status: 'warn', advice: expect.stringContaining('on all workers') })
+  expect(found?.message).toContain('365 (one:1), 30 (three:1). While they differ nothing is deleted')
+  await database.db.query({ name: 'no_workers', text: 'DELETE FROM retention_seen' })
+  expect((await diagnose()).named('retention workers')).toBe(undefined)
+})
+
+test('doctor tells of each broken part what to do, and one hides no other', async () => {
+  const provider = (name: string, check: NonNullable<Provider['check']>): Provider => ({
+    name,
+    idempotentCreates: false,
+    submit: () => Promise.reject(new Error('a check makes no picture')),
+    check,
+  })
+  const found = await diagnose({
+    env: {
+      PUBLIC_URL: 'http://images.lan',
+      STORAGE_URL: 'file:/dev/null/images',
+      OPENAI_API_KEY: 'k',
+      GEMINI_API_KEY: 'k',
+      MODERATION: 'words',
+      MODERATION_WORDS: '/dev/null/words',
+    },
+    openDatabase: () => Promise.reject(new Error('connect ECONNREFUSED postgres://app:hunter22@db:5432')),
+    providers: [
+      provider('openai', async () => ({ ok: false, message: 'The key was refused.' })),
+      provider('google', () => Promise.reject(new Error('no way out'))),
+      provider('quiet', async () => ({ ok: true })),
+    ],
+  })
+  expect([found.code, found.ok]).toEqual([1, false])
+  for (const name of ['database', 'storage', 'moderation', 'provider openai', 'provider google']) {
+    expect(found.named(name)?.status).toBe('fail')
+    expect(found.named(name)?.advice).not.toBe(null)
+  }
+  expect(found.named('provider google')?.message).toBe('no way out. The key is that of the environment.')
+  expect(found.named('provider quiet')?.status).toBe('ok')
+  expect(found.named('origin')?.status).toBe('warn')
+  expect(JSON.stringify(found)).not.toContain('hunter22')
+  const unread = await diagnose({ env: { PORT: 'x', LOG_LEVEL: 'x' } })
+  expect(unread.checks.map(check => check.status)).toEqual(['fail', 'fail'])
+})
+
+test('doctor notices a clock that runs apart and a balance that its entries do not sum to', async () => {
+  const { accountId } = await makeAccount('--credits', '7')
+  let statements = 0
+  const run = (text: string) => database.ownerDb.query({ name: `test_break_${statements++}`, text })
+  await run(`UPDATE clock_offset SET value = '45 seconds'`)
+  await run(`UPDATE account SET available = 8 WHERE id = '${accountId}'`)
+  const found = await diagnose()
+  expect(found.named('clock')?.status).toBe('fail')
+  expect(found.named('ledger')?.message).toContain(accountId)
+  expect(found.named('ledger')?.advice).toContain('never heals by itself')
+  await run(`UPDATE clock_offset SET value = '0'`)
+  await run(`UPDATE account SET available = 7 WHERE id = '${accountId}'`)
+  expect((await diagnose()).ok).toBe(true)
+})
+
+test('doctor says of holds that stay open that nothing ends them now, and how they end', async () => {
+  const { db } = database
+  const { accountId } = await makeAccount('--credits', '50')
+  const { id } = await order(db, { accountId, unitPrice: 5 })
+  await ask(db, "UPDATE generation SET deadline = app_now() - interval '75 s' WHERE id = $1", [id])
+  const late = (await diagnose()).named('ledger')
+  expect(late).toMatchObject({ status: 'fail', message: expect.stringContaining(`I6 (${id})`) })
+  expect(late?.advice).toMatch(/^Start a worker: .*ends by itself/)
+  expect(late?.advice).not.toContain('never')
+  await ask(db, "INSERT INTO slot (scope, in_flight) VALUES ('test', 1)")
+  const both = (await diagnose()).named('ledger')?.advice
+  expect(both).toMatch(/^A limit is counted wrongly.*never heals by itself.*Start a worker/)
+  expect(both).not.toContain('payments')
+  await ask(db, "DELETE FROM slot WHERE scope = 'test'")
+  expect(await release(db, id)).toBe(true)
+  expect((await diagnose()).named('ledger')?.status).toBe('ok')
+})
