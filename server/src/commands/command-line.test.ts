@@ -80,6 +80,28 @@ test('credits adjust takes and gives; what the balance cannot bear becomes debt'
   expect(await findViolations(database.db, null)).toEqual([])
 })
 
+test('credits adjust under one reference is made once; for another amount the reference is refused', async () => {
+  const { accountId } = await makeAccount('--credits', '30')
+  const line = ['credits', 'adjust', '--account', accountId, '--reference', 'ticket 8', '--amount']
+  const adjusted = { accountId, amount: -40, adjusted: true, balance: 0, debt: 10, reference: 'ticket 8' }
+  expect(await runJson([...line, '-40'])).toEqual(adjusted)
+  expect(await runJson([...line, '-40'])).toEqual({ ...adjusted, adjusted: false })
+  expect((await runLine([...line, '-40'])).out).toBe(
+    'Adjusted before under this reference; nothing changed. Balance: 0. Debt: 10.\n',
+  )
+  const other = await runLine([...line, '-4', '--json'])
+  expect(other).toMatchObject({ code: 2, out: '' })
+  expect(other.err).toContain('reference: names an adjustment of this account by -40 credits already')
+  // The repayment of debt bears the reference of its grant, which names no adjustment.
+  await runJson(['credits', 'grant', '--account', accountId, '--amount', '15', '--reference', 'invoice 9'])
+  const free = ['credits', 'adjust', '--account', accountId, '--reference', 'invoice 9', '--amount', '1']
+  expect(await runJson(free)).toMatchObject({ adjusted: true, balance: 6, debt: 0 })
+  expect((await runLine(['credits', 'adjust', '--help'])).out.replace(/\s+/g, ' ')).toContain(
+    'a second adjust under it is not made',
+  )
+  expect(await findViolations(database.db, null)).toEqual([])
+})
+
 test('keys create answers exactly key and secret; list shows its limits; revoke ends it', async () => {
   const { accountId } = await makeAccount()
   const limits = ['--rate', '600/1h', '--in-flight', 'off', '--scopes', 'read,admin', '--name', 'Laptop']

@@ -19,7 +19,7 @@ function checkAmount(amount: number, smallest: number): void {
   throw invalidField('amount', `must be a whole number of credits from ${smallest} to ${MAX_AMOUNT}${but}`)
 }
 
-/** An empty one comes from an unset variable of a script: the second such grant would silently be none. */
+/** An empty one comes from an unset variable of a script: the second such movement would silently be none. */
 function checkReference(reference: string | undefined): void {
   if (reference === undefined || /^[^\p{Cc}]{1,200}$/u.test(reference)) return
   throw invalidField('reference', 'must be a text of 1 to 200 characters, or left out')
@@ -55,12 +55,15 @@ async function runAdjust(io: CommandIo, options: MoveOptions): Promise<void> {
     const adjustment = { accountId, amount, reference, description }
     return { reference, ...(await db.transaction(tx => ledger.adjustCredits(tx, adjustment))) }
   })
-  const { reference, balance, debt } = moved
+  const { reference, adjusted, balance, debt } = moved
+  const done = adjusted
+    ? `Adjusted by ${amount} credits.`
+    : 'Adjusted before under this reference; nothing changed.'
   const owed = debt > 0 ? ` Debt: ${debt}.` : ''
-  const document = { accountId, amount, balance, debt, reference }
+  const document = { accountId, amount, adjusted, balance, debt, reference }
   answer(io, options.json === true, {
     document,
-    lines: [`Adjusted by ${amount} credits. Balance: ${balance}.${owed}`],
+    lines: [`${done} Balance: ${balance}.${owed}`],
   })
 }
 
@@ -86,7 +89,7 @@ export function addCreditCommands(program: Command, io: CommandIo): void {
       .description(description)
       .requiredOption('--account <account>', 'account whose wallet it is')
       .requiredOption('--amount <number>', 'whole credits', parseInteger)
-      .option('--reference <text>', 'names the cause; the same grant is made once')
+      .option('--reference <text>', `names the cause: a second ${name} under it is not made`)
       .option('--description <text>', 'shown in the usage list')
       .addOption(jsonOption())
   credits

@@ -1,10 +1,10 @@
 // The wallet and its history. Holds, captures and releases happen with their generation (generations/sql.ts);
 // here are grants, adjustments and reading. Amounts are whole credits.
 
-import { sqlStateOf } from '../db/database-error.ts'
+import { findDatabaseError, sqlStateOf } from '../db/database-error.ts'
 import type { Db, Queryable, Tx } from '../db/db.ts'
 import { gatherOn } from '../db/gather.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalidField } from '../errors.ts'
 import { isId } from '../ids.ts'
 import { sql } from './sql.ts'
 
@@ -23,6 +23,8 @@ export async function findWallet(db: Queryable, accountId: string): Promise<Wall
   const row = await findRow(db, accountId)
   return row && { available: row.available, held: row.held, debt: row.debt, usageRows: row.usage_rows }
 }
+
+type Adjusted = { adjusted: boolean; balance: number; debt: number }
 
 export type GrantSource = 'purchase' | 'promo' | 'operator'
 
@@ -45,14 +47,17 @@ export async function grantCredits(tx: Tx, grant: Grant): Promise<{ granted: boo
   return row
 }
 
-/** Adds or takes credits. What `available` cannot bear becomes debt, which blocks new holds until repaid. */
+/**
+ * Adds or takes credits. What `available` cannot bear becomes debt, which blocks new holds until repaid. A repeated
+ * reference changes nothing and answers adjusted = false; with another amount it throws invalid_request.
+ */
 export async function adjustCredits(
   tx: Tx,
   adjustment: { accountId: string; amount: number; reference: string; description: string },
-): Promise<{ balance: number; debt: number }> {
+): Promise<Adjusted> {
   const { accountId, amount, reference, description } = adjustment
   const values = [accountId, amount, 'adjustments', reference, null, description]
-  const [row] = await refuse(() => tx.query<{ balance: number; debt: number }>(sql.adjust, values))
+  const [row] = await refuse(() => tx.query<Adjusted>(sql.adjust, values))
   if (!row) throw new AppError('internal')
   return row
 }
@@ -88,6 +93,10 @@ async function refuse<Result>(run: () => Promise<Result>): Promise<Result> {
     if (state === 'DR003') throw new AppError('not_found', 'There is no such account.')
     if (state === 'DR012')
       throw new AppError('invalid_request', 'The amount must be a whole number other than 0.')
+    if (state === 'DR016') {
+      const earlier = findDatabaseError(error)?.detail
+      throw invalidField('reference', `names an adjustment of this account by ${earlier} credits already`)
+    }
     throw error
   }
 }

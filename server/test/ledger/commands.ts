@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { adjustCredits, listUsage } from '../../src/credits/ledger.ts'
 import { sqlStateOf } from '../../src/db/database-error.ts'
 import type { Db } from '../../src/db/db.ts'
+import { AppError } from '../../src/errors.ts'
 import { capture, grant, order, refund, release, store } from '../money.ts'
 import {
   adjustOnPaper,
@@ -76,14 +77,25 @@ const grants = fc.record({ amount: fc.integer({ min: 1, max: 60 }), nth: fc.nat(
   }),
 )
 
+/** A few amounts, and references that grants have, too, so that some commands repeat an earlier one. */
 const adjustments = fc
-  .integer({ min: -60, max: 30 })
-  .filter(amount => amount !== 0)
-  .map(amount =>
-    command(`adjust ${amount}`, async (model, real) => {
-      const adjustment = { accountId: real.accountId, amount, reference: 'fix', description: 'a correction' }
-      const answer = await real.db.transaction(tx => adjustCredits(tx, adjustment))
-      adjustOnPaper(model, amount, 'fix')
+  .record({ amount: fc.constantFrom(-60, -35, -20, -7, -1, 2, 11, 30), nth: fc.nat(8) })
+  .map(({ amount, nth }) =>
+    command(`adjust ${amount} as gift-${nth}`, async (model, real) => {
+      const reference = `gift-${nth}`
+      const adjustment = { accountId: real.accountId, amount, reference, description: 'a correction' }
+      const work = real.db.transaction(tx => adjustCredits(tx, adjustment))
+      const expected = adjustOnPaper(model, amount, reference)
+      if (expected === 'refused') {
+        const refusal = await work.then(
+          () => 'none',
+          error => (error instanceof AppError ? error.code : String(error)),
+        )
+        expectSame('refusal', refusal, 'invalid_request')
+        return
+      }
+      const answer = await work
+      expectSame('adjusted', answer.adjusted, expected === 'adjusted')
       expectSame('balance told', answer.balance, model.available)
       expectSame('debt told', answer.debt, model.debt)
     }),

@@ -22,6 +22,8 @@ export type Ledger = {
   lines: Line[]
   jobs: Job[]
   references: Set<string>
+  /** Amounts of adjustments by reference. */
+  adjusted: Map<string, number>
   /** Generation by idempotency key. */
   keys: Map<string, string>
   /** What the system's own books must show, in credits. */
@@ -43,6 +45,7 @@ export function newLedger(): Ledger {
     lines: [],
     jobs: [],
     references: new Set(),
+    adjusted: new Map(),
     keys: new Map(),
     revenue: 0,
     promo: 0,
@@ -69,17 +72,26 @@ export function grantOnPaper(ledger: Ledger, amount: number, reference: string):
   return true
 }
 
-export function adjustOnPaper(ledger: Ledger, amount: number, reference: string): void {
+/** 'repeated' when the reference names this very adjustment, 'refused' when it names one by another amount. */
+export function adjustOnPaper(
+  ledger: Ledger,
+  amount: number,
+  reference: string,
+): 'adjusted' | 'repeated' | 'refused' {
+  const earlier = ledger.adjusted.get(reference)
+  if (earlier !== undefined) return earlier === amount ? 'repeated' : 'refused'
+  ledger.adjusted.set(reference, amount)
   ledger.adjustments -= amount
   if (amount < 0) {
     const taken = Math.min(-amount, ledger.available)
     ledger.debt += -amount - taken
     move(ledger, { amount: -taken, kind: 'deduction', reference })
-    return
+    return 'adjusted'
   }
   const repaid = Math.min(amount, ledger.debt)
   ledger.debt -= repaid
   move(ledger, { amount: amount - repaid, kind: 'addition', reference })
+  return 'adjusted'
 }
 
 export function slotsInUse(ledger: Ledger): number {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { adjustCredits, findViolations, findWallet } from '../../src/credits/ledger.ts'
 import { sqlStateOf } from '../../src/db/database-error.ts'
+import { AppError } from '../../src/errors.ts'
 import { isProof, raceCounts } from '../counts.ts'
 import { createTestDatabase, type TestDatabase } from '../database.ts'
 import { ask, askOne, capture, grant, openAccount, order, refund, release, store } from '../money.ts'
@@ -74,6 +75,22 @@ describe('a hold', () => {
     await grant(database.db, accountId, { amount: 4, reference: 'enough' })
     expect(await findWallet(database.db, accountId)).toMatchObject({ available: 3, debt: 0 })
     expect(await refusal(order(database.db, { accountId, unitPrice: 1 }))).toBeNull()
+    expect(await findViolations(database.db, null)).toEqual([])
+  })
+
+  test('a correction is made once however many make it under one reference, and of two amounts one', async () => {
+    const accountId = await openAccount(database.db, 60)
+    const answers = await times(20, index =>
+      adjust(accountId, index % 5 === 0 ? -11 : -7, 'ticket').then(
+        ({ adjusted }) => (adjusted ? 'adjusted' : 'repeated'),
+        error => (error instanceof AppError ? error.code : String(error)),
+      ),
+    )
+    const count = (answer: string) => answers.filter(each => each === answer).length
+    const taken = 60 - ((await findWallet(database.db, accountId))?.available ?? 0)
+    expect([7, 11]).toContain(taken)
+    const [repeats, others] = taken === 7 ? [15, 4] : [3, 16]
+    expect([count('adjusted'), count('repeated'), count('invalid_request')]).toEqual([1, repeats, others])
     expect(await findViolations(database.db, null)).toEqual([])
   })
 
