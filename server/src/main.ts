@@ -11,7 +11,7 @@ import { describeError } from './commands/present.ts'
 import { type Config, loadConfig, loadTestSettings, publicOrigin } from './config.ts'
 import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from './credits/ledger.ts'
 import { quotePrice } from './credits/pricing.ts'
-import { findSettingFaults } from './db/check-settings.ts'
+import { findRoleFault, findSettingFaults, roleAdvice } from './db/check-settings.ts'
 import type { Db } from './db/db.ts'
 import { armFailpoints } from './failpoints.ts'
 import { findAnnouncedTerm, listDifferingTerms } from './generations/retention.ts'
@@ -53,6 +53,8 @@ async function runRole(role: Role): Promise<void> {
   if (warning) log.warn({ event: 'sandbox.warning' }, warning)
   // Whatever fails, also a port that is taken: the database that was started for us is not left running.
   try {
+    const roleFault = await findRoleFault(services.db)
+    if (roleFault) log.warn({ event: 'database.one_role' }, `${roleFault} ${roleAdvice}`)
     const work = await startWork(services, {
       runsGenerations,
       sweepEveryMs: test?.sweepEveryMs ?? sweepEveryMs,
@@ -156,6 +158,7 @@ function openIo(): CommandIo {
         now: systemClock,
         ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
+        findRoleFault,
         findAnnouncedTerm,
         listDifferingTerms,
         openKeyStore: async () => openKeyStore(config, db),

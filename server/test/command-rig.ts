@@ -4,7 +4,7 @@ import { runCommand } from '../src/commands/command-line.ts'
 import type { CommandIo, OutsideNeeds, RouteRow } from '../src/commands/needs.ts'
 import { readConfig } from '../src/config.ts'
 import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from '../src/credits/ledger.ts'
-import { findSettingFaults } from '../src/db/check-settings.ts'
+import { findRoleFault, findSettingFaults } from '../src/db/check-settings.ts'
 import type { Db } from '../src/db/db.ts'
 import { findAnnouncedTerm, listDifferingTerms } from '../src/generations/retention.ts'
 import type { Provider } from '../src/providers/provider.ts'
@@ -86,6 +86,7 @@ async function runOn(
         now,
         ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
         findSettingFaults,
+        findRoleFault,
         findAnnouncedTerm,
         listDifferingTerms,
         openKeyStore: async () => ({

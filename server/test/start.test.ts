@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeFolder } from './embedded-process.ts'
+import { createRig } from './harness.ts'
 
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist-test', 'main.js')
 
@@ -74,6 +75,19 @@ test.each([[[]], [['doctor']], [['accounts', 'list']]])(
     expect(said).not.toMatch(/^ +at /m)
   },
 )
+
+test('a start with one role for the service and its tables warns once, and one with two does not', async () => {
+  const rig = await createRig()
+  const roles = [{ DATABASE_URL: rig.database.ownerUrl, DATABASE_OWNER_URL: rig.database.ownerUrl }, {}]
+  const told: number[] = []
+  for (const env of roles) {
+    const node = await rig.startNode(env)
+    await node.stop()
+    told.push(node.output.filter(line => line.includes('database.one_role')).length)
+  }
+  expect(told).toEqual([1, 0])
+  await rig.close()
+})
 
 test('a command on a folder that no service was started on says so', { timeout: 300_000 }, async () => {
   const dataDir = await makeFolder()

@@ -207,3 +207,10 @@ test('doctor says of holds that stay open that nothing ends them now, and how th
   expect(await release(db, id)).toBe(true)
   expect((await diagnose()).named('ledger')?.status).toBe('ok')
 })
+
+test('doctor warns of one role for the service and its tables, and says what to do', async () => {
+  expect((await diagnose()).named('database role')).toBe(undefined)
+  const asOwner = await commandsOn(() => ({ db: database.ownerDb, folder })).diagnose()
+  expect([asOwner.ok, asOwner.named('database role')?.status]).toEqual([true, 'warn'])
+  expect(asOwner.named('database role')?.advice).toContain('DATABASE_OWNER_URL')
+})

@@ -4,6 +4,7 @@ import { fingerprintOf, listSecretsSeen } from '../accounts/secret-seen.ts'
 import { listLossesToday } from '../books/losses.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
+import { roleAdvice } from '../db/check-settings.ts'
 import { statement } from '../db/db.ts'
 import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
@@ -142,8 +143,13 @@ async function checkDatabase(needs: DatabaseNeeds): Promise<CheckResult[]> {
     faults.length === 0
       ? report('database', { status: 'ok', message: row.version.split(' on ')[0] ?? row.version })
       : report('database', { status: 'fail', message: faults.join(' '), advice })
+  const roleFault = await needs.findRoleFault(needs.db)
+  const role =
+    roleFault === null
+      ? []
+      : [report('database role', { status: 'warn', message: roleFault, advice: roleAdvice })]
   const offMs = Math.round(Math.abs(row.now.getTime() - (before + after) / 2) - (after - before) / 2)
-  return [database, checkClock(Math.max(offMs, 0))]
+  return [database, ...role, checkClock(Math.max(offMs, 0))]
 }
 
 function checkClock(offMs: number): CheckResult {

@@ -35,6 +35,8 @@ export type DatabaseNeeds = {
   listDifferingTerms(db: Db): Promise<{ process: string; days: number }[]>
   /** Settings of the server under which an acknowledged commit could be lost; empty = none. */
   findSettingFaults(db: Db): Promise<string[]>
+  /** Why the runtime role could rewrite the ledger; null = it could not. */
+  findRoleFault(db: Db): Promise<string | null>
   close(): Promise<void>
 }
 

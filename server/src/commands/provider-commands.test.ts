@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { createAccount } from '../accounts/accounts.ts'
 import { readConfig } from '../config.ts'
 import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from '../credits/ledger.ts'
-import { findSettingFaults } from '../db/check-settings.ts'
+import { findRoleFault, findSettingFaults } from '../db/check-settings.ts'
 import { findAnnouncedTerm, listDifferingTerms } from '../generations/retention.ts'
 import { findOwnKey, readKeys } from '../keyring/key-store.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -57,6 +57,7 @@ async function run(line: string, { input = '', secrets = ['first'], env = {} }: 
       now,
       ledger: { grantCredits, adjustCredits, findAllViolations, refundGeneration },
       findSettingFaults,
+      findRoleFault,
       findAnnouncedTerm,
       listDifferingTerms,
       openKeyStore: async () => store,

@@ -1,7 +1,7 @@
 // Which databases the service refuses to start on, asked of real sessions.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, getTestServer, silentLog, type TestDatabase } from '../../test/database.ts'
-import { checkDatabaseSettings, findSettingFaults } from './check-settings.ts'
+import { checkDatabaseSettings, findRoleFault, findSettingFaults } from './check-settings.ts'
 import { connectDatabase } from './connect.ts'
 
 let database: TestDatabase
@@ -73,4 +73,35 @@ test('a server without fsync, of an old version and of another encoding is refus
   await expect(checkDatabaseSettings({ query })).rejects.toThrow(
     /14\.11 is too old.*fsync is off.*full_page_writes is off.*encoding is SQL_ASCII/,
   )
+})
+
+test('a runtime role that could rewrite the ledger is told of, and a second role is not', async () => {
+  const migrated = await createTestDatabase()
+  const { admin } = await getTestServer()
+  const run = (text: string) => admin.query({ name: '', text })
+  const url = new URL(migrated.appUrl)
+  const name = `role_${url.pathname.slice(1)}`
+  const member = async () => {
+    url.username = name
+    url.password = 'test'
+    const connection = { maxConnections: 1, statementTimeoutMs: 5_000, prepare: true, log: silentLog }
+    const db = await connectDatabase({ url: url.toString(), ...connection })
+    return findRoleFault(db).finally(() => db.close())
+  }
+  try {
+    expect(await findRoleFault(migrated.db)).toBe(null)
+    expect(await findRoleFault(migrated.ownerDb)).toMatch(
+      /^The service runs as darkroom_owner, which owns the/,
+    )
+    await run(`CREATE ROLE ${name} LOGIN PASSWORD 'test' IN ROLE darkroom_app`)
+    expect(await member()).toBe(null)
+    await run(`GRANT SET ON PARAMETER session_replication_role TO ${name}`)
+    expect(await member()).toContain("may turn the ledger's triggers off")
+    await run(`REVOKE SET ON PARAMETER session_replication_role FROM ${name}`)
+    await run(`GRANT darkroom_owner TO ${name}`)
+    expect(await member()).toContain("owns the ledger's tables")
+  } finally {
+    await migrated.drop()
+    await run(`DROP ROLE IF EXISTS ${name}`)
+  }
 })

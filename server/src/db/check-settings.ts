@@ -55,6 +55,30 @@ export async function findSettingFaults(db: Queryable): Promise<string[]> {
   return faults
 }
 
+const readRole = statement(
+  'db_read_role',
+  // By membership, which is enough to act as the owner. Who may set the last one runs no triggers.
+  `SELECT current_user::text AS role, pg_has_role(current_user, c.relowner, 'MEMBER') AS owns,
+      has_parameter_privilege(current_user, 'session_replication_role', 'SET') AS may_skip
+    FROM pg_class c WHERE c.oid = 'public.entry'::regclass`,
+)
+
+/**
+ * Why the role of this session could change what the ledger holds after all; null when it cannot. No reason to refuse
+ * the database: the triggers refuse changes to an owner, too, until he takes them away.
+ */
+export async function findRoleFault(db: Queryable): Promise<string | null> {
+  const [row] = await db.query<{ role: string; owns: boolean; may_skip: boolean }>(readRole)
+  if (row === undefined) throw new Error('the database did not answer its role')
+  if (!row.owns && !row.may_skip) return null
+  const why = row.owns ? "owns the ledger's tables" : "may turn the ledger's triggers off"
+  return `The service runs as ${row.role}, which ${why}: nothing but a trigger keeps it from rewriting the ledger.`
+}
+
+/** What to do about it. */
+export const roleAdvice =
+  'Make a second role and name it in DATABASE_URL, the owner in DATABASE_OWNER_URL: docs/operating.md, "The database".'
+
 /** Throws with every fault at once when the database must not be used. */
 export async function checkDatabaseSettings(db: Queryable): Promise<void> {
   const faults = await findSettingFaults(db)
