@@ -48,7 +48,10 @@ async function runRole(role: Role): Promise<void> {
   const runsGenerations = role !== 'serve'
   const leaseMs = test?.leaseMs ?? defaultLeaseMs
   const stopSignal = nextStopSignal()
-  const services = await openServices(config, log, { leaseMs, runsGenerations, breaks: test?.breaks ?? true })
+  const services = await openServices(config, log, {
+    ...{ leaseMs, runsGenerations, breaks: test?.breaks ?? true },
+    stillAfterMs: test?.stillAfterMs ?? null,
+  })
   const { warning } = services.sandbox()
   if (warning) log.warn({ event: 'sandbox.warning' }, warning)
   // Whatever fails, also a port that is taken: the database that was started for us is not left running.

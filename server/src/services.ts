@@ -29,6 +29,7 @@ import { createRedact, type Redact } from './generations/redaction.ts'
 import { createRetryBudget } from './generations/retry-budget.ts'
 import { createRunner, type Runner } from './generations/runner.ts'
 import { createSettledBus, type SettledBus } from './generations/settled.ts'
+import { createPulse, defaultStillAfterMs, type Pulse } from './jobs/pulse.ts'
 import { type Keyring, openKeyring } from './keyring/keyring.ts'
 import type { Log } from './log.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
@@ -58,6 +59,7 @@ import type { EndpointNeeds } from './webhooks/endpoints.ts'
 import { createDeliveryEvents } from './webhooks/observe.ts'
 
 export const systemClock = (): Date => new Date()
+const elapsedMs = (): number => performance.now()
 
 /** A worker that is silent for so long has died; its rows go to the reconciler. Tests shorten it. */
 export const defaultLeaseMs = 30_000
@@ -142,6 +144,7 @@ export type Services = Omit<Outside, 'storage'> &
     inputLinks: InputLinks
     fresh: FreshImages
     queue: QueueSample
+    pulse: Pulse
     runner: Runner
     inputs: InputTaker
     uploads: UploadNeeds
@@ -164,6 +167,8 @@ export type Tuning = {
   runsGenerations: boolean
   /** False in tests that break an upstream on purpose, call after call. */
   breaks: boolean
+  /** Shorter in tests. */
+  stillAfterMs?: number | null
 }
 
 function concurrencyOf(config: Config, tuning: Tuning): number {
@@ -294,7 +299,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const ownKeys = openOwnKeys(config.byok, keyring, opened.providers)
   const parts = { ...opened, ...site, storage, db, config, log, metrics, keyring, ownKeys }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))
-  const queue = createQueueSample({ db, metrics }, config.queueBound)
+  const queue = createQueueSample({ db, metrics, elapsedMs }, config.queueBound)
   const settled = createSettledBus()
   const named = { processName: nameProcess(), leaseMs: tuning.leaseMs }
   // What whoever takes an order and whoever runs it share.
@@ -313,7 +318,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     { concurrency: concurrencyOf(config, tuning), onClaimed: queue.noteLeft },
   )
   const places = tuning.runsGenerations ? config.webhookConcurrency : 0
-  const lastUsed = startLastUsed({ db, log, elapsedMs: () => performance.now() })
+  const lastUsed = startLastUsed({ db, log, elapsedMs })
   const answered = createAnsweredMarks(db)
   let authPool: AuthPool | null = null
   return {
@@ -326,6 +331,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
     plans: createPlans(config.plans),
     operators: createOperators({ ...parts, secret, allowInsecureCookies: config.allowInsecureCookies }),
     ...{ queue, runner, answered, lastUsed },
+    pulse: createPulse(elapsedMs, tuning.stillAfterMs ?? defaultStillAfterMs),
     async openSessions(port) {
       site.noteListening(port)
       authPool = createAuthPool({ url: database.urls.url, log })

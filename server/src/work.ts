@@ -72,7 +72,7 @@ export async function startWork(services: Services, tuning: WorkTuning): Promise
       ? [...runningTasks(services, tuning.sweepEveryMs), ...bookTasks(services, stopping.signal)]
       : []),
   ]
-  const periodic: Periodic = startPeriodic(tasks, { log, random: Math.random })
+  const periodic: Periodic = startPeriodic(tasks, { log, pulse: services.pulse, random: Math.random })
   return {
     async stop() {
       stopping.abort()
@@ -101,7 +101,7 @@ function webhookTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
 function servingTasks(services: Services): PeriodicTask[] {
   const { db, queue, settled, answered, runner, metrics } = services
   return [
-    { name: 'queue.sample', everyMs: second, run: () => queue.refresh() },
+    { name: 'queue.sample', everyMs: second, isWatched: true, run: () => queue.refresh() },
     { name: 'moderation.sample', everyMs: second, run: () => services.moderation.refresh() },
     { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
     { name: 'keys.refresh', everyMs: refreshEveryMs, run: () => services.keyring.refresh() },
@@ -116,7 +116,10 @@ function servingTasks(services: Services): PeriodicTask[] {
 /** Neither needs a worker, and where no worker runs nobody else would end holds or see that they stay open. */
 function caringTasks(services: Services, { sweepEveryMs, checkEveryMs }: WorkTuning): PeriodicTask[] {
   return [
-    { name: 'deadlines.sweep', everyMs: sweepEveryMs, run: () => sweepDeadlines(services) },
+    {
+      ...{ name: 'deadlines.sweep', everyMs: sweepEveryMs, isWatched: true },
+      run: beat => sweepDeadlines(services, beat),
+    },
     {
       name: 'invariants.recent',
       everyMs: checkEveryMs,
@@ -129,8 +132,8 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
   const { db, runner, leaseMs } = services
   return [
     // Due polls and the rows of dead workers, whatever wake-up was lost.
-    { name: 'work.sweep', everyMs: sweepEveryMs, run: () => runner.sweep() },
-    { name: 'queue.claim', everyMs: sweepEveryMs, run: () => runner.fill() },
+    { name: 'work.sweep', everyMs: sweepEveryMs, isWatched: true, run: () => runner.sweep() },
+    { name: 'queue.claim', everyMs: sweepEveryMs, isWatched: true, run: () => runner.fill() },
     // A third of the lease: two renewals may fail before anybody takes over.
     { name: 'routes.letGo', everyMs: sweepEveryMs, run: () => services.pacing.letGo() },
     { name: 'routes.fill', everyMs: second, run: () => fillPaced(services) },

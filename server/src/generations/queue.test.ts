@@ -19,7 +19,7 @@ function openSlow() {
 
 test('orders that enter the queue while it is counted are not forgotten, until the next look', async () => {
   const { db, answer } = openSlow()
-  const queue = createQueueSample({ db, metrics: createMetrics() }, 2)
+  const queue = createQueueSample({ db, metrics: createMetrics(), elapsedMs: () => performance.now() }, 2)
   const refreshing = queue.refresh()
   for (const isTaken of [true, false, true]) queue.arrive()(isTaken)
   answer()

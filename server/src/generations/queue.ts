@@ -16,8 +16,10 @@ export type QueueSample = {
   noteLeft(count: number): void
   retryAfterSeconds(): number
   depth(): number
-  /** Age of the oldest waiting generation at the last sample, seconds. */
+  /** How long the one that could be run for longest had waited at the last sample, seconds. */
   ageSeconds(): number
+  /** The same now. Rejects when the queue cannot be read. */
+  readAgeSeconds(): Promise<number>
   refresh(): Promise<void>
 }
 
@@ -26,13 +28,33 @@ type SampleRow = { depth: number; age_s: number; waiting: number }
 /** Told to callers that were shed: long enough for the queue to move, short enough to be obeyed by SDKs. */
 const shedRetrySeconds = 5
 
-export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: number): QueueSample {
+/** A sample is taken each second: where the last one is so old, none could be taken, however busy the machine is. */
+const freshMs = 10_000
+
+type QueueNeeds = { db: Db; metrics: Metrics; elapsedMs: () => number }
+
+export function createQueueSample(needs: QueueNeeds, bound: number): QueueSample {
   let depth = 0
   // Asked of the database but not yet there: a sample taken meanwhile does not show them.
   let arriving = 0
   let entered = 0
   let ageSeconds = 0
+  let sampledAtMs = Number.NEGATIVE_INFINITY
   let waiting = 0
+  async function refresh(): Promise<void> {
+    const before = entered
+    const row = await findRow<SampleRow>(needs.db, routeSql.queueSample, [])
+    // What came meanwhile may be in the answer or not: counted twice for a second it does less harm than forgotten.
+    depth = (row?.depth ?? 0) + entered - before
+    ageSeconds = row?.age_s ?? 0
+    waiting = row?.waiting ?? 0
+    sampledAtMs = needs.elapsedMs()
+    needs.metrics.queueDepth.set(depth)
+    needs.metrics.queueWaiting.set(waiting)
+    needs.metrics.queueAgeSeconds.set(ageSeconds)
+    const open = await findRow<{ open: number }>(needs.db, sql.openHolds, [])
+    needs.metrics.openHolds.set(open?.open ?? 0)
+  }
   return {
     isFull: () => depth + arriving >= bound,
     isFullOfWaiting: () => waiting >= bound,
@@ -52,18 +74,10 @@ export function createQueueSample(needs: { db: Db; metrics: Metrics }, bound: nu
     retryAfterSeconds: () => shedRetrySeconds,
     depth: () => depth,
     ageSeconds: () => ageSeconds,
-    async refresh() {
-      const before = entered
-      const row = await findRow<SampleRow>(needs.db, routeSql.queueSample, [])
-      // What came meanwhile may be in the answer or not: counted twice for a second it does less harm than forgotten.
-      depth = (row?.depth ?? 0) + entered - before
-      ageSeconds = row?.age_s ?? 0
-      waiting = row?.waiting ?? 0
-      needs.metrics.queueDepth.set(depth)
-      needs.metrics.queueWaiting.set(waiting)
-      needs.metrics.queueAgeSeconds.set(ageSeconds)
-      const open = await findRow<{ open: number }>(needs.db, sql.openHolds, [])
-      needs.metrics.openHolds.set(open?.open ?? 0)
+    async readAgeSeconds() {
+      if (needs.elapsedMs() - sampledAtMs > freshMs) await refresh()
+      return ageSeconds
     },
+    refresh,
   }
 }

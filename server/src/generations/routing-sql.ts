@@ -3,13 +3,16 @@ import { statement } from '../db/db.ts'
 import { generationColumns } from './sql.ts'
 
 export const routeSql = {
-  /** Orders that wait for a worker; and those that wait for a route, which nobody's order queues behind. */
+  /**
+   * Orders that wait for a worker; and those that wait for a route, which nobody's order queues behind. Who may not be
+   * tried again yet does not wait for a worker.
+   */
   queueSample: statement(
     'route_queue_sample',
-    `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM app_now() - min(created_at)), 0)::float8 AS age_s,
+    `SELECT count(*)::int AS depth, greatest(extract(epoch FROM app_now() - min(greatest(created_at, not_before))), 0)::float8 AS age_s,
         (SELECT count(*)::int FROM (SELECT 1 FROM generation WHERE state = 'queued' AND waits_for IS NOT NULL
           LIMIT 100000) w) AS waiting
-      FROM (SELECT created_at FROM generation WHERE state = 'queued' AND waits_for IS NULL LIMIT 100000) q`,
+      FROM (SELECT created_at, not_before FROM generation WHERE state = 'queued' AND waits_for IS NULL LIMIT 100000) q`,
   ),
   beginPacedAttempt: statement(
     'route_begin_attempt',

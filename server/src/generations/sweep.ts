@@ -7,10 +7,13 @@ import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
 
 type ExpiredRow = { id: string; state: GenerationState; epoch: number; loss: number; at: string }
 
-/** T16 and the deadline part of T7, for every row there is. Work that holds a lease ends itself. */
-export async function sweepDeadlines(needs: FinishNeeds): Promise<void> {
+/**
+ * T16 and the deadline part of T7, for every row there is. Work that holds a lease ends itself. `noteStep` hears of each
+ * row that was dealt with: of many, the last comes late.
+ */
+export async function sweepDeadlines(needs: FinishNeeds, noteStep = () => {}): Promise<void> {
   for await (const expired of eachRow<ExpiredRow>(needs.db, sql.expired)) {
-    await endExpired(needs, expired).catch(error => needs.events.workFailed(expired.id, error))
+    await endExpired(needs, expired).then(noteStep, error => needs.events.workFailed(expired.id, error))
   }
 }
 

@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { silentLog } from '../../test/database.ts'
 import type { Db } from '../db/db.ts'
+import { createPulse } from '../jobs/pulse.ts'
 import { boundCheck } from '../storage/bound-check.ts'
 import { openStorage } from '../storage/open.ts'
 import { createMetrics } from '../telemetry.ts'
@@ -24,9 +25,10 @@ test('while the check of storage has not ended, and when it ended too late, nobo
       storage: boundCheck({ ...openStorage('file:/dev/null'), check: hung }),
     },
     db: { query: async () => [] } as never as Db,
-    queue: { ageSeconds: () => 0, depth: () => 0 },
-    runner: { draining: () => false, running: () => 0 },
-    config: { metricsToken: null, deadlineAsyncMs: 1_000 },
+    queue: { readAgeSeconds: async () => 0 },
+    pulse: createPulse(() => 0, 1_000),
+    runner: { draining: () => false },
+    config: { metricsToken: null, deadlineSyncMs: 1_000 },
   }
   addHealth(app, needs)
   const ask = async () => {

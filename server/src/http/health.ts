@@ -13,9 +13,11 @@ export type HealthNeeds = {
   log: Log
   metrics: Metrics
   storage: { check(): Promise<{ ok: true } | { ok: false; message: string }> }
-  queue: { ageSeconds(): number; depth(): number }
-  runner: { draining(): boolean; running(): number }
-  config: { metricsToken: string | null; deadlineAsyncMs: number }
+  queue: { readAgeSeconds(): Promise<number> }
+  /** Which recurring task does not succeed any more. */
+  pulse: { findStill(): { name: string; seconds: number } | null }
+  runner: { draining(): boolean }
+  config: { metricsToken: string | null; deadlineSyncMs: number }
 }
 
 const ping = statement('health_ping', 'SELECT 1 AS ok')
@@ -53,40 +55,45 @@ export function addHealth(app: Hono<HttpEnv>, needs: HealthNeeds): void {
 type Check = { ok: boolean; message?: string }
 
 async function readiness(needs: HealthNeeds): Promise<Record<string, Check>> {
-  const [database, storage] = await Promise.all([
+  const [database, storage, queue] = await Promise.all([
     answers(needs.log, 'database', async () => {
       await needs.db.query(ping)
+      return { ok: true }
     }),
     answers(needs.log, 'storage', async () => {
       const checked = await needs.storage.check()
       if (!checked.ok) throw new Error(checked.message)
+      return { ok: true }
     }),
+    answers(needs.log, 'queue', () => checkQueue(needs)),
   ])
-  const ageSeconds = needs.queue.ageSeconds()
-  // Nothing may wait longer than the longest deadline: then nobody works.
-  const inTime = ageSeconds * 1000 < needs.config.deadlineAsyncMs
-  return {
-    database,
-    storage,
-    jobs: needs.runner.draining() ? { ok: false, message: 'stopping' } : { ok: true },
-    queue: inTime
-      ? { ok: true }
-      : { ok: false, message: `the oldest generation waits for ${Math.round(ageSeconds)} s` },
-  }
+  return { database, storage, jobs: checkJobs(needs), queue }
+}
+
+/** A caller who waits would get nothing but a refusal: then nobody works, or too few. */
+async function checkQueue({ queue, config }: HealthNeeds): Promise<Check> {
+  const ageSeconds = await queue.readAgeSeconds()
+  if (ageSeconds * 1000 < config.deadlineSyncMs) return { ok: true }
+  return { ok: false, message: `the oldest generation waits for ${Math.round(ageSeconds)} s` }
+}
+
+function checkJobs({ runner, pulse }: HealthNeeds): Check {
+  if (runner.draining()) return { ok: false, message: 'stopping' }
+  const still = pulse.findStill()
+  return still
+    ? { ok: false, message: `${still.name} has not succeeded for ${still.seconds} s` }
+    : { ok: true }
 }
 
 /** Why a check fails names folders and hosts of ours: that goes to the log, not to whoever asks. */
-async function answers(log: Log, check: string, run: () => Promise<void>): Promise<Check> {
+async function answers(log: Log, check: string, run: () => Promise<Check>): Promise<Check> {
   const late = new Promise<Check>(resolve => {
     setTimeout(() => resolve({ ok: false, message: 'no answer in time' }), probeTimeoutMs).unref()
   })
-  const done = run().then(
-    () => ({ ok: true }),
-    error => {
-      log.warn({ event: 'readiness.failed', check, err: error }, 'not ready')
-      return { ok: false, message: 'does not work; the log says why' }
-    },
-  )
+  const done = run().catch(error => {
+    log.warn({ event: 'readiness.failed', check, err: error }, 'not ready')
+    return { ok: false, message: 'does not work; the log says why' }
+  })
   return Promise.race([done, late])
 }
 

@@ -1,13 +1,17 @@
 // Work that recurs on every node: sweeps, samples, flushes. A run that takes long is never overlapped by the next;
 // a run that fails is logged and tried again at its next time.
 import type { Log } from '../log.ts'
+import type { Pulse } from './pulse.ts'
 
 export type PeriodicTask = {
   name: string
   everyMs: number
   /** Before the first run. Default: `everyMs`. */
   firstMs?: number
-  run(): Promise<void>
+  /** Readiness fails when it does not succeed any more. */
+  isWatched?: true
+  /** May call `beat` while it gets on with what is a lot. */
+  run(beat: () => void): Promise<void>
 }
 
 export type Periodic = {
@@ -18,7 +22,9 @@ export type Periodic = {
 /** Spreads the nodes: each waits up to a tenth longer or shorter. */
 const jitterShare = 0.1
 
-export function startPeriodic(tasks: PeriodicTask[], needs: { log: Log; random: () => number }): Periodic {
+export type PeriodicNeeds = { log: Log; pulse: Pulse; random: () => number }
+
+export function startPeriodic(tasks: PeriodicTask[], needs: PeriodicNeeds): Periodic {
   const timers = new Map<string, NodeJS.Timeout>()
   const running = new Set<Promise<void>>()
   let stopped = false
@@ -33,8 +39,10 @@ export function startPeriodic(tasks: PeriodicTask[], needs: { log: Log; random: 
   }
 
   function runOnce(task: PeriodicTask): void {
+    const beat = () => needs.pulse.beat(task.name)
     const run = task
-      .run()
+      .run(beat)
+      .then(beat)
       .catch(error =>
         needs.log.error({ event: 'task.failed', task: task.name, err: error }, 'a recurring task failed'),
       )
@@ -45,7 +53,10 @@ export function startPeriodic(tasks: PeriodicTask[], needs: { log: Log; random: 
     running.add(run)
   }
 
-  for (const task of tasks) schedule(task, task.firstMs ?? task.everyMs)
+  for (const task of tasks) {
+    if (task.isWatched) needs.pulse.watch(task)
+    schedule(task, task.firstMs ?? task.everyMs)
+  }
   return {
     async stop() {
       stopped = true

@@ -103,7 +103,7 @@ function needsOf(db: Db, processName: string) {
     settled: createSettledBus(),
     partials: createPartialBus(log),
     events: createGenerationEvents(log, metrics),
-    queue: createQueueSample({ db, metrics }, 1_000),
+    queue: createQueueSample({ db, metrics, elapsedMs: () => performance.now() }, 1_000),
     breaker: createBreaker(createBreakerEvents(log, metrics)),
     runner: noRunner,
     inputs: noInputs,
