@@ -8,6 +8,7 @@ import { jsonOption } from './arguments.ts'
 import { addBookCommands } from './book-commands.ts'
 import { addCreditCommands } from './credit-commands.ts'
 import { examineInstallation, foldUnused } from './doctor.ts'
+import { foldUnconfigured } from './doctor-providers.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addModelCommands } from './model-commands.ts'
 import { addModerationCommands } from './moderation-commands.ts'
@@ -51,7 +52,7 @@ function addCareCommands(program: Command, io: CommandIo, fail: () => void): voi
     .action(async (options: { json?: true }) => {
       const checks = await examineInstallation(io)
       const ok = checks.every(check => check.status !== 'fail')
-      const lines = foldUnused(checks).flatMap(({ name, status, message, advice }) => [
+      const lines = foldUnconfigured(foldUnused(checks)).flatMap(({ name, status, message, advice }) => [
         `${status.padEnd(4)}  ${name}: ${message}`,
         ...(advice === null ? [] : [`      → ${advice}`]),
       ])

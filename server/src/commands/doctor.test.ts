@@ -9,6 +9,8 @@ import { ask, order, release } from '../../test/money.ts'
 import { fingerprintOf, noteSecret } from '../accounts/secret-seen.ts'
 import { noteRetention } from '../generations/retention.ts'
 import type { Provider } from '../providers/provider.ts'
+import { hostedNames } from '../providers/registry.ts'
+import { keySettings } from '../read-providers.ts'
 import type { RouteRow } from './needs.ts'
 
 let database: TestDatabase
@@ -40,10 +42,42 @@ test('doctor finds nothing wrong with a sound installation and says that the san
     'sandbox',
     'storage',
     'models',
+    ...hostedNames.map(name => `provider ${name}`),
   ]
   expect(found.checks.map(check => check.name)).toEqual(names)
+  expect(found.named('models')?.message).toBe('1 model is offered.')
   expect(found.named('database')?.message).toMatch(/^PostgreSQL \d+/)
   expect(found.named('sandbox')).toMatchObject({ status: 'warn', message: expect.stringContaining('On') })
+})
+
+test('doctor names each provider without a key and the variable that gives it one, many in one line', async () => {
+  const works = (name: string): Provider => ({
+    name,
+    idempotentCreates: false,
+    submit: () => Promise.reject(new Error('a check makes no picture')),
+    check: async () => ({ ok: true }),
+  })
+  const one = { env: { OPENAI_API_KEY: 'k' }, providers: [works('openai'), works('sketch')] }
+  const found = await diagnose(one)
+  expect(found.named('provider openai')?.message).toMatch(/^Key and address work\./)
+  expect(found.named('provider sketch')?.message).toBe('Built in, and it works.')
+  expect(found.named('provider google')).toMatchObject({
+    status: 'ok',
+    message: 'Not configured: GEMINI_API_KEY or `providers set-key google` gives it a key.',
+  })
+  const lines = async (surroundings: Parameters<typeof runLine>[1]) =>
+    (await runLine(['doctor'], surroundings)).out.split('\n').filter(line => line.includes('Not configured'))
+  expect(await lines(one)).toEqual([
+    expect.stringMatching(
+      /^ok {4}providers: Not configured: bfl \(BFL_API_KEY\), .*google \(GEMINI_API_KEY\)/,
+    ),
+  ])
+  const all = Object.fromEntries(Object.values(keySettings).map(name => [name, 'k']))
+  const { GEMINI_API_KEY: _, ...most } = all
+  expect(await lines({ env: most })).toEqual([
+    'ok    provider google: Not configured: GEMINI_API_KEY or `providers set-key google` gives it a key.',
+  ])
+  expect(await lines({ env: all })).toEqual([])
 })
 
 test('doctor says that nodes hold different secrets, and which', async () => {

@@ -6,26 +6,18 @@ import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { roleAdvice } from '../db/check-settings.ts'
 import { statement } from '../db/db.ts'
-import { countOwnSeals, type LostKey, listOrphans } from '../keyring/key-store.ts'
+import { countOwnSeals, listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
-import type { Provider } from '../providers/provider.ts'
 import { describeViolations } from './doctor-ledger.ts'
 import { describeOwnSeals } from './doctor-own-keys.ts'
+import { checkEngine, checkProviders, type KnownKeys } from './doctor-providers.ts'
+import { type CheckResult, report } from './doctor-result.ts'
 import { describeRetention } from './doctor-retention.ts'
 import { describeRoute, unusedRoute } from './doctor-routes.ts'
 import type { CommandIo, DatabaseNeeds, OutsideNeeds } from './needs.ts'
 import { describeError } from './present.ts'
-import { proveProvider } from './provider-check.ts'
-import { describeKeys, readKnownKeys, testProviders } from './provider-commands.ts'
-
-export type CheckResult = {
-  name: string
-  status: 'ok' | 'warn' | 'fail'
-  message: string
-  /** What to do; null when nothing. */
-  advice: string | null
-}
+import { describeKeys, readKnownKeys } from './provider-commands.ts'
 
 /** A hung network disk or database must not hang the doctor; a first start of the embedded one takes seconds. */
 const CHECK_TIMEOUT_MS = 60_000
@@ -36,12 +28,6 @@ const CLOCK_WARN_MS = 2_000
 const CLOCK_FAIL_MS = 30_000
 
 const readClock = statement('doctor.read-clock', 'SELECT app_now() AS now, version() AS version')
-
-type Parts = Pick<CheckResult, 'status' | 'message'> & { advice?: string }
-
-function report(name: string, { status, message, advice }: Parts): CheckResult {
-  return { name, status, message, advice: advice ?? null }
-}
 
 /** Rejects when time is up; what was waited for goes on: main.ts must end the process. */
 async function withinTime<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
@@ -220,58 +206,22 @@ async function checkStorage(needs: OutsideNeeds): Promise<CheckResult[]> {
   return [report('storage', { status: 'fail', message: checked.message, advice })]
 }
 
-type KnownKeys = Awaited<ReturnType<typeof readKnownKeys>>
-
-/** Each key, where it comes from, and whether its upstream takes it. */
-async function checkProviders(needs: OutsideNeeds, known: KnownKeys): Promise<CheckResult[]> {
-  const tested = await testProviders(needs, known)
-  const proved = tested.map(({ provider, keyFrom, works, message }) => {
-    const from = `${/\.$/.test(message) ? '' : '.'} The key is that of the ${keyFrom}.`
-    const name = `provider ${provider}`
-    if (works !== false) return report(name, { status: 'ok', message: `${message}${from}` })
-    const advice = 'Check the key, the base URL and the way out.'
-    return report(name, { status: 'fail', message: `${message}${from}`, advice })
-  })
-  return [...proved, ...known.rows.flatMap(checkSeal), ...known.unreadableReplaced.map(checkReplaced)]
-}
-
-function checkSeal({ provider, seal, keyFrom }: KnownKeys['rows'][number]): CheckResult[] {
-  const name = `key ${provider}`
-  const advice = `Run \`providers set-key ${provider}\` again.`
-  if (seal === 'earlier') {
-    const message = 'It is sealed with a secret of AUTH_SECRET_EARLIER and lost when that is left out.'
-    return [report(name, { status: 'warn', message, advice })]
-  }
-  if (seal !== 'unreadable') return []
-  const message = `It was sealed with another AUTH_SECRET and is lost${keyFrom === 'environment' ? '; that of the environment is used' : ''}.`
-  return [report(name, { status: 'fail', message, advice })]
-}
-
-/** A key that was replaced within the last 25 hours. */
-function checkReplaced({ provider, fingerprint }: LostKey): CheckResult {
-  const message = `The key ${fingerprint}, which was replaced a while ago, was sealed with another AUTH_SECRET: tasks under way that were made with it cannot be read.`
-  const advice = `Name that secret in AUTH_SECRET_EARLIER, or run \`providers set-key ${provider}\` with that key and then with the new one.`
-  return report(`replaced key ${provider}`, { status: 'fail', message, advice })
-}
-
-/** Engines of the operator's own. */
-async function checkEngine(needs: OutsideNeeds, provider: Provider): Promise<CheckResult[]> {
-  const name = `provider ${provider.name}`
-  const { works, message } = await proveProvider(needs, provider)
-  if (works !== false) return [report(name, { status: 'ok', message })]
-  return [report(name, { status: 'fail', message, advice: 'Check its address, its key and the way out.' })]
-}
-
 function checkModels(needs: OutsideNeeds): CheckResult[] {
   const { problems, warnings } = needs.models.check()
   const advice = 'Run `models check` for the whole list.'
   const [problem] = problems
   if (problem !== undefined) return [report('models', { status: 'fail', message: problem, advice })]
   const offered = needs.models.list().filter(model => model.offered).length
-  const message = `${offered} models are offered.`
+  const message = offered === 1 ? '1 model is offered.' : `${offered} models are offered.`
   if (offered === 0) return [report('models', { status: 'fail', message, advice: "Set a provider's key." })]
   if (warnings.length === 0) return [report('models', { status: 'ok', message })]
-  return [report('models', { status: 'warn', message: `${message} ${warnings.length} warnings.`, advice })]
+  return [
+    report('models', {
+      status: 'warn',
+      message: `${message} ${warnings.length} warning${warnings.length === 1 ? '' : 's'}.`,
+      advice,
+    }),
+  ]
 }
 
 type Examined = { checks: CheckResult[]; known: KnownKeys }

@@ -86,6 +86,8 @@ export const importTable: Record<string, readonly string[]> = {
     'outbound:types',
     'providers:types',
     'storage:types',
+    // The names of the variables that give providers their keys.
+    'read-providers',
   ],
   config: [
     'plans-setting',
