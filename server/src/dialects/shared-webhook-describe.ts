@@ -58,6 +58,7 @@ function createParts({ tag, suffix, security, headers, refused, common }: Webhoo
     answered: (description: string, schema: z.ZodType) => ({ description, headers, content: json(schema) }),
     empty: (description: string) => ({ description, headers }),
     invalid: refused('The request is not valid; `issues` names the fields.'),
+    reused: refused('The idempotency key was used with another request.'),
     withBody: {
       413: refused('The body is too large.'),
       415: refused('The body is not declared as JSON.'),
@@ -68,18 +69,31 @@ function createParts({ tag, suffix, security, headers, refused, common }: Webhoo
 
 function describeEndpoints(registry: Registry, door: WebhookDoor): void {
   const { base, common } = door
-  const { named, answered, empty, invalid, withBody, unknown } = createParts(door)
+  const { named, answered, empty, invalid, reused, withBody, unknown } = createParts(door)
   registry.registerPath({
     method: 'post',
     path: base,
     ...named('createWebhook', 'Create a webhook'),
     description:
       'Tells an endpoint of yours when generations end. The answer holds the secret, which is never shown again.',
-    request: { body: { required: true, content: json(createWebhookRequest) } },
+    request: {
+      headers: z.object({
+        'Idempotency-Key': z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .openapi({
+            param: { description: 'A repeat answers the same webhook, for 24 hours with its secret.' },
+          }),
+      }),
+      body: { required: true, content: json(createWebhookRequest) },
+    },
     responses: {
       201: answered('Created, with its secret', createdWebhook),
       400: invalid,
       ...withBody,
+      422: reused,
       ...common,
     },
   })

@@ -85,7 +85,14 @@ const secret = z.string().openapi({
   example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=',
 })
 
-export const createdWebhook = webhookObject.extend({ secret }).openapi('CreatedWebhook')
+export const createdWebhook = webhookObject
+  .extend({
+    secret: secret.optional().openapi({
+      description:
+        'Shown only this once, and to a repeat under the same `Idempotency-Key` within 24 hours unless it was replaced.',
+    }),
+  })
+  .openapi('CreatedWebhook')
 
 export const rotatedWebhook = webhookObject
   .extend({

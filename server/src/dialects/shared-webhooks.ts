@@ -6,6 +6,7 @@ import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../http/context.ts'
 import { methodNotAllowed } from '../http/errors.ts'
+import { readIdempotencyKey } from '../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../http/issues.ts'
 import { readJsonBody } from '../http/read-json.ts'
 import {
@@ -82,13 +83,18 @@ function addEndpoints(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pat
   const { db, webhooks } = needs
   app.post(paths.all, async context => {
     const { accountId } = await enter(context, paths.all, 'generate')
+    const idempotencyKey = readIdempotencyKey(context)
     const { events = eventTypes, ...input } = await readBody(context, createWebhookRequest)
-    const { endpoint, secret } = await createEndpoint(webhooks, accountId, {
+    const made = await createEndpoint(webhooks, accountId, {
       ...dropUndefined(input),
-      events,
+      ...{ events, idempotencyKey },
     })
     setAnswerHeader(context, 'cache-control', 'no-store')
-    return context.json({ ...toWebhookObject(endpoint), secret }, 201)
+    if (made.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
+    return context.json(
+      { ...toWebhookObject(made.endpoint), ...(made.secret ? { secret: made.secret } : {}) },
+      201,
+    )
   })
   app.get(paths.all, async context => {
     const { accountId } = await enter(context, paths.all, 'read')

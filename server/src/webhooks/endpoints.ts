@@ -1,5 +1,6 @@
-// Endpoints of an account: who is told of its generations, and with which secret. A secret leaves this file once, when
-// it is made. The account is part of every statement: "not yours" and "not there" are one answer.
+// Endpoints of an account: who is told of its generations, and with which secret. A secret leaves this file when it is
+// made, and to a repeat of that very call. The account is part of every statement: "not yours" and "not there" are one answer.
+import { createHash } from 'node:crypto'
 import type { Db } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId, newId } from '../ids.ts'
@@ -7,7 +8,7 @@ import type { Seal } from '../seal.ts'
 import { type EventType, eventTypes } from './events.ts'
 import { type PolicyName, policyNames } from './policy.ts'
 import { newWebhookSecret } from './sign.ts'
-import { type EndpointRow, sql } from './sql.ts'
+import { type EndpointRow, type MadeEndpointRow, sql } from './sql.ts'
 
 /** So many receivers are a mistake, or an attack on somebody's. */
 export const maxEndpoints = 20
@@ -48,20 +49,52 @@ export type EndpointInput = {
 
 export type EndpointChange = Partial<EndpointInput> & { enabled?: boolean }
 
-/** The secret is shown this once. Throws invalid_request, naming the field. */
+/**
+ * A repeat under an idempotency key is answered the secret, too, for so long: whoever lost the answer needs it, and
+ * could have a new one at any time. As long as callers repeat a call, and no longer.
+ */
+const shownAgainMs = 24 * 3_600_000
+
+export type MadeEndpoint = {
+  endpoint: Endpoint
+  /** Null for a repeat that comes too late, or after the secret was replaced. */
+  secret: string | null
+  replayed: boolean
+}
+
+/**
+ * The secret is shown this once; a repeat under an idempotency key answers the endpoint that it has made, as it is
+ * now. Throws invalid_request, naming the field, and idempotency_key_reused.
+ */
 export async function createEndpoint(
   needs: EndpointNeeds,
   accountId: string,
-  input: EndpointInput,
-): Promise<{ endpoint: Endpoint; secret: string }> {
-  const { url, events, label, policy } = checkFields(needs, input)
+  { idempotencyKey = null, ...input }: EndpointInput & { idempotencyKey?: string | null },
+): Promise<MadeEndpoint> {
+  const { url, events, label = null, policy = 'default' } = checkFields(needs, input)
   const secret = newWebhookSecret()
-  const [row] = await needs.db.query<EndpointRow>(sql.createEndpoint, [
-    ...[newId(needs.now), accountId, url, label ?? null, events, policy ?? 'default'],
-    ...[needs.seal.seal(secret), maxEndpoints],
+  const id = newId(needs.now)
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([url, label, events, policy]))
+    .digest()
+  const [row] = await needs.db.query<MadeEndpointRow>(sql.createEndpoint, [
+    ...[id, accountId, url, label, events, policy, needs.seal.seal(secret), maxEndpoints],
+    ...[idempotencyKey, idempotencyKey === null ? null : fingerprint, shownAgainMs],
   ])
   if (!row) throw invalidField('url', `An account can have ${maxEndpoints} webhooks; delete one first.`)
-  return { endpoint: toEndpoint(row), secret }
+  const endpoint = toEndpoint(row)
+  if (row.id === id) return { endpoint, secret, replayed: false }
+  if (!row.fingerprint?.equals(fingerprint)) throw new AppError('idempotency_key_reused')
+  return { endpoint, secret: openShown(needs, row), replayed: true }
+}
+
+/** Sealed with a secret of the installation that is gone, it is as good as replaced. */
+function openShown({ seal }: EndpointNeeds, { shown_secret: sealed }: MadeEndpointRow): string | null {
+  try {
+    return sealed === null ? null : seal.open(sealed)
+  } catch {
+    return null
+  }
 }
 
 /** Oldest first. */

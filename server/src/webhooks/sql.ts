@@ -1,4 +1,4 @@
-// Every statement on endpoints and deliveries. The functions called here are in migrations/0015 and 0018; they keep the order
+// Every statement on endpoints and deliveries. The functions called here are in migrations/0015, 0018 and 0032; they keep the order
 // in which rows are locked, and are one round trip each.
 import { statement } from '../db/db.ts'
 import type { PolicyName } from './policy.ts'
@@ -16,6 +16,9 @@ export type EndpointRow = {
   created_at: Date
   updated_at: Date
 }
+
+/** `shown_secret`: sealed; null when it may not be shown again. */
+export type MadeEndpointRow = EndpointRow & { fingerprint: Buffer | null; shown_secret: string | null }
 
 export type ClaimedRow = {
   id: string
@@ -73,7 +76,8 @@ const deliveryColumns = `d.id, d.type, d.generation_id, d.state, d.attempts, d.d
 export const sql = {
   createEndpoint: statement(
     'webhook_endpoint_create',
-    `SELECT ${endpointColumns} FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `SELECT ${endpointColumns}, fingerprint, CASE WHEN shown_until > app_now() THEN secret END AS shown_secret
+      FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
   ),
   listEndpoints: statement(
     'webhook_endpoint_list',
@@ -93,7 +97,7 @@ export const sql = {
     'webhook_endpoint_rotate',
     `UPDATE webhook_endpoint SET old_secret = CASE WHEN $4::int > 0 THEN secret END,
         old_secret_until = app_now() + $4::int * interval '1 s',
-        secret = $3, updated_at = app_now()
+        secret = $3, shown_until = NULL, updated_at = app_now()
       WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL RETURNING ${endpointColumns}, old_secret_until`,
   ),
   queueTest: statement('webhook_test', 'SELECT queue_test_delivery($1, $2, $3) AS id'),

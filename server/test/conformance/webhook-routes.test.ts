@@ -100,6 +100,47 @@ test('an endpoint is made, shown without its secret, changed and removed', async
   expect((await call(node, owner.apiKey, { path: webhooks })).body).toEqual({ webhooks: [] })
 })
 
+test('a webhook whose creation is repeated under a key is made once, and its secret shown again for a day', async () => {
+  const { apiKey } = await rig.account({ credits: 10 })
+  const body = { url: `${receiver.url}/once`, label: 'Once' }
+  const make = (key: string, change = {}) =>
+    call(node, apiKey, { path: webhooks, body: { ...body, ...change }, headers: { 'idempotency-key': key } })
+  const twins = await Promise.all([make('one'), make('one'), make('one')])
+  expect(twins.map(({ status }) => status)).toEqual([201, 201, 201])
+  expect(new Set(twins.map(({ body: made }) => JSON.stringify(made))).size).toBe(1)
+  expect(twins.filter(({ headers }) => headers.get('idempotent-replayed') === 'true')).toHaveLength(2)
+  const [first] = twins.map(({ body: made }) => made)
+  expect((await make('one', { label: 'Other' })).status).toBe(422)
+  expect((await make('')).status).toBe(400)
+  const second = await make('two')
+  expect(second.body.id).not.toBe(first?.id)
+  // Another account's key is its own.
+  const theirs = await call(node, stranger.apiKey, {
+    ...{ path: webhooks, body, headers: { 'idempotency-key': 'one' } },
+  })
+  expect(theirs.body.id).not.toBe(first?.id)
+  await call(node, stranger.apiKey, { method: 'DELETE', path: `${webhooks}/${theirs.body.id}` })
+  // As it is now, and at the cap of webhooks, too.
+  await call(node, apiKey, { method: 'PATCH', path: `${webhooks}/${first?.id}`, body: { enabled: false } })
+  for (let nth = 2; nth < 20; nth += 1) expect((await make(`more-${nth}`)).status).toBe(201)
+  expect((await make('too many')).status).toBe(400)
+  expect((await make('one')).body).toMatchObject({ id: first?.id, enabled: false, secret: first?.secret })
+  await call(node, apiKey, { method: 'POST', path: `${webhooks}/${second.body.id}/rotate-secret` })
+  expect((await make('two')).body).not.toHaveProperty('secret')
+  const age = (hours: number) =>
+    ask(rig.database.db, "UPDATE webhook_endpoint SET shown_until = shown_until - $1 * interval '1 h'", [
+      hours,
+    ])
+  await age(23)
+  expect((await make('one')).body.secret).toBe(first?.secret)
+  await age(1)
+  const late = await make('one')
+  expect([late.status, late.body.id, late.body.secret]).toEqual([201, first?.id, undefined])
+  expect((await call(node, apiKey, { method: 'DELETE', path: `${webhooks}/${first?.id}` })).status).toBe(204)
+  const anew = await make('one')
+  expect([anew.status, anew.body.id === first?.id]).toEqual([201, false])
+})
+
 test.each([
   ['an http URL', { url: 'http://example.com/hook' }, 'url'],
   ['a user name in the URL', { url: 'https://me:secret@example.com/hook' }, 'url'],

@@ -54,3 +54,39 @@ BEGIN
     WHERE l.amount <> 0;
   RETURN QUERY SELECT true, v_after.available::bigint, v_after.debt::bigint;
 END $$;
+
+-- The creation of a webhook repeated under an idempotency key is the same webhook, as with uploads and generations.
+
+ALTER TABLE webhook_endpoint
+  ADD COLUMN idem_key text,
+  -- Of what was asked for under the key.
+  ADD COLUMN fingerprint bytea,
+  -- Until when a repeat shows the secret; NULL: no more, because it was replaced.
+  ADD COLUMN shown_until timestamptz;
+-- The key lives as long as the webhook.
+CREATE UNIQUE INDEX webhook_endpoint_idem ON webhook_endpoint (account_id, idem_key)
+  WHERE idem_key IS NOT NULL AND deleted_at IS NULL;
+
+DROP FUNCTION create_webhook_endpoint(uuid, uuid, text, text, text[], text, text, int);
+
+-- The endpoint, or the one that the key has made before; no row when the account is closed or has too many.
+CREATE FUNCTION create_webhook_endpoint(p_id uuid, p_account uuid, p_url text, p_label text, p_events text[],
+  p_policy text, p_secret text, p_cap int, p_idem_key text, p_fingerprint bytea, p_shown_ms bigint)
+RETURNS SETOF webhook_endpoint LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := app_now();
+BEGIN
+  -- Twins wait for each other here, so that the second finds the first.
+  PERFORM 1 FROM account WHERE id = p_account AND closed_at IS NULL FOR NO KEY UPDATE;
+  IF NOT FOUND THEN RETURN; END IF;
+  RETURN QUERY SELECT * FROM webhook_endpoint e
+    WHERE e.account_id = p_account AND e.idem_key = p_idem_key AND e.deleted_at IS NULL;
+  IF FOUND OR p_cap <= (SELECT count(*) FROM webhook_endpoint e
+      WHERE e.account_id = p_account AND e.deleted_at IS NULL) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY INSERT INTO webhook_endpoint (id, account_id, url, label, events, policy, secret, created_at, updated_at,
+      idem_key, fingerprint, shown_until)
+    VALUES (p_id, p_account, p_url, p_label, p_events, p_policy, p_secret, v_now, v_now,
+      p_idem_key, p_fingerprint, v_now + p_shown_ms * interval '1 ms') RETURNING *;
+  UPDATE account SET webhooks = true WHERE id = p_account AND NOT webhooks;
+END $$;
