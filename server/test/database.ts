@@ -6,6 +6,8 @@ import { type ConnectOptions, connectDatabase } from '../src/db/connect.ts'
 import type { DatabaseLog, Db } from '../src/db/db.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/db/embedded.ts'
 import { migrate } from '../src/db/migrate.ts'
+import { type BrokenBooks, expectBooksHold } from './books.ts'
+import { findMutant, mutateDatabase } from './mutants/mutants.ts'
 
 export type TestDatabase = {
   /** Connected as the runtime role, as the service is. */
@@ -16,7 +18,10 @@ export type TestDatabase = {
   ownerUrl: string
   /** Superuser on this database, for what only an operator could do. */
   adminUrl: string
-  /** Closes the connections and drops the database. Other connections to it are cut. */
+  /**
+   * Closes the connections and drops the database; throws afterwards when its books did not hold. Other connections
+   * to it are cut.
+   */
   drop(): Promise<void>
 }
 
@@ -27,6 +32,8 @@ export type TestDatabaseOptions = {
   maxConnections?: number
   /** Beyond the usual ones, for `db`. */
   connect?: Partial<ConnectOptions>
+  /** Which rules its books break on purpose in the end, and why; all others must hold. */
+  brokenBooks?: BrokenBooks
 }
 
 /** Swallows what the database folder says; tests of its messages bring their own. */
@@ -102,7 +109,7 @@ async function ensureTemplate({ embedded, admin }: Server): Promise<void> {
   }
 }
 
-/** A database of its own for one test or one file. Call drop() when done. */
+/** A database of its own for one test or one file, in a mutant's run with its functions changed. Call drop() when done. */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const server = await getTestServer()
   const { embedded, admin } = server
@@ -120,6 +127,8 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
     connect(appUrl, { maxConnections: options.maxConnections ?? 10, ...options.connect }),
     connect(ownerUrl),
   ])
+  const mutant = options.empty ? null : findMutant()
+  if (mutant) await mutateDatabase(ownerDb, mutant)
   return {
     db,
     ownerDb,
@@ -128,7 +137,12 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
     adminUrl: withDatabase(embedded.adminUrl, name),
     async drop() {
       await Promise.all([db.close(), ownerDb.close()])
-      await run(admin, `DROP DATABASE ${name} WITH (FORCE)`)
+      const adminUrl = withDatabase(embedded.adminUrl, name)
+      try {
+        if (!options.empty) await expectBooksHold(adminUrl, options.brokenBooks)
+      } finally {
+        await run(admin, `DROP DATABASE ${name} WITH (FORCE)`)
+      }
     },
   }
 }

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url'
 import { createAccount } from '../src/accounts/accounts.ts'
 import { createKey, type KeyInput } from '../src/accounts/keys.ts'
 import { findViolations, findWallet, grantCredits, type Violation } from '../src/credits/ledger.ts'
+import { type BrokenBooks, watchBooks } from './books.ts'
+import { buildProgram } from './crash/program.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
+import { findMutant } from './mutants/mutants.ts'
 import { defaultGoogleKey, startGoogleUpstream } from './upstreams/google.ts'
 import { defaultOpenAiKey, startOpenAiUpstream } from './upstreams/openai.ts'
 import type { Upstream } from './upstreams/upstream.ts'
@@ -51,6 +54,7 @@ export type Rig = {
   }): Promise<{ accountId: string; apiKey: string }>
   violations(): Promise<Violation[]>
   balance(accountId: string): Promise<number>
+  /** Ends everything; throws when the books do not hold, or did not while they were watched. */
   close(): Promise<void>
 }
 
@@ -61,10 +65,17 @@ export type RigOptions = {
   program?: string
   /** Another database than a fresh one of the run's server; the rig drops it. */
   database?: TestDatabase
+  /** Looks at the books all the time, for suites of load and chaos. */
+  watched?: boolean
+  /** Which rules the books break on purpose in the end, and why; all others must hold. */
+  brokenBooks?: BrokenBooks
 }
 
 export async function createRig(options: RigOptions = {}): Promise<Rig> {
-  const database = options.database ?? (await createTestDatabase())
+  const { brokenBooks } = options
+  const database = options.database ?? (await createTestDatabase(brokenBooks ? { brokenBooks } : {}))
+  const mutated = findMutant()?.source && !options.program ? await buildProgram() : null
+  const watch = options.watched ? await watchBooks(database.adminUrl) : null
   const emulation = {
     latencyMs: options.latencyMs ?? 20,
     ...(options.pictureSizeBytes ? { pictureSizeBytes: options.pictureSizeBytes } : {}),
@@ -73,7 +84,6 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const google = await startGoogleUpstream(emulation)
   const dataDir = mkdtempSync(join(tmpdir(), 'darkroom-rig-'))
   const nodes = new Set<Node>()
-  const now = () => new Date()
 
   const baseEnv = {
     PATH: process.env.PATH ?? '',
@@ -98,35 +108,50 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     google,
     dataDir,
     async startNode(env = {}, role = 'all') {
-      const node = await startProcess({ ...baseEnv, ...env }, role, options.program ?? program)
+      const node = await startProcess(
+        { ...baseEnv, ...env },
+        role,
+        options.program ?? mutated?.file ?? program,
+      )
       nodes.add(node)
       node.exited.then(() => nodes.delete(node))
       return node
     },
-    async account({ credits, key, plan }) {
-      const hashPassword = async () => {
-        throw new Error('no password here')
-      }
-      const needs = { db: database.db, now, grantCredits, hashPassword }
-      const email = `person-${Math.random().toString(36).slice(2)}@example.com`
-      const wallet = { credits, signupCredits: 0 }
-      const made = await createAccount(needs, {
-        ...{ email, password: null, ...wallet },
-        ...(plan === undefined ? {} : { plan }),
-      })
-      const input: KeyInput = { accountId: made.accountId, rate: 'off', inFlight: 'off', ...key }
-      const { apiKey } = await database.db.transaction(tx => createKey({ tx, now }, input))
-      return { accountId: made.accountId, apiKey }
-    },
+    account: options => makeAccount(database, options),
     violations: () => findViolations(database.db, null),
     balance: async accountId => (await findWallet(database.db, accountId))?.available ?? Number.NaN,
     async close() {
       await Promise.all([...nodes].map(node => node.kill()))
       await Promise.all([openai.close(), google.close()])
-      await database.drop()
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
+      mutated?.remove()
+      try {
+        await watch?.stop()
+      } finally {
+        await database.drop()
+      }
     },
   }
+}
+
+async function makeAccount(
+  database: TestDatabase,
+  { credits, key, plan }: Parameters<Rig['account']>[0],
+): ReturnType<Rig['account']> {
+  const now = () => new Date()
+  const hashPassword = async () => {
+    throw new Error('no password here')
+  }
+  const needs = { db: database.db, now, grantCredits, hashPassword }
+  const email = `person-${Math.random().toString(36).slice(2)}@example.com`
+  const wallet = { credits, signupCredits: 0 }
+  const made = await createAccount(needs, {
+    ...{ email, password: null, ...wallet },
+    ...(plan === undefined ? {} : { plan }),
+  })
+  const input: KeyInput = { accountId: made.accountId, rate: 'off', inFlight: 'off', ...key }
+  const { apiKey } = await database.db.transaction(tx => createKey({ tx, now }, input))
+  return { accountId: made.accountId, apiKey }
 }
 
 function startProcess(env: Record<string, string>, role: string, file: string): Promise<Node> {

@@ -20,7 +20,7 @@ let needs: Parameters<typeof checkBooks>[0]
 beforeEach(async () => {
   // One connection: what a look leaves behind on it would show.
   const connect = { maxConnections: 1, statementTimeoutMs: usualLimitMs }
-  database = await createTestDatabase({ connect })
+  database = await createTestDatabase({ connect, brokenBooks: { all: 'tests of the look itself' } })
   opened.push(database)
   lines = []
   const destination = new PassThrough()

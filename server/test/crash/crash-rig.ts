@@ -3,7 +3,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRig, eventually, type Node, type Rig, type RigOptions } from '../harness.ts'
-import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import { type EngineUpstream, startEngineUpstream, writeEngineCatalog } from './engine-upstream.ts'
 
 export type { Node }
@@ -40,8 +39,6 @@ export type CrashRig = Rig & {
 
 export async function createCrashRig(options: RigOptions & { program: string }): Promise<CrashRig> {
   const rig = await createRig(options)
-  const mutant = findMutant()
-  if (mutant) await mutateDatabase(rig.database.ownerDb, mutant)
   const engine = await startEngineUpstream()
   const catalog = join(rig.dataDir, 'catalog.json')
   const failpointFile = join(rig.dataDir, 'failpoint')
@@ -79,8 +76,11 @@ export async function createCrashRig(options: RigOptions & { program: string }):
     },
     fates: (accountId, key) => readFates(rig, { accountId, key, billed }),
     async close() {
-      await rig.close()
-      await engine.close()
+      try {
+        await rig.close()
+      } finally {
+        await engine.close()
+      }
     },
   }
 }

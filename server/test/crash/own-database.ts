@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
+import { expectBooksHold } from '../books.ts'
 import { silentLog, type TestDatabase } from '../database.ts'
 import { eventually } from '../harness.ts'
 
@@ -55,8 +56,12 @@ export async function createOwnDatabase(): Promise<OwnDatabase> {
     },
     async drop() {
       await Promise.all([db.close(), ownerDb.close()])
-      await embedded.stop()
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      try {
+        await expectBooksHold(adminUrl)
+      } finally {
+        await embedded.stop()
+        rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      }
     },
   }
 }

@@ -17,12 +17,12 @@ export type Cluster = Rig & {
 /** Nobody dies here unless a test says so, and a process that gets no time on a busy machine keeps its work. */
 const calmLeaseMs = '15000'
 
-/** Every node gets `env`, also those that are started later. */
+/** Every node gets `env`, also those that are started later. The books are watched from the beginning to the end. */
 export async function startCluster(
   options: RigOptions & { nodes?: number; env?: Record<string, string> } = {},
 ): Promise<Cluster> {
   const { nodes: count = 3, env = {}, ...rigOptions } = options
-  const rig = await createRig(rigOptions)
+  const rig = await createRig({ watched: true, ...rigOptions })
   try {
     const startNode: Rig['startNode'] = (own = {}, role = 'all') =>
       rig.startNode({ TEST_LEASE_MS: calmLeaseMs, ...env, ...own }, role)

@@ -17,7 +17,8 @@ let accountId: string
 let call: Omit<Repeat, 'retryCount'>
 
 beforeAll(async () => {
-  database = await createTestDatabase()
+  const brokenBooks = { I6: 'the clock moves on while nobody works on the orders' }
+  database = await createTestDatabase({ brokenBooks })
   const connect = () =>
     connectDatabase({
       url: database.appUrl,

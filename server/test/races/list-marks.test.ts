@@ -20,7 +20,8 @@ let admin: Db
 let accountId: string
 
 beforeAll(async () => {
-  database = await createTestDatabase()
+  const why = 'its orders are rows only, made by the thousand'
+  database = await createTestDatabase({ brokenBooks: { I4: why, I9: why } })
   admin = await connectDatabase({
     url: database.adminUrl,
     maxConnections: 2,

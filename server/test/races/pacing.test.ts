@@ -7,7 +7,6 @@ import { routeSql } from '../../src/generations/routing-sql.ts'
 import { sql } from '../../src/generations/sql.ts'
 import { createTestDatabase, type TestDatabase } from '../database.ts'
 import { anyOpenState, ask, askOne, capture, openAccount, order, release } from '../money.ts'
-import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import { times } from './cluster.ts'
 
 const leaseMs = 60_000
@@ -19,8 +18,6 @@ let database: TestDatabase
 beforeEach(async () => {
   database = await createTestDatabase({ maxConnections: 20 })
   databases.push(database)
-  const mutant = findMutant()
-  if (mutant) await mutateDatabase(database.ownerDb, mutant)
 })
 afterAll(async () => {
   for (const each of databases) await each.drop()

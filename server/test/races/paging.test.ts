@@ -27,7 +27,8 @@ const accountId = randomUUID()
 const parentId = randomUUID()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
+  const why = 'its orders and lines are rows only, made by the thousand'
+  database = await createTestDatabase({ brokenBooks: { I4: why, I5: why, I8: why, I9: why } })
   admin = await connectDatabase({
     url: database.adminUrl,
     maxConnections: 1,

@@ -9,7 +9,6 @@ import { raceCounts } from '../counts.ts'
 import { createTestDatabase, silentLog, type TestDatabase } from '../database.ts'
 import { eventually } from '../harness.ts'
 import { ask, askOne, capture, leaveMidnight, openAccount, order, refund, release, store } from '../money.ts'
-import { findMutant, mutateDatabase } from '../mutants/mutants.ts'
 import {
   type Cluster,
   countOpen,
@@ -103,8 +102,6 @@ describe('what T1 counts', () => {
   beforeAll(async () => {
     database = await createTestDatabase()
     await leaveMidnight(database.ownerDb)
-    const mutant = findMutant()
-    if (mutant) await mutateDatabase(database.ownerDb, mutant)
   })
   afterAll(() => database.drop())
 
