@@ -96,7 +96,12 @@ test(
         await fc.asyncModelRun(() => ({ model, real }), sequence)
         commands += [...sequence].length
       }),
-      { numRuns: raceCounts.modelSequences, seed },
+      {
+        numRuns: raceCounts.modelSequences,
+        seed,
+        includeErrorInReport: true,
+        endOnFailure: process.env.MUTANT !== undefined,
+      },
     )
     // Sequences that stay short would prove nothing.
     expect(commands).toBeGreaterThan(raceCounts.modelSequences * 10)

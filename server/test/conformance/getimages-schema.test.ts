@@ -1,10 +1,12 @@
 // Get Images' document: what a running server serves is what was published, and everything of it is in the whole.
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import openapiTS, { astToString } from 'openapi-typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRig, type Node, type Rig } from '../harness.ts'
-import { type PublishedDocument, published, publishedUrl } from './getimages-contract.ts'
+import { get, type PublishedDocument, postGenerate, published, publishedUrl } from './getimages-contract.ts'
 
 let rig: Rig
 let node: Node
@@ -89,4 +91,59 @@ test('below its mount only its own paths exist', async () => {
     { error: { message: expect.any(String) } },
   ])
   expect(await ask('/getimages/v1/models')).toEqual([404, { error: { message: expect.any(String) } }])
+})
+
+/** A server that answers everything so, with the headers that every answer must have. */
+async function serveAnswer(status: number, body: unknown) {
+  const headers = {
+    'content-type': 'application/json',
+    'x-request-id': 'a-request',
+    'x-content-type-options': 'nosniff',
+  }
+  const server = createServer((_, response) => response.writeHead(status, headers).end(JSON.stringify(body)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() }
+}
+
+test('the judge of all these suites refuses what the document does not say', async () => {
+  const { apiKey } = await rig.account({ credits: 100 })
+  const order = { body: { prompt: 'a judge', modelId: 'openai:gpt-image-1.5' } }
+  const made = (await postGenerate(node.url, apiKey, order)).body as { image: object; credits: object }
+  const { required } = published.components.schemas.ImageMetadata as { required: string[] }
+  /** What the judge finds fault with; empty when it lets the answer pass. */
+  const judged = async (status: number, body: unknown, path?: string): Promise<string> => {
+    const server = await serveAnswer(status, body)
+    try {
+      await (path ? get(server.url, apiKey, path) : postGenerate(server.url, apiKey, order))
+      return ''
+    } catch (error) {
+      return JSON.stringify((error as { actual?: unknown }).actual)
+    } finally {
+      server.close()
+    }
+  }
+  expect(await judged(200, made)).toBe('')
+  const refused: [string, number, unknown, RegExp][] = [
+    ['a part is missing', 200, { image: made.image }, /required property 'credits'/],
+    ...[...required, 'b64_json'].map((name): [string, number, unknown, RegExp] => [
+      `no ${name}`,
+      200,
+      { ...made, image: { ...made.image, [name]: undefined } },
+      new RegExp(`required property '${name}'`),
+    ]),
+    [
+      'another type',
+      200,
+      { ...made, credits: { ...made.credits, charged: '3' } },
+      /must be integer|must be number/,
+    ],
+    ['an undeclared status', 403, { error: { message: 'no' } }, /status 403 is not in the contract/],
+    ['a status added by rule with another body', 503, { message: 'no' }, /required property 'error'/],
+    ['an error without its message', 400, { error: {} }, /required property 'message'/],
+  ]
+  for (const [what, status, body, says] of refused) expect(await judged(status, body), what).toMatch(says)
+  expect(await judged(200, {}, '/api/v1/nothing')).toMatch(/status 200 for no operation/)
 })

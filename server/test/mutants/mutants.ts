@@ -2,6 +2,7 @@
 // A test whose mutant survives guards nothing.
 import type { Db } from '../../src/db/db.ts'
 import { applyPatch, type Patch } from '../crash/program.ts'
+import { suiteMutants } from './suites.ts'
 
 /** One change of a database function as it is installed. */
 type FunctionPatch = { function: string; from: string; to: string }
@@ -518,6 +519,7 @@ export const mutants: Mutant[] = [
       },
     ],
   },
+  ...suiteMutants,
 ]
 
 /** The mutant of this run, named by MUTANT; null in every ordinary run. */

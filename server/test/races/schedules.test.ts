@@ -294,7 +294,12 @@ test(
         const choose = (count: number) => (numbers[at++ % numbers.length] ?? 0) % count
         await play(choose, isLate)
       }),
-      { numRuns: raceCounts.schedules, seed },
+      {
+        numRuns: raceCounts.schedules,
+        seed,
+        includeErrorInReport: true,
+        endOnFailure: process.env.MUTANT !== undefined,
+      },
     )
     console.info(`schedules: ended as ${JSON.stringify(Object.fromEntries(ends))}`)
     for (const state of ['succeeded', 'failed', 'canceled']) expect(ends.get(state), state).toBeGreaterThan(5)
