@@ -8,6 +8,7 @@ export const failpoints = [
   'T2.after',
   'submit.before',
   'submit.after',
+  'receive.before',
   'receive.after',
   'T3.before',
   'T3.after',
@@ -26,12 +27,14 @@ export const failpoints = [
   'T9.before',
   'T9.after',
   'reconcile.before',
+  'reconcile.after',
   'T10.before',
   'T10.after',
   'T11.before',
   'T11.after',
   'poll.before',
   'poll.after',
+  // What comes behind it is the answer, which is no part of the path.
   'answer.before',
 ] as const
 /** Off the money path: before an attempt is sent, and before what came of it is written down. */
@@ -44,11 +47,17 @@ const known: readonly string[] = [...failpoints, ...deliveryFailpoints]
 type Action = { name: AnyFailpoint; nth: number; act: 'kill' | 'throw' | 'hang'; hangMs: number }
 
 let actions: Action[] = []
+/** Whoever hangs until other failpoints are armed. */
+const held: (() => void)[] = []
 const seen = new Map<AnyFailpoint, number>()
 
-/** Reads `name:nth:kill|throw|hang:ms`, several separated by commas; nth 0 = every time. */
+/**
+ * Reads `name:nth:kill|throw|hang:ms`, several separated by commas; nth 0 = every time. Without `ms` a hang ends when
+ * failpoints are armed anew.
+ */
 export function armFailpoints(spec: string): void {
   seen.clear()
+  for (const goOn of held.splice(0)) goOn()
   actions = spec.split(',').flatMap(part => {
     const [name, nth, act, hangMs] = part.trim().split(':')
     if (!name) return []
@@ -73,5 +82,6 @@ export async function fp(name: AnyFailpoint): Promise<void> {
   process.stdout.write(`failpoint ${name} fired\n`)
   if (action.act === 'kill') process.kill(process.pid, 'SIGKILL')
   if (action.act === 'throw') throw new FailpointError(`failpoint ${name}`)
-  await new Promise(resolve => setTimeout(resolve, action.hangMs))
+  const { hangMs } = action
+  await new Promise<void>(resolve => (hangMs > 0 ? setTimeout(resolve, hangMs) : held.push(resolve)))
 }

@@ -34,6 +34,9 @@ export const raceCounts = {
   slowCallMs: countOf(30_000),
   // I-2: orders of each kind of end, shown again at four ages.
   replayedOrders: countOf(5),
+  // I-5: orders that another body comes for under their key, and those that the same one comes for, written otherwise.
+  mismatches: countOf(500),
+  rewritten: countOf(200),
   // L-11: orders of four images for each number that came.
   partialOrders: countOf(20, 3),
   // G-6: callers that leave at each point.
@@ -56,6 +59,8 @@ export const raceCounts = {
 export const crashCounts = {
   // G-1: rounds over every failpoint, action and kind of call; one pass visits each of them, never fewer.
   failpointRounds: countOf(5),
+  // I-12: kills at each of them, each kind of call; with both kinds twenty for every point of the crash table.
+  failpointKills: countOf(10),
   failpointTimeoutMs: isProof ? 7_200_000 : 900_000,
   // 5.5 and 5.10: kills over all seeds, 1,000 of them in a proof run, and never fewer than 300.
   killSeeds: isProof ? 10 : 3,

@@ -18,6 +18,8 @@ export const files: Record<string, string> = {
   modes: 'test/crash/modes.test.ts',
   faults: 'test/crash/upstream-faults.test.ts',
   database: 'test/crash/database-faults.test.ts',
+  books: 'test/books.test.ts',
+  'failpoint rule': 'test/failpoint-rule.test.ts',
   storage: 'test/crash/storage.test.ts',
   bucket: 'test/crash/bucket.test.ts',
   s3: 'src/storage/s3.test.ts',

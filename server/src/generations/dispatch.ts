@@ -186,6 +186,7 @@ export function openContext(
       try {
         // Whoever waits for the text is answered with it; all others come to read the object.
         const readSoon = text === null
+        if (__FAILPOINTS__) await fp('receive.before')
         const image = await receiveImage(needs.storage, { key, maxBytes: maxImageBytes, readSoon }, bytes)
         call.received.push(key)
         if (__FAILPOINTS__) await fp('receive.after')

@@ -42,7 +42,6 @@ export async function reconcile(
   generation: Generation,
   lossUsdMicro?: number,
 ): Promise<SendAgain | null> {
-  if (__FAILPOINTS__) await fp('reconcile.before')
   const attempts = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const last = attempts.filter(attempt => attempt.n === generation.attempts)
   const costs = costsOfAttempt(last)

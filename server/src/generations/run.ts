@@ -302,7 +302,9 @@ export async function reconcileGeneration(
   generation: Generation,
   lossUsdMicro?: number,
 ): Promise<void> {
+  if (__FAILPOINTS__) await fp('reconcile.before')
   const again = await reconcile(needs, generation, lossUsdMicro)
+  if (__FAILPOINTS__) await fp('reconcile.after')
   const started = again ? await startAttempt(needs, again.generation, again) : null
   if (started) await runGeneration(needs, started)
 }
