@@ -1,6 +1,7 @@
 // I-2, I-4, I-7, L-11: an order is shown again under its key as it is, however it ended and however long ago; a refusal
 // leaves the key unused; and what is charged is what was delivered, to the image.
 import { createHash } from 'node:crypto'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cancelGeneration } from '../../src/generations/cancel.ts'
 import { createGenerationEvents } from '../../src/generations/observe.ts'
@@ -265,6 +266,79 @@ describe('a key whose request was refused', () => {
     expect(statuses).toEqual([400, 413, 401, 402, 429, 503])
     expect(await cluster.violations()).toEqual([])
   })
+})
+
+describe('a key that names an order', () => {
+  const word = fc.stringMatching(/^[a-z]{1,12}$/)
+  const orders = fc.record({
+    prompt: fc.stringMatching(/^[a-z]{1,8}( [a-z]{1,8}){0,5}$/),
+    n: fc.integer({ min: 1, max: 3 }),
+    style: word,
+    tags: fc.uniqueArray(word, { minLength: 2, maxLength: 6 }),
+    metadata: fc.dictionary(word, word, { minKeys: 2, maxKeys: 6, noNullPrototype: true }),
+  })
+  type Order = typeof orders extends fc.Arbitrary<infer Made> ? Made : never
+
+  /** One field of it another, one less, one more, or the order of a list. */
+  const changes: ((order: Order) => object)[] = [
+    order => ({ ...order, prompt: `${order.prompt}s` }),
+    order => ({ ...order, n: order.n + 1 }),
+    ({ style: _, ...order }) => order,
+    order => ({ ...order, quality: 'low' }),
+    order => ({ ...order, tags: [...order.tags].reverse() }),
+    order => ({ ...order, tags: order.tags.slice(1) }),
+    order => ({ ...order, metadata: { ...order.metadata, more: 'of it' } }),
+    order => ({ ...order, metadata: Object.fromEntries(Object.entries(order.metadata).slice(1)) }),
+  ]
+
+  const turn = <Value extends object>(value: Value) => Object.fromEntries(Object.entries(value).reverse())
+
+  test(
+    'is refused for any other body, which holds nothing, and shows it for the same one written otherwise',
+    async () => {
+      const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+      console.info(`other bodies: SEED=${seed}`)
+      const cluster = await startCluster({ nodes: 1, latencyMs: 0 })
+      try {
+        const { accountId, apiKey } = await cluster.account({ credits: 100_000 })
+        const send = async (key: string, text: string): Promise<Answer> => {
+          const response = await fetch(`${cluster.node(0).url}/api/v1/generations`, {
+            method: 'POST',
+            headers: {
+              authorization: `Bearer ${apiKey}`,
+              'content-type': 'application/json',
+              'idempotency-key': key,
+              ...wait,
+            },
+            body: text,
+          })
+          const body = (await response.json()) as Record<string, unknown>
+          return { status: response.status, headers: response.headers, body }
+        }
+        for (const [nth, order] of fc.sample(orders, { numRuns: raceCounts.mismatches, seed }).entries()) {
+          const key = `pair-${nth}`
+          const first = await send(key, JSON.stringify({ model, ...order }))
+          expect([first.status, first.body.status], key).toEqual([200, 'succeeded'])
+          const before = await countBooks(cluster, accountId)
+          const balance = await cluster.balance(accountId)
+          const calls = cluster.openai.total.requests
+          const other = JSON.stringify({ model, ...changes[nth % changes.length]?.(order) })
+          const refused = await send(key, other)
+          expect([refused.status, refused.body.code], other).toEqual([422, 'idempotency_key_reused'])
+          if (nth < raceCounts.rewritten) {
+            const same = turn({ model, ...order, metadata: turn(order.metadata) })
+            const shown = await send(key, JSON.stringify(same, null, (nth % 4) + 1))
+            expect([shown.status, isReplay(shown), idOf(shown)], key).toEqual([200, true, idOf(first)])
+          }
+          expect(await countBooks(cluster, accountId), key).toEqual(before)
+          expect([await cluster.balance(accountId), cluster.openai.total.requests]).toEqual([balance, calls])
+        }
+      } finally {
+        await cluster.close()
+      }
+    },
+    patienceMs,
+  )
 })
 
 test(
