@@ -21,9 +21,9 @@ export type BrokenBooks = Record<string, string>
 const toText = ({ rule, subject }: Violation) => `${rule} ${subject}`
 
 /** Throws unless the books of the database hold. It takes a connection of its own: the suite's may be closed or broken. */
-export async function expectBooksHold(adminUrl: string, onPurpose: BrokenBooks = {}): Promise<void> {
+export async function expectBooksHold(url: string, onPurpose: BrokenBooks = {}): Promise<void> {
   if ('all' in onPurpose) return
-  const db = await connectTo(adminUrl)
+  const db = await connectTo(url)
   try {
     const broken = (await findViolations(db, null)).filter(({ rule }) => !(rule in onPurpose))
     if (broken.length === 0) return
@@ -47,8 +47,8 @@ export type BooksWatch = {
 }
 
 /** Looks at what was touched lately until it is told to stop. */
-export async function watchBooks(adminUrl: string): Promise<BooksWatch> {
-  const db = await connectTo(adminUrl)
+export async function watchBooks(url: string): Promise<BooksWatch> {
+  const db = await connectTo(url)
   const suite = basename(expect.getState().testPath ?? '', '.test.ts')
   const broken = new Set<string>()
   let samples = 0

@@ -75,7 +75,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const { brokenBooks } = options
   const database = options.database ?? (await createTestDatabase(brokenBooks ? { brokenBooks } : {}))
   const mutated = findMutant()?.source && !options.program ? await buildProgram() : null
-  const watch = options.watched ? await watchBooks(database.adminUrl) : null
+  const watch = options.watched ? await watchBooks(database.ownerUrl) : null
   const emulation = {
     latencyMs: options.latencyMs ?? 20,
     ...(options.pictureSizeBytes ? { pictureSizeBytes: options.pictureSizeBytes } : {}),

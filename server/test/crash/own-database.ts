@@ -57,7 +57,7 @@ export async function createOwnDatabase(): Promise<OwnDatabase> {
     async drop() {
       await Promise.all([db.close(), ownerDb.close()])
       try {
-        await expectBooksHold(adminUrl)
+        await expectBooksHold(ownerUrl)
       } finally {
         await embedded.stop()
         rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
