@@ -17,7 +17,7 @@ export type OrderResult =
   | { kind: 'ended'; generation: Generation; available: number; replayed: boolean; joined: boolean }
   /** Still open when the preferred wait was over. */
   | { kind: 'open'; generation: Generation; replayed: boolean; joined: boolean }
-  /** Still open well past its deadline: database trouble. The machine settles the money. */
+  /** Still open after the longest wait, or well past its deadline: database trouble. The machine settles the money. */
   | { kind: 'overdue'; generation: Generation }
   | { kind: 'gone' }
 
@@ -27,6 +27,8 @@ const graceMs = 5_000
 export type OrderWait = {
   /** Milliseconds the caller wants to wait; null = until the generation has ended. */
   waitMs: number | null
+  /** The longest that the caller is left waiting, whatever it prefers and on whichever terms the order was taken. */
+  longestMs: number
   /** Aborted when the caller goes. */
   signal: AbortSignal
   /** Called once the order is taken, or found to be one taken before, and waited for. */
@@ -47,7 +49,7 @@ export async function orderGeneration(
     accepted.settlement.cancel()
     return { kind: 'open', generation, replayed, joined }
   }
-  const leftMs = Math.max(0, timeLeftMs(generation.timeLeft)) + graceMs
+  const leftMs = Math.min(Math.max(0, timeLeftMs(generation.timeLeft)), wait.longestMs) + graceMs
   const timeoutMs = Math.min(wait.waitMs ?? leftMs, leftMs)
   const limits = { timeoutMs, signal: wait.signal }
   const outcome = await namingGeneration(generation.id, async () => {

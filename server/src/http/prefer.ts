@@ -2,6 +2,23 @@
 // wait to the end. Malformed values are ignored, as the RFC asks. A streamed call does not wait: do not read it there.
 import { type HttpContext, setAnswerHeader } from './context.ts'
 
+/** Of an order whose caller waits for its end in silence, and of any other. */
+export type Deadlines = { deadlineSyncMs: number; deadlineAsyncMs: number }
+
+/** Of callers that are never left waiting for the end: they poll, or are streamed to. */
+export const hearsLater: Pick<Preference, 'waitMs'> = { waitMs: 0 }
+
+/**
+ * How long an order may take, in every dialect. Common clients give up after 300 s without a header and send again, so
+ * whoever waits for the end must have it before; whoever hears of it later need not.
+ */
+export function chooseDeadlineMs(
+  { deadlineSyncMs, deadlineAsyncMs }: Deadlines,
+  { waitMs }: Pick<Preference, 'waitMs'>,
+): number {
+  return waitMs === null ? deadlineSyncMs : deadlineAsyncMs
+}
+
 export type Preference = {
   /** Milliseconds to wait before a 202; null = until the generation has ended. */
   waitMs: number | null

@@ -19,7 +19,14 @@ import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
 import { sayKnownFields } from '../../http/issues.ts'
-import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
+import {
+  chooseDeadlineMs,
+  type Deadlines,
+  type Preference,
+  readPreference,
+  sendAccepted,
+  showPreference,
+} from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { logBroken, sendJsonWithImage, sendJsonWithText } from '../../http/send-image.ts'
 import type { Log } from '../../log.ts'
@@ -31,7 +38,8 @@ import { renderError, toBodyError, toImageMetadata, toOutcomeError, toTransactio
 import { generateImageRequest } from './schema.ts'
 
 export type GetImagesNeeds = CreateNeeds &
-  AdmissionNeeds & {
+  AdmissionNeeds &
+  Deadlines & {
     db: Db
     catalog: Catalog & ModelList
     storage: Storage
@@ -39,7 +47,6 @@ export type GetImagesNeeds = CreateNeeds &
     log: Log
     answered: AnsweredMarks
     publicUrl: () => string
-    deadlineSyncMs: number
     interimResponses: boolean
   }
 
@@ -135,11 +142,11 @@ async function generate(
           accountId: caller.accountId,
           body,
         }),
-        deadlineMs: needs.deadlineSyncMs,
+        deadlineMs: chooseDeadlineMs(needs, prefer),
         slots: [],
         spendCaps: caller.spendCaps,
       },
-      { waitMs: prefer.waitMs, signal: callerGone(context) },
+      { waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) },
     )
     return await answer(needs, context, { result, prefer })
   } finally {

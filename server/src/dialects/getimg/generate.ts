@@ -12,7 +12,14 @@ import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
+import {
+  chooseDeadlineMs,
+  type Deadlines,
+  type Preference,
+  readPreference,
+  sendAccepted,
+  showPreference,
+} from '../../http/prefer.ts'
 import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { admitOrder, type RepeatRule, showRepeat } from '../../http/retry-mark.ts'
@@ -34,11 +41,11 @@ import {
 
 export type GenerateNeeds = CreateNeeds &
   AdmissionNeeds &
-  DownloadNeeds & {
+  DownloadNeeds &
+  Deadlines & {
     catalog: ModelList
     answered: AnsweredMarks
     publicUrl: () => string
-    deadlineSyncMs: number
     interimResponses: boolean
     creditPriceUsdMicro: number
     filesLiveS: number
@@ -61,10 +68,13 @@ export async function generate(
     read: caller => readInput(needs, context, caller),
   })
   // No copy: what orderGeneration lets go, nothing may hold.
-  const input: GenerationInput = Object.assign(read, repeat, { adapts: prefer.isLenient })
+  const input: GenerationInput = Object.assign(read, repeat, {
+    adapts: prefer.isLenient,
+    deadlineMs: chooseDeadlineMs(needs, prefer),
+  })
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
-    const wait = { waitMs: prefer.waitMs, signal: callerGone(context) }
+    const wait = { waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
     const result = await orderGeneration(needs, input, wait)
     if (rate.requests > 0) showRate(needs, context, rate)
     return await answer(needs, context, { result, prefer })
@@ -73,7 +83,7 @@ export async function generate(
   }
 }
 
-type ReadInput = Omit<GenerationInput, 'adapts' | keyof RepeatRule>
+type ReadInput = Omit<GenerationInput, 'adapts' | 'deadlineMs' | keyof RepeatRule>
 type OrderPart = Omit<ReadInput, 'idempotencyKey' | 'fingerprint'>
 
 /** Apart from the wait: nothing of the body lives longer than it is needed. */
@@ -109,7 +119,6 @@ function toInput(needs: GenerateNeeds, caller: AuthenticatedKey, request: Genera
     },
     echo: { outputFormat: format },
     inputs: toInputs(request),
-    deadlineMs: needs.deadlineSyncMs,
     filesLiveS: needs.filesLiveS,
     slots: slotsOf(needs, caller),
     spendCaps: caller.spendCaps,

@@ -19,7 +19,7 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
-import { readPreferredWaitMs } from '../../http/prefer.ts'
+import { chooseDeadlineMs, type Deadlines, hearsLater, readPreferredWaitMs } from '../../http/prefer.ts'
 import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Log } from '../../log.ts'
@@ -30,13 +30,13 @@ import { renderError, toStatus } from './present.ts'
 import { doubledSizes, type GenerateRequest, generateRequest, uploadRequest } from './schema.ts'
 
 export type Gptimage2Needs = CreateNeeds &
-  AdmissionNeeds & {
+  AdmissionNeeds &
+  Deadlines & {
     db: Db
     log: Log
     plans: Plans
     uploads: UploadNeeds
     publicUrl: () => string
-    deadlineAsyncMs: number
     /** The model behind every order. */
     gptimage2Model: string
     /** The native API's object of a generation, which this contract's is part of. */
@@ -143,7 +143,7 @@ async function order(
     apiKeyId: keyId,
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generate, accountId, body }),
-    deadlineMs: needs.deadlineAsyncMs,
+    deadlineMs: chooseDeadlineMs(needs, hearsLater),
     slots: slotsOfKey(keyId, inFlightCapOf(caller) ?? defaultInFlight),
     spendCaps: caller.spendCaps,
     // A repeat shows its order whatever became of the plan.
@@ -151,7 +151,8 @@ async function order(
   }
   const prefer = readPreferredWaitMs(context.req.header('prefer'))
   // At once unless the caller says how long it wants to wait.
-  const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
+  const { waitMs } = prefer ?? hearsLater
+  const wait = { waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
   const result = await orderGeneration(needs, input, wait).catch(orUnavailable)
   // Nobody reads this; a body is needed all the same.
   if (result.kind === 'gone') return context.body(null, 500)

@@ -19,7 +19,14 @@ import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
-import { type Preference, readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
+import {
+  chooseDeadlineMs,
+  type Deadlines,
+  type Preference,
+  readPreference,
+  sendAccepted,
+  showPreference,
+} from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import type { Log } from '../../log.ts'
 import type { ModelList } from '../../models/catalog.ts'
@@ -31,12 +38,12 @@ import { type GenerateRequest, generateRequest } from './schema.ts'
 
 export type ImgeoNeeds = Omit<CreateNeeds, 'catalog'> &
   AdmissionNeeds &
-  ShowNeeds & {
+  ShowNeeds &
+  Deadlines & {
     catalog: CreateNeeds['catalog'] & ModelList
     db: Db
     log: Log
     answered: AnsweredMarks
-    deadlineSyncMs: number
     interimResponses: boolean
   }
 
@@ -136,13 +143,13 @@ async function order(
     apiKeyId: keyId,
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generate, accountId, body }),
-    deadlineMs: needs.deadlineSyncMs,
+    deadlineMs: chooseDeadlineMs(needs, prefer),
     slots: inFlightCap ? [{ scope: `imgeo:${keyId}`, cap: inFlightCap }] : [],
     spendCaps: caller.spendCaps,
   }
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
-    const wait = { waitMs: prefer.waitMs, signal: callerGone(context) }
+    const wait = { waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
     const result = await orderGeneration(needs, input, wait)
     return answer(needs, context, { result, prefer })
   } finally {

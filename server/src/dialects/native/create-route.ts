@@ -16,7 +16,7 @@ import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
-import { readPreferredWaitMs } from '../../http/prefer.ts'
+import { chooseDeadlineMs, type Deadlines, hearsLater, readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { showRepeat } from '../../http/retry-mark.ts'
 import { noOptions } from '../../models/options.ts'
@@ -27,7 +27,7 @@ import { paths } from './paths.ts'
 import { type Labels, toGenerationObject } from './present.ts'
 import { type CreateGenerationRequest, createGenerationRequest, type InputPicture } from './schema.ts'
 
-export type CreateRouteNeeds = CreateNeeds & ShowNeeds & { answered: AnsweredMarks; deadlineAsyncMs: number }
+export type CreateRouteNeeds = CreateNeeds & ShowNeeds & Deadlines & { answered: AnsweredMarks }
 
 const defaultInFlight = 50
 /** A prompt of 32,000 four-byte characters with its options, and a picture or two as data URLs. */
@@ -48,7 +48,8 @@ async function create(
   const prefer = readPreferredWaitMs(context.req.header('prefer'))
   const input = await readInput(needs, context, caller)
   // Asynchronous unless the caller says how long it wants to wait.
-  const wait = { waitMs: prefer?.waitMs ?? 0, signal: callerGone(context) }
+  const { waitMs } = prefer ?? hearsLater
+  const wait = { waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
   const result = await orderGeneration(needs, input, wait)
   if (prefer && result.kind !== 'gone') setAnswerHeader(context, 'preference-applied', prefer.applied)
   return answer(needs, context, result)
@@ -74,7 +75,7 @@ async function readInput(
     beforeNew: () => checkParent(needs.db, accountId, { parentId }),
     idempotencyKey,
     fingerprint: fingerprintOf({ method: 'POST', route: paths.generations, accountId, body }),
-    deadlineMs: needs.deadlineAsyncMs,
+    deadlineMs: chooseDeadlineMs(needs, hearsLater),
     slots: slotsOfKey(keyId, inFlightCapOf(caller) ?? defaultInFlight),
     spendCaps: caller.spendCaps,
   }

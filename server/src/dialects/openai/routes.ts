@@ -7,6 +7,7 @@ import type { CreateNeeds } from '../../generations/create.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
+import type { Deadlines } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { admitOrder } from '../../http/retry-mark.ts'
 import type { Spool } from '../../http/spool.ts'
@@ -22,12 +23,11 @@ import { generateRequest } from './schema.ts'
 
 export type OpenAiNeeds = CreateNeeds &
   AdmissionNeeds &
-  AnswerNeeds & {
+  AnswerNeeds &
+  Deadlines & {
     catalog: ModelList
     spool: Spool
     publicUrl: () => string
-    deadlineSyncMs: number
-    deadlineAsyncMs: number
     interimResponses: boolean
     /** What serves an order that names no model. */
     defaultModel: string

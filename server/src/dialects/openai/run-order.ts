@@ -11,7 +11,15 @@ import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import { readPreference, sendAccepted, showPreference } from '../../http/prefer.ts'
+import {
+  chooseDeadlineMs,
+  type Deadlines,
+  hearsLater,
+  type Preference,
+  readPreference,
+  sendAccepted,
+  showPreference,
+} from '../../http/prefer.ts'
 import { type RepeatRule, showRepeat } from '../../http/retry-mark.ts'
 import { type AnswerNeeds, sendImages } from './answer.ts'
 import type { Order } from './order.ts'
@@ -19,10 +27,9 @@ import { toOutcomeError } from './present.ts'
 import { type EventStream, openEventStream, overdue } from './stream.ts'
 
 export type RunNeeds = CreateNeeds &
-  AnswerNeeds & {
+  AnswerNeeds &
+  Deadlines & {
     publicUrl: () => string
-    deadlineSyncMs: number
-    deadlineAsyncMs: number
     interimResponses: boolean
     defaultModel: string
   }
@@ -38,13 +45,15 @@ export type OrderCall = {
 }
 
 export function runOrder(needs: RunNeeds, context: HttpContext, call: OrderCall): Promise<Response> {
-  const input = toInput(needs, call, readIdempotencyKey(context))
+  const prefer = call.order.streams ? null : readPreference(context)
+  const deadlineMs = chooseDeadlineMs(needs, prefer ?? hearsLater)
+  const input = toInput(needs, call, { idempotencyKey: readIdempotencyKey(context), deadlineMs })
   // Callers of this hold the order while it waits: a body may be of 64 MiB, and has been said in the input.
   call.order.body = null
   call.order.inputs = null
-  return call.order.streams
-    ? runStreamed(needs, context, { ...call, input })
-    : runWaited(needs, context, { ...call, input })
+  return prefer
+    ? runWaited(needs, context, { ...call, input, prefer })
+    : runStreamed(needs, context, { ...call, input })
 }
 
 type Call = OrderCall & { input: GenerationInput }
@@ -52,12 +61,12 @@ type Call = OrderCall & { input: GenerationInput }
 function toInput(
   needs: RunNeeds,
   { caller, repeat, order, route }: OrderCall,
-  idempotencyKey: string | null,
+  terms: Pick<GenerationInput, 'idempotencyKey' | 'deadlineMs'>,
 ): GenerationInput {
   const { accountId, keyId: apiKeyId, spendCaps } = caller
   const inFlightCap = inFlightCapOf(caller)
   return {
-    ...{ accountId, apiKeyId, spendCaps, ...repeat, idempotencyKey },
+    ...{ accountId, apiKeyId, spendCaps, ...repeat, ...terms },
     dialect: 'openai',
     modelId: order.model ?? needs.defaultModel,
     prompt: order.prompt,
@@ -65,7 +74,6 @@ function toInput(
     echo: {},
     inputs: order.inputs,
     fingerprint: fingerprintOf({ method: 'POST', route, accountId, body: order.body }),
-    deadlineMs: order.streams ? needs.deadlineAsyncMs : needs.deadlineSyncMs,
     // Waiting calls hold themselves back; only a cap that the key or its plan names counts.
     slots: inFlightCap ? [{ scope: `openai:${apiKeyId}`, cap: inFlightCap }] : [],
   }
@@ -74,12 +82,14 @@ function toInput(
 async function runWaited(
   needs: RunNeeds,
   context: HttpContext,
-  { input, order, onTaken }: Call,
+  { input, order, onTaken, prefer }: Call & { prefer: Preference },
 ): Promise<Response> {
-  const prefer = readPreference(context)
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
-    const wait = { waitMs: prefer.waitMs, signal: callerGone(context), ...(onTaken ? { onTaken } : {}) }
+    const wait = {
+      ...{ waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) },
+      ...(onTaken ? { onTaken } : {}),
+    }
     const result = await orderGeneration(needs, Object.assign(input, { adapts: prefer.isLenient }), wait)
     // Nobody reads this; a body is needed all the same.
     if (result.kind === 'gone') return context.body(null, 500)
@@ -128,6 +138,7 @@ async function runStreamed(
       Object.assign(input, { onPartial: (partial: PartialPicture) => live.stream?.sendPartial(partial) }),
       {
         waitMs: null,
+        longestMs: needs.deadlineAsyncMs,
         signal: callerGone(context),
         async onTaken(taken) {
           await onTaken?.()
