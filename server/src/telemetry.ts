@@ -45,20 +45,20 @@ function countGenerations(registers: Registers) {
   return {
     generations: new Counter({
       name: 'darkroom_generations_total',
-      help: 'Generations that ended, by model, state and reason.',
-      labelNames: ['model', 'dialect', 'state', 'reason'] as const,
+      help: 'Generations that ended, by model, provider that was asked last (none = nobody was), state and reason.',
+      labelNames: ['model', 'provider', 'dialect', 'state', 'reason'] as const,
       registers,
     }),
     generationSeconds: new Histogram({
       name: 'darkroom_generation_duration_seconds',
-      help: 'Time from acceptance to the end, by model and state.',
-      labelNames: ['model', 'state'] as const,
+      help: 'Time from acceptance to the end, by model, provider that was asked last and state.',
+      labelNames: ['model', 'provider', 'state'] as const,
       buckets: generationBuckets,
       registers,
     }),
     attempts: new Counter({
       name: 'darkroom_attempts_total',
-      help: 'Calls to upstreams, by provider, upstream model and outcome (succeeded, pending or the failure kind).',
+      help: 'Calls to upstreams, by provider, upstream model and outcome (succeeded, canceled or the failure kind); one that is pending is counted again when its task has ended.',
       labelNames: ['provider', 'upstream_model', 'outcome'] as const,
       registers,
     }),
@@ -95,7 +95,7 @@ function countGenerations(registers: Registers) {
     }),
     unknownRatio: new Gauge({
       name: 'darkroom_unknown_outcome_ratio',
-      help: 'Share of upstream calls whose outcome is unknown, over the last 1,000 calls of each provider.',
+      help: 'Share of upstream calls and tasks whose outcome is unknown, over the last 1,000 of each provider that ended.',
       labelNames: ['provider'] as const,
       registers,
     }),

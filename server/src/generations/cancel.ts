@@ -11,6 +11,7 @@ import { type PartRecord, taskOf, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { findGeneration } from './read.ts'
 import { type AttemptRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { tellUnheard } from './unheard.ts'
 
 export type CancelResult =
   | { kind: 'canceled'; generation: Generation }
@@ -73,12 +74,16 @@ async function cancelUpstream(needs: CancelNeeds, found: Generation): Promise<bo
   })
   const provider = open[0]?.provider ?? ''
   const confirmed = await cancelTasks(needs, { generation, n, provider, tasks })
+  tellUnheard(needs, generation, {
+    attempts: open.filter(each => confirmed.has(each.part)),
+    kind: 'canceled',
+  })
   const brought = current.some(({ state, result }) => state === 'done' && result?.images.length !== 0)
   if (open.length > 0 && confirmed.size === open.length && !brought) {
     const ended = current.filter(each => !confirmed.has(each.part)).map(toPartOutcome)
     const lossUsdMicro = lossOfParts(ended, open[0]?.expected_cost_usd_micro ?? 0)
     const end = { ...canceled, lossUsdMicro, from: ['awaiting' as const], attemptState: 'failed' as const }
-    return settleReleased(needs, generation, { ...end, epoch })
+    return settleReleased(needs, generation, { ...end, provider, epoch })
   }
   const records = [...confirmed].map(part => ({ ...canceledPart, part }))
   await findRow(needs.db, pollSql.awaitParts, [id, epoch, n, JSON.stringify(records), 0, null])

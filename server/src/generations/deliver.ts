@@ -137,6 +137,7 @@ export async function storeAndSettle(
   work: {
     generation: Generation
     n: number
+    provider: string
     collect(): Promise<StoredImage[]>
     warnings: string[]
     lossUsdMicro: number
@@ -182,6 +183,7 @@ export async function storeAndSettle(
       failure: null,
       message: error.message,
       lossUsdMicro: work.lossUsdMicro + work.boughtUsdMicro,
+      provider: work.provider,
       epoch: generation.epoch,
     })
     if (!released) await giveUp(needs, generation, { n, step: 'T7' })

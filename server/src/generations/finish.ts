@@ -10,7 +10,7 @@ import type { OwnWork } from './own-keys.ts'
 import { persist } from './persist.ts'
 import { toStorableText } from './redaction.ts'
 import type { SettledBus } from './settled.ts'
-import { findRow, type GenerationRow, sql } from './sql.ts'
+import { type AttemptRow, findRow, type GenerationRow, sql } from './sql.ts'
 
 export type FinishNeeds = {
   db: Db
@@ -24,6 +24,8 @@ export type FinishNeeds = {
 type SettleRow = { available: number; completed_at: Date }
 
 export type Success = {
+  /** Who made it. */
+  provider: string
   images: StoredImage[]
   manifestSha256: string
   warnings: string[]
@@ -67,12 +69,11 @@ export async function settleSucceeded(
   if (__FAILPOINTS__) await fp('T6.after')
   if (!row) return false
   const delivered = Math.min(success.images.length, generation.count)
+  const { images, warnings, provider } = success
+  const captured = generation.unitPrice * delivered
   announce(needs, row, {
-    ...generation,
-    state: 'succeeded',
-    images: success.images,
-    warnings: success.warnings,
-    captured: generation.unitPrice * delivered,
+    provider,
+    generation: { ...generation, state: 'succeeded', images, warnings, captured },
   })
   return true
 }
@@ -87,6 +88,8 @@ export type Release = {
   /** For the operator. */
   message: string | null
   lossUsdMicro: number
+  /** Who was asked last; left out where the caller does not know. */
+  provider?: string
   /** Null: whatever epoch it has; only for rows without a worker. */
   epoch: number | null
 }
@@ -98,6 +101,7 @@ export async function settleReleased(
   given: Release,
 ): Promise<boolean> {
   const release = { ...given, reason: reasonOf(needs, generation, given) }
+  const provider = given.provider ?? (await findProvider(needs.db, generation))
   if (__FAILPOINTS__) await fp('T7.before')
   const row = await settle(needs, generation, {
     wanted: release.state,
@@ -117,8 +121,16 @@ export async function settleReleased(
   })
   if (__FAILPOINTS__) await fp('T7.after')
   if (!row) return false
-  announce(needs, row, { ...generation, state: release.state, reason: release.reason })
+  const { state, reason } = release
+  announce(needs, row, { provider, generation: { ...generation, state, reason } })
   return true
+}
+
+/** Who was asked last; null = nobody. */
+async function findProvider(db: Db, { id, attempts }: Generation): Promise<string | null> {
+  if (attempts === 0) return null
+  const rows = await db.query<AttemptRow>(sql.attempts, [id])
+  return rows.at(-1)?.provider ?? null
 }
 
 /** A key that is refused or gone is the customer's own, and said to be. */
@@ -156,8 +168,12 @@ async function settle(
 /** An upstream's text is kept for the operator, but not a whole page of HTML. */
 const maxMessageLength = 2_000
 
-function announce(needs: FinishNeeds, row: SettleRow, generation: Generation): void {
+function announce(
+  needs: FinishNeeds,
+  row: SettleRow,
+  { generation, provider }: { generation: Generation; provider: string | null },
+): void {
   const settled = { ...generation, completedAt: row.completed_at }
-  needs.events.generationSettled(settled)
+  needs.events.generationSettled(settled, provider)
   needs.settled.announce(generation.id, { generation: settled, available: row.available })
 }

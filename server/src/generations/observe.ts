@@ -14,21 +14,14 @@ const unknownAlarmShare = 0.01
 const unknownAlarmCalls = 100
 
 export function createGenerationEvents(log: Log, metrics: Metrics) {
-  const noteUnknown = watchUnknown(log, metrics)
   return {
     generationCreated({ id: generationId, model, price }: Generation): void {
       log.info({ event: 'generation.created', generationId, model, price }, 'generation created')
     },
-    attemptEnded(call: EndedCall): void {
-      // A customer's own key: the operator's alarms are not for it.
-      const isOwn = call.generation.ownProviders !== null
-      recordAttempt(log, metrics, isOwn ? nameOwn(call) : call)
-      const { outcome } = call
-      if (!isOwn)
-        noteUnknown(call.provider, outcome.kind === 'failed' && outcome.failure === 'unknown_outcome')
-    },
-    taskEnded: (task: EndedTask): void => recordTask(log, task),
-    generationSettled: (generation: Generation): void => recordSettled(log, metrics, generation),
+    ...createAttemptEvents(log, metrics),
+    /** `provider` is the one that was asked last; null = nobody was. */
+    generationSettled: (generation: Generation, provider: string | null): void =>
+      recordSettled(log, metrics, { generation, provider }),
     generationReconciling(generation: Generation, cause: string): void {
       log.warn(
         { event: 'generation.reconciling', generationId: generation.id, cause },
@@ -83,6 +76,32 @@ export function createGenerationEvents(log: Log, metrics: Metrics) {
   }
 }
 
+/** What becomes of calls to upstreams and of their tasks; each is counted by how it ended. */
+function createAttemptEvents(log: Log, metrics: Metrics) {
+  const count = createCount(metrics, watchUnknown(log, metrics))
+  return {
+    attemptEnded(call: EndedCall): void {
+      count({ ...call, kind: kindOf(call.outcome) })
+      recordAttempt(log, metrics, call)
+    },
+    taskEnded(task: EndedTask): void {
+      const kind = kindOf(task.outcome)
+      // One that the upstream does not know now may be found yet: see unheard.ts.
+      if (kind !== 'unknown_outcome') count({ ...task, kind })
+      recordTask(log, task)
+    },
+    /** What became of a call or a task whose end nobody had told. */
+    attemptFound(found: FoundAttempt): void {
+      count(found)
+      const { generation, provider, upstreamModel: upstream_model, kind } = found
+      log[kind === 'unknown_outcome' ? 'warn' : 'info'](
+        { event: 'attempt.found', generationId: generation.id, provider, upstream_model, kind },
+        'the end of an upstream call was found out',
+      )
+    },
+  }
+}
+
 /** The breakers of this process; others know nothing of them. */
 export function createBreakerEvents(log: Log, metrics: Metrics): BreakerEvents {
   const note = (isOpen: boolean, target: UpstreamModel, accountId: string | null) => {
@@ -101,6 +120,22 @@ export function createBreakerEvents(log: Log, metrics: Metrics): BreakerEvents {
     breakerClosed: (target, accountId) =>
       log.warn(note(false, target, accountId), 'the upstream works again'),
   }
+}
+
+type Counted = UpstreamModel & { generation: Generation; kind: string }
+
+/** Each call and each task by how it ended. */
+function createCount(metrics: Metrics, noteUnknown: (provider: string, unknown: boolean) => void) {
+  return ({ generation, provider, upstreamModel: upstream_model, kind }: Counted): void => {
+    metrics.attempts.inc({ provider: labelOf(provider, generation), upstream_model, outcome: kind })
+    // A customer's own key: the operator's alarms are not for it. What goes on is judged by its end.
+    if (generation.ownProviders === null && kind !== 'pending')
+      noteUnknown(provider, kind === 'unknown_outcome')
+  }
+}
+
+function kindOf(outcome: ProviderOutcome): string {
+  return outcome.kind === 'failed' ? outcome.failure : outcome.kind
 }
 
 /** Keeps the share of unknown outcomes of each provider, and raises the alarm. */
@@ -131,15 +166,18 @@ type EndedTask = {
 }
 
 type EndedCall = EndedTask & { seconds: number }
+export type FoundKind = 'succeeded' | 'unknown_outcome' | 'canceled'
+type FoundAttempt = UpstreamModel & { generation: Generation; kind: FoundKind }
 
-function nameOwn(call: EndedCall): EndedCall {
-  return { ...call, provider: `${call.provider}:own` }
+/** Providers are configuration, so the labels are few; under customers' own keys each is another. */
+function labelOf(provider: string, { ownProviders }: Generation): string {
+  return ownProviders === null ? provider : `${provider}:own`
 }
 
 function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
-  const { provider, upstreamModel: upstream_model, outcome, seconds } = call
-  const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
-  metrics.attempts.inc({ provider, upstream_model, outcome: kind })
+  const { upstreamModel: upstream_model, outcome, seconds } = call
+  const provider = labelOf(call.provider, call.generation)
+  const kind = kindOf(outcome)
   const error_type = outcome.kind === 'failed' ? outcome.failure : ''
   metrics.attemptSeconds.observe(
     { gen_ai_provider_name: provider, gen_ai_request_model: upstream_model, error_type },
@@ -157,7 +195,7 @@ function recordAttempt(log: Log, metrics: Metrics, call: EndedCall): void {
 
 function recordTask(log: Log, task: EndedTask): void {
   const { generation, provider, upstreamModel: upstream_model, outcome } = task
-  const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+  const kind = kindOf(outcome)
   const record = { event: 'task.ended', generationId: generation.id, provider, upstream_model, kind }
   if (outcome.kind !== 'failed') log.info(record, 'upstream task ended')
   else
@@ -167,16 +205,24 @@ function recordTask(log: Log, task: EndedTask): void {
     )
 }
 
-function recordSettled(log: Log, metrics: Metrics, generation: Generation): void {
+function recordSettled(
+  log: Log,
+  metrics: Metrics,
+  { generation, provider: asked }: { generation: Generation; provider: string | null },
+): void {
   const { id: generationId, model, dialect, state, reason, captured, createdAt } = generation
+  const provider = asked === null ? 'none' : labelOf(asked, generation)
   const endedAt = generation.completedAt ?? createdAt
-  metrics.generations.inc({ model, dialect, state, reason: reason ?? '' })
-  metrics.generationSeconds.observe({ model, state }, (endedAt.getTime() - createdAt.getTime()) / 1000)
+  metrics.generations.inc({ model, provider, dialect, state, reason: reason ?? '' })
+  metrics.generationSeconds.observe(
+    { model, provider, state },
+    (endedAt.getTime() - createdAt.getTime()) / 1000,
+  )
   if (state === 'succeeded') metrics.images.inc({ model }, generation.images.length)
   metrics.credits.inc({ type: 'capture' }, captured)
   metrics.credits.inc({ type: 'release' }, generation.price - captured)
   log.info(
-    { event: `generation.${state}`, generationId, model, dialect, reason, captured },
+    { event: `generation.${state}`, generationId, model, provider, dialect, reason, captured },
     `generation ${state}`,
   )
 }

@@ -25,6 +25,7 @@ import { callUpstream } from './redaction.ts'
 import { type RunNeeds, reconcileGeneration } from './run.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
+import { tellUnheard } from './unheard.ts'
 
 /** What one read of a part told, and the pictures that came with it. */
 export type Read = { part: number; outcome: ProviderOutcome; received: string[] }
@@ -246,6 +247,7 @@ async function loseTasks(needs: RunNeeds, { generation, outcomes }: Work, lost: 
 async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<StoredImage[] | null> {
   const { generation, attempts, received } = work
   const combined = combineParts(parts)
+  tellLost(needs, work)
   const [attempt] = attempts
   const shareUsdMicro = attempt?.expected_cost_usd_micro ?? 0
   if (combined.kind === 'delivered') {
@@ -256,14 +258,16 @@ async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<S
     return deliver(needs, { generation, n: generation.attempts, ...routeOf(attempts), ...result })
   }
   const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
-  if (combined.kind === 'failed') await fail(needs, generation, { failure: combined.failure, lossUsdMicro })
+  const { provider } = routeOf(attempts)
+  if (combined.kind === 'failed')
+    await fail(needs, generation, { failure: combined.failure, lossUsdMicro, provider })
   return null
 }
 
 async function fail(
   needs: RunNeeds,
   generation: Generation,
-  { failure, lossUsdMicro }: { failure: ProviderFailure; lossUsdMicro: number },
+  { failure, ...more }: { failure: ProviderFailure; lossUsdMicro: number; provider: string },
 ): Promise<void> {
   const { state, reason } = failureRules[failure.failure]
   const done = await settleReleased(needs, generation, {
@@ -273,10 +277,16 @@ async function fail(
     attemptState: failure.failure === 'unknown_outcome' ? 'unknown' : 'failed',
     failure: failure.failure,
     message: failure.message,
-    lossUsdMicro,
+    ...more,
     epoch: generation.epoch,
   })
   if (!done) await giveUp(needs, generation, { n: generation.attempts, step: 'T7' })
+}
+
+/** Those that the upstream has denied for too long, while other parts went on. */
+function tellLost(needs: RunNeeds, { generation, attempts }: Work): void {
+  const lost = attempts.filter(({ state }) => state === 'unknown')
+  tellUnheard(needs, generation, { attempts: lost, kind: 'unknown_outcome' })
 }
 
 /** Tasks that still run are canceled, what has come is sold, and without any picture the customer gets all back. */
@@ -297,7 +307,9 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
     work,
     open.map(attempt => toUnfinished(attempt, false).outcome),
   )
+  tellUnfinished(needs, work, canceled)
   if (combineParts(parts).kind === 'delivered') return end(needs, work, parts)
+  tellLost(needs, work)
   const lossUsdMicro = lossOfParts(parts, attempts[0]?.expected_cost_usd_micro ?? 0)
   const done = await settleReleased(needs, generation, {
     from: ['awaiting'],
@@ -307,10 +319,27 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
     failure: null,
     message: 'the deadline has passed',
     lossUsdMicro,
+    provider: routeOf(attempts).provider,
     epoch: generation.epoch,
   })
   if (!done) await giveUp(needs, generation, { n, step: 'T7' })
   return null
+}
+
+/** Of the open ones, those that this very read did not tell the end of. */
+function tellUnfinished(
+  needs: RunNeeds,
+  { generation, attempts, outcomes }: Work,
+  canceled: Set<number>,
+): void {
+  const open = attempts.filter(({ part, state }) => {
+    const outcome = outcomes.get(part)
+    return state === 'accepted' && (isWaiting(outcome) || isLost(outcome))
+  })
+  const ended = open.filter(({ part }) => canceled.has(part))
+  tellUnheard(needs, generation, { attempts: ended, kind: 'canceled' })
+  const left = open.filter(({ part }) => !canceled.has(part))
+  tellUnheard(needs, generation, { attempts: left, kind: 'unknown_outcome' })
 }
 
 /** A task that did not come to its end; only one that the upstream ended costs nothing. */

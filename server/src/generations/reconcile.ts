@@ -14,6 +14,7 @@ import { routeOf, taskOf, tasksOf, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
+import { tellUnheard } from './unheard.ts'
 
 export type ReconcileNeeds = DeliverNeeds & {
   leaseMs: number
@@ -52,7 +53,7 @@ export async function reconcile(
   if (attempt && (await settleFromParts(needs, generation, last))) return null
   const again = attempt ? await sendAgain(needs, generation, attempt) : null
   if (again) return again
-  await settleReleased(needs, generation, {
+  const released = await settleReleased(needs, generation, {
     from: ['reconciling'],
     state: 'failed',
     reason: fromStorage === 'unreachable' ? 'storage_failed' : reasonOf(needs, last),
@@ -61,8 +62,10 @@ export async function reconcile(
     message: null,
     // Bytes were bought and lost when the attempt is done but nothing readable is in storage.
     lossUsdMicro: lossUsdMicro ?? costs.lossUsdMicro + costs.boughtUsdMicro,
+    ...(attempt ? { provider: attempt.provider } : {}),
     epoch: generation.epoch,
   })
+  if (released) tellUnheard(needs, generation, { attempts: last, kind: 'unknown_outcome' })
   return null
 }
 
@@ -106,7 +109,11 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, known: 
       const lossUsdMicro = unknownUsdMicro + missingUsdMicro
       const success = { images, manifestSha256: found.sha256, warnings: generation.warnings, lossUsdMicro }
       const record = findRecord(generation, found.manifest, known.attempt)
-      await settleSucceeded(needs, generation, { ...success, ...(record ? { record } : {}) })
+      const { provider } = routeOf(known.attempt)
+      const more = { provider, ...(record ? { record } : {}) }
+      const settled = await settleSucceeded(needs, generation, { ...success, ...more })
+      const isWhole = images.length >= generation.count
+      if (settled && isWhole) tellUnheard(needs, generation, { attempts: known.attempt, kind: 'succeeded' })
       return true
     }
   }
@@ -129,6 +136,7 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, known: 
     collect,
     warnings,
     bought: generation.images.length,
+    ...routeOf(known.attempt),
     ...known,
   })
   return true
@@ -193,9 +201,10 @@ async function settleFromParts(
   const { images } = await collectImages(needs, work, expected)
   if (images.length === 0) return false
   const { usage } = combined
-  await storeAndSettle(needs, {
+  const sold = await storeAndSettle(needs, {
     generation: { ...generation, usage },
     n,
+    ...routeOf(attempts),
     collect: async () => images,
     warnings: [...generation.warnings, ...combined.warnings],
     bought: all.length,
@@ -203,6 +212,7 @@ async function settleFromParts(
     boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
     record: { n, usage, costsUsdMicro: parts.map(() => null) },
   })
+  if (sold) tellUnheard(needs, generation, { attempts, kind: 'unknown_outcome' })
   return true
 }
 

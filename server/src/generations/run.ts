@@ -115,12 +115,7 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
     const onOutcome = createPartNotes(needs, started, count)
     const parts = await submitParts(needs, { ...started, onOutcome })
     leave(parts.map(part => part.outcome))
-    for (const { outcome } of parts) {
-      const seconds = (performance.now() - beganAt) / 1000
-      const { provider, upstreamModel } = started.route
-      needs.events.attemptEnded({ generation: started.generation, provider, upstreamModel, outcome, seconds })
-    }
-    return parts
+    return tellEnded(needs, started, { parts, beganAt })
   } catch (error) {
     if (error instanceof StorageError) {
       await release(needs, started, {
@@ -135,8 +130,21 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
     const message = error instanceof Error ? error.message : String(error)
     const outcome = { kind: 'failed' as const, failure: 'unknown_outcome' as const, message }
     leave([outcome])
-    return partsOf(started.generation, started.route).map((_, part) => ({ part, outcome }))
+    const parts = partsOf(started.generation, started.route).map((_, part) => ({ part, outcome }))
+    return tellEnded(needs, started, { parts, beganAt })
   }
+}
+
+function tellEnded(
+  { events }: RunNeeds,
+  { generation, route }: Started,
+  { parts, beganAt }: { parts: PartOutcome[]; beganAt: number },
+): PartOutcome[] {
+  const seconds = (performance.now() - beganAt) / 1000
+  const { provider, upstreamModel } = route
+  for (const { outcome } of parts)
+    events.attemptEnded({ generation, provider, upstreamModel, outcome, seconds })
+  return parts
 }
 
 /** Nothing was sent: the order waits for the next probe, or goes elsewhere. */
@@ -268,6 +276,7 @@ async function release(
     failure: end.failure ?? null,
     message: end.message,
     lossUsdMicro: end.lossUsdMicro,
+    provider: started.route.provider,
     epoch: generation.epoch,
   })
   if (!done) await giveUp(needs, generation, { n, step: 'T7' })

@@ -3,7 +3,8 @@
 import { eachRow } from './each-row.ts'
 import { type FinishNeeds, settleReleased } from './finish.ts'
 import type { GenerationState } from './generation.ts'
-import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { type AttemptRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
+import { tellUnheard } from './unheard.ts'
 
 type ExpiredRow = { id: string; state: GenerationState; epoch: number; loss: number; at: string }
 
@@ -21,7 +22,10 @@ async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<void
   const row = await findRow<GenerationRow>(needs.db, sql.findAny, [expired.id])
   if (!row) return
   const queued = expired.state === 'queued'
-  await settleReleased(needs, toGeneration(row), {
+  const generation = toGeneration(row)
+  const rows = queued ? [] : await needs.db.query<AttemptRow>(sql.attempts, [expired.id])
+  const attempts = rows.filter(({ n }) => n === generation.attempts)
+  const ended = await settleReleased(needs, generation, {
     from: [expired.state],
     state: 'failed',
     reason: queued ? 'queue_timeout' : 'deadline_exceeded',
@@ -31,4 +35,5 @@ async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<void
     lossUsdMicro: expired.loss,
     epoch: expired.epoch,
   })
+  if (ended) tellUnheard(needs, generation, { attempts, kind: 'unknown_outcome' })
 }

@@ -185,7 +185,10 @@ function worker(name: string, leaseMs: number) {
           width: 1,
           height: 1,
         }
-        const success = { images: [image], manifestSha256: 'ab', warnings: [], lossUsdMicro: 0 }
+        const success = {
+          ...{ images: [image], manifestSha256: 'ab', warnings: [], lossUsdMicro: 0 },
+          provider: 'test-provider',
+        }
         if (await settleSucceeded(needs, toGeneration(row), success)) await expectOwn(db, row)
       }
     }
@@ -212,6 +215,7 @@ function reaper(name: string) {
           failure: 'unknown_outcome',
           message: null,
           lossUsdMicro: 40_000,
+          provider: 'test-provider',
           epoch: row.epoch,
         })
         if (isEnded) await expectOwn(db, row)
