@@ -31,6 +31,8 @@ export type OrderWait = {
   longestMs: number
   /** Aborted when the caller goes. */
   signal: AbortSignal
+  /** Hears which order it is, taken now or before: what follows may fail, or its caller leave. */
+  onNamed: (generationId: string) => void
   /** Called once the order is taken, or found to be one taken before, and waited for. */
   onTaken?: (order: Pick<Accepted, 'generation' | 'replayed' | 'joined'>) => Promise<void>
 }
@@ -44,6 +46,7 @@ export async function orderGeneration(
   const accepted: Accepted = await createGeneration(needs, { ...input, callerGone: wait.signal })
   input.inputs = null
   const { generation, replayed, joined } = accepted
+  wait.onNamed(generation.id)
   if (wait.onTaken) await namingGeneration(generation.id, async () => wait.onTaken?.(accepted))
   if (wait.waitMs === 0 && !isTerminal(generation.state)) {
     accepted.settlement.cancel()

@@ -10,12 +10,19 @@ export type RequestVariables = {
   /** The route's pattern without its mount, for metrics: bounded in number. */
   route: string
   caller: AuthenticatedKey
+  /** The order that the request made, repeated or joined: see noteGeneration. */
+  generationId: string
   /** Set by setAnswerHeader, for answers written past the framework. */
   answerHeaders: Record<string, string>
 }
 
 export type HttpEnv = { Bindings: HttpBindings; Variables: RequestVariables }
 export type HttpContext = Context<HttpEnv>
+
+/** By it a request is followed to its generation in the log: whatever becomes of the answer. */
+export function noteGeneration(context: HttpContext, generationId: string): void {
+  context.set('generationId', generationId)
+}
 
 /** How a dialect says no. Sets status, body and headers of its contract. */
 export type RenderError = (context: HttpContext, error: AppError) => Response

@@ -2,10 +2,12 @@
 // go to the log, never to the caller.
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { HttpContext } from './context.ts'
+import { type HttpContext, noteGeneration } from './context.ts'
 
 export function toAppError(log: Log, context: HttpContext, error: unknown): AppError {
   if (error instanceof AppError) {
+    // Also of an order that may have been taken though nobody heard so.
+    if (error.options.generationId) noteGeneration(context, error.options.generationId)
     if (error.status >= 500) log.error(record(context, error), 'request failed')
     return error
   }
@@ -14,7 +16,8 @@ export function toAppError(log: Log, context: HttpContext, error: unknown): AppE
 }
 
 function record(context: HttpContext, error: unknown) {
-  return { event: 'request.failed', requestId: context.get('requestId'), err: error }
+  const [requestId, generationId] = [context.get('requestId'), context.get('generationId')]
+  return { event: 'request.failed', requestId, generationId, err: error }
 }
 
 /** Headers that follow from the error itself, in every dialect. */

@@ -30,10 +30,9 @@ export function frameRequests(needs: FrameNeeds): MiddlewareHandler<HttpEnv> {
       needs.metrics.requests.inc({ dialect, route, method, status })
       needs.metrics.requestSeconds.observe({ dialect, route }, seconds)
       const keyId = context.get('caller')?.keyId
-      needs.log.info(
-        { event: 'request.ended', requestId, dialect, route, method, status, seconds, keyId },
-        'request ended',
-      )
+      const generationId = context.get('generationId')
+      const record = { requestId, dialect, route, method, status, seconds, keyId, generationId }
+      needs.log.info({ event: 'request.ended', ...record }, 'request ended')
     })
     await next()
   }

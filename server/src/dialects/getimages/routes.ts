@@ -13,12 +13,12 @@ import { type Generation, hasFiles } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration, listSucceeded, openImage, takeFreshText } from '../../generations/read.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
-import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
 import { sayKnownFields } from '../../http/issues.ts'
+import { openWait } from '../../http/order-wait.ts'
 import {
   chooseDeadlineMs,
   type Deadlines,
@@ -146,7 +146,7 @@ async function generate(
         slots: [],
         spendCaps: caller.spendCaps,
       },
-      { waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) },
+      openWait(context, needs, prefer),
     )
     return await answer(needs, context, { result, prefer })
   } finally {

@@ -8,10 +8,10 @@ import { fingerprintOf } from '../../generations/fingerprint.ts'
 import { type Generation, hasFiles } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import type { AdmissionNeeds } from '../../http/admission.ts'
-import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
+import { openWait } from '../../http/order-wait.ts'
 import {
   chooseDeadlineMs,
   type Deadlines,
@@ -74,7 +74,7 @@ export async function generate(
   })
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
-    const wait = { waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
+    const wait = openWait(context, needs, prefer)
     const result = await orderGeneration(needs, input, wait)
     if (rate.requests > 0) showRate(needs, context, rate)
     return await answer(needs, context, { result, prefer })

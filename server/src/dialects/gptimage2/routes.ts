@@ -14,11 +14,11 @@ import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import { findGeneration } from '../../generations/read.ts'
 import { slotsOfKey } from '../../generations/slots.ts'
 import { type AdmissionNeeds, admit, passUnknown } from '../../http/admission.ts'
-import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
+import { openWait } from '../../http/order-wait.ts'
 import { chooseDeadlineMs, type Deadlines, hearsLater, readPreferredWaitMs } from '../../http/prefer.ts'
 import { showRate } from '../../http/rate-headers.ts'
 import { readJsonBody } from '../../http/read-json.ts'
@@ -151,13 +151,12 @@ async function order(
   }
   const prefer = readPreferredWaitMs(context.req.header('prefer'))
   // At once unless the caller says how long it wants to wait.
-  const { waitMs } = prefer ?? hearsLater
-  const wait = { waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
+  const wait = openWait(context, needs, prefer ?? hearsLater)
   const result = await orderGeneration(needs, input, wait).catch(orUnavailable)
   // Nobody reads this; a body is needed all the same.
   if (result.kind === 'gone') return context.body(null, 500)
   if (prefer) setAnswerHeader(context, 'preference-applied', prefer.applied)
-  return accepted(needs, context, { result, hasWaited: wait.waitMs > 0 })
+  return accepted(needs, context, { result, hasWaited: wait.waitMs !== 0 })
 }
 
 type Taken = Exclude<OrderResult, { kind: 'gone' }>

@@ -13,12 +13,12 @@ import { hasFiles } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { type AdmissionNeeds, admit } from '../../http/admission.ts'
-import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
+import { openWait } from '../../http/order-wait.ts'
 import {
   chooseDeadlineMs,
   type Deadlines,
@@ -149,7 +149,7 @@ async function order(
   }
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
-    const wait = { waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
+    const wait = openWait(context, needs, prefer)
     const result = await orderGeneration(needs, input, wait)
     return answer(needs, context, { result, prefer })
   } finally {

@@ -12,10 +12,10 @@ import { findQueuePlace } from '../../generations/queue-place.ts'
 import { findGeneration } from '../../generations/read.ts'
 import type { ShowNeeds } from '../../generations/shown-outputs.ts'
 import { slotsOfKey } from '../../generations/slots.ts'
-import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { sayKnownFields, toIssues } from '../../http/issues.ts'
+import { openWait } from '../../http/order-wait.ts'
 import { chooseDeadlineMs, type Deadlines, hearsLater, readPreferredWaitMs } from '../../http/prefer.ts'
 import { readJsonBody } from '../../http/read-json.ts'
 import { showRepeat } from '../../http/retry-mark.ts'
@@ -48,8 +48,7 @@ async function create(
   const prefer = readPreferredWaitMs(context.req.header('prefer'))
   const input = await readInput(needs, context, caller)
   // Asynchronous unless the caller says how long it wants to wait.
-  const { waitMs } = prefer ?? hearsLater
-  const wait = { waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) }
+  const wait = openWait(context, needs, prefer ?? hearsLater)
   const result = await orderGeneration(needs, input, wait)
   if (prefer && result.kind !== 'gone') setAnswerHeader(context, 'preference-applied', prefer.applied)
   return answer(needs, context, result)

@@ -7,10 +7,10 @@ import { fingerprintOf } from '../../generations/fingerprint.ts'
 import type { Generation } from '../../generations/generation.ts'
 import { type OrderResult, orderGeneration } from '../../generations/order.ts'
 import type { PartialPicture } from '../../generations/partials.ts'
-import { callerGone } from '../../http/caller-gone.ts'
 import { type HttpContext, setAnswerHeader } from '../../http/context.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
+import { openWait } from '../../http/order-wait.ts'
 import {
   chooseDeadlineMs,
   type Deadlines,
@@ -86,10 +86,7 @@ async function runWaited(
 ): Promise<Response> {
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {
-    const wait = {
-      ...{ waitMs: prefer.waitMs, longestMs: needs.deadlineSyncMs, signal: callerGone(context) },
-      ...(onTaken ? { onTaken } : {}),
-    }
+    const wait = { ...openWait(context, needs, prefer), ...(onTaken ? { onTaken } : {}) }
     const result = await orderGeneration(needs, Object.assign(input, { adapts: prefer.isLenient }), wait)
     // Nobody reads this; a body is needed all the same.
     if (result.kind === 'gone') return context.body(null, 500)
@@ -137,9 +134,8 @@ async function runStreamed(
       // The input itself, no copy: what orderGeneration lets go, nothing may hold.
       Object.assign(input, { onPartial: (partial: PartialPicture) => live.stream?.sendPartial(partial) }),
       {
-        waitMs: null,
+        ...openWait(context, needs, { waitMs: null }),
         longestMs: needs.deadlineAsyncMs,
-        signal: callerGone(context),
         async onTaken(taken) {
           await onTaken?.()
           showOrder(context, taken)
