@@ -94,6 +94,23 @@ describe('the list of images', () => {
     expect((await listImages('?offset=99999999999999999999')).images).toEqual([])
   })
 
+  test('clamps to the bounds that the document tells', async () => {
+    type Parameter = { name: string; schema: { minimum: number; maximum?: number; default: number } }
+    const answer = await fetch(`${node.url}/openapi/getimages.json`)
+    const { paths } = (await answer.json()) as { paths: Record<string, { get: { parameters: Parameter[] } }> }
+    for (const path of ['/api/v1/images', '/api/v1/usage']) {
+      const parameters = paths[path]?.get.parameters ?? []
+      expect(parameters.map(({ name }) => name)).toEqual(['limit', 'offset'])
+      for (const { name, schema } of parameters) {
+        const echo = async (query = '') =>
+          ((await read(path + query)).body as unknown as Record<string, number>)[name]
+        const { minimum, maximum = Number.MAX_SAFE_INTEGER } = schema
+        const used = [await echo(), await echo(`?${name}=-9`), await echo(`?${name}=${'9'.repeat(20)}`)]
+        expect(used, `${path} ${name}`).toEqual([schema.default, minimum, maximum])
+      }
+    }
+  })
+
   test('refuses what is no integer, naming the parameter', async () => {
     for (const path of ['/api/v1/images', '/api/v1/usage']) {
       for (const value of ['abc', '1.5', '', '%20', '1e2', '0x10', 'NaN', 'Infinity', '%EF%BC%91', 'null']) {

@@ -10,6 +10,7 @@ import {
   getImageResponse,
   listImagesResponse,
   listUsageResponse,
+  pageQuery,
 } from './schema.ts'
 
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } })
@@ -18,22 +19,6 @@ const refused = {
   description: 'Missing, invalid, revoked, or rate-limited API key',
   content: json(errorResponse),
 }
-
-const pageQuery = z.object({
-  limit: z
-    .int()
-    .min(1)
-    .max(100)
-    .default(20)
-    .optional()
-    .openapi({ param: { description: 'Number of items to return. Defaults to 20. Maximum is 100.' } }),
-  offset: z
-    .int()
-    .min(0)
-    .default(0)
-    .optional()
-    .openapi({ param: { description: 'Number of items to skip. Defaults to 0.' } }),
-})
 
 export function describeGetImages(app: OpenAPIHono<HttpEnv>): void {
   describeGenerate(app)

@@ -17,7 +17,7 @@ import { type HttpContext, type HttpEnv, setAnswerHeader } from '../../http/cont
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readIdempotencyKey } from '../../http/idempotency-key.ts'
 import { keepWaitingCallerAlive } from '../../http/interim.ts'
-import { sayKnownFields } from '../../http/issues.ts'
+import { sayKnownFields, toIssues } from '../../http/issues.ts'
 import { openWait } from '../../http/order-wait.ts'
 import {
   chooseDeadlineMs,
@@ -35,7 +35,7 @@ import { noOptions } from '../../models/options.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { describeGetImages } from './describe.ts'
 import { renderError, toBodyError, toImageMetadata, toOutcomeError, toTransaction } from './present.ts'
-import { generateImageRequest } from './schema.ts'
+import { generateImageRequest, pageQuery } from './schema.ts'
 
 export type GetImagesNeeds = CreateNeeds &
   AdmissionNeeds &
@@ -210,25 +210,14 @@ function metadataOf(generation: Generation) {
   return toImageMetadata(generation, generation.model.split(':')[0] ?? '')
 }
 
-const maxLimit = 100
-const defaultLimit = 20
-
-/** Integers out of range are clamped, as the contract says; anything else is refused. */
 function readPage(context: HttpContext): { limit: number; offset: number } {
-  const limit = readInteger(context, 'limit') ?? defaultLimit
-  const offset = readInteger(context, 'offset') ?? 0
-  return {
-    limit: Math.min(Math.max(limit, 1), maxLimit),
-    offset: Math.min(Math.max(offset, 0), Number.MAX_SAFE_INTEGER),
-  }
-}
-
-function readInteger(context: HttpContext, name: string): number | null {
-  const text = context.req.query(name)
-  if (text === undefined) return null
-  if (!/^[+-]?\d+$/.test(text)) {
-    const details = [{ path: name, message: 'Invalid input: expected int', code: 'invalid_type' }]
-    throw new AppError('invalid_request', 'Invalid pagination.', { details })
-  }
-  return Number(text)
+  const parsed = pageQuery.safeParse({
+    limit: context.req.query('limit'),
+    offset: context.req.query('offset'),
+  })
+  if (parsed.success) return parsed.data
+  // The contract names one parameter.
+  throw new AppError('invalid_request', 'Invalid pagination.', {
+    details: toIssues(parsed.error).slice(0, 1),
+  })
 }

@@ -70,6 +70,25 @@ export const generateImageResponse = z
 export const getImageResponse = z.object({ image: imageWithBytes }).openapi('GetImageResponse')
 export const getImageMetadataResponse = z.object({ image: imageMetadata }).openapi('GetImageMetadataResponse')
 
+/** An integer of the query: one out of range is taken for the nearest in it, as the contract says; all else is refused. */
+function clampedInt({ min, max, fallback }: { min: number; max?: number; fallback: number }) {
+  const wanted = z.int('Invalid input: expected int').min(min)
+  const clamp = (text: unknown) =>
+    typeof text === 'string' && /^[+-]?\d+$/.test(text)
+      ? Math.min(Math.max(Number(text), min), max ?? Number.MAX_SAFE_INTEGER)
+      : text
+  return z.preprocess(clamp, (max === undefined ? wanted : wanted.max(max)).default(fallback))
+}
+
+export const pageQuery = z.object({
+  limit: clampedInt({ min: 1, max: 100, fallback: 20 }).openapi({
+    param: { description: 'Number of items to return. Defaults to 20. Maximum is 100.' },
+  }),
+  offset: clampedInt({ min: 0, fallback: 0 }).openapi({
+    param: { description: 'Number of items to skip. Defaults to 0.' },
+  }),
+})
+
 const pageFields = {
   total: z.int().min(0),
   limit: z.int().min(1).max(100),
