@@ -32,6 +32,8 @@ export const raceCounts = {
   // L-16: concurrent generations, and how long each upstream call takes in milliseconds.
   slowCalls: countOf(200, 60),
   slowCallMs: countOf(30_000),
+  // L-2: rounds of 30 cancels released by their last byte, one in three of them around the end of the order.
+  cancelRounds: countOf(50, 12),
   // I-2: orders of each kind of end, shown again at four ages.
   replayedOrders: countOf(5),
   // I-5: orders that another body comes for under their key, and those that the same one comes for, written otherwise.

@@ -20,7 +20,8 @@ export const crashRows: Record<string, string[]> = {
   ],
   'C5 accepted, reference not saved': [
     'modes: a task accepted whose handle was lost is released to the customer and booked to the operator',
-    "open: recovery by the upstream's callback, and the emulator's mode for it: no shipped provider calls back",
+    'upstream webhooks: a task whose create was never answered is known by its webhook, and sold',
+    'replicate orders: is known again by its webhook when the process that waited for the create has died',
   ],
   'C6 reference saved': ['modes: a task whose handle is stored is polled on by another node and paid once'],
   'C7 image bytes in memory only': [

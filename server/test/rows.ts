@@ -79,7 +79,8 @@ export const rows: Record<string, string[]> = {
   'L-2 nor when the last bytes arrive together': [
     'orders: are not overspent when the last bytes of all requests arrive together',
     'orders: makes one order also when the last bytes arrive together and credits are scarce',
-    'open: cancel, redeem and payment have no route yet',
+    'cancels: thirty cancels whose last bytes arrive together and the end of their order resolve its hold once',
+    'open: redeeming, making keys and payments have no route yet',
   ],
   'L-3 the ledger sums to the balance, always': [
     'model: the ledger equals a ledger on paper after every command',
@@ -336,16 +337,21 @@ export const rows: Record<string, string[]> = {
     'paging: a page of the native list walks the index that its filter names, and never further than its bound',
     'native list: refuses what it does not know by its name, and shows the window on every answer',
     'native events: are bounded in number for a key; who leaves gives back the place and harms nothing',
-    'open: there is no daily spend cap of an upstream yet',
+    'losses: at the daily cap orders that only that upstream could make are refused at the door, and all others go on',
   ],
   'A-5 function level': [
     'surface: what a service should not have is not there',
     'getimages read: /api/v1/images allows GET; anything else is 405 with Allow, whatever the override header says',
-    'open: there is no admin route yet',
+    'surface: a key opens the routes of its scopes and no others',
+    'console: whoever is not signed in sees the sign-in form at every address, and nothing that differs',
+    'console: a key with the scope admin opens the pages; every other one is refused in the same words',
+    'provider keys: only the scope admin reaches them, and what is no key or no provider is refused by its field',
+    'webhook routes: the session of a customer opens none of the operator’s doors, whatever the method says it is',
   ],
   'A-6 business flows': [
     'sessions: sign-up is closed, and so is everything else the library could do',
-    'open: sign-up, redeeming, referrals and the cap on blocked prompts do not exist yet',
+    'moderated: with too many blocked results of a day waits for midnight, whoever blocked them, on every node',
+    'open: sign-up, redeeming and referrals do not exist yet',
   ],
   'A-7 SSRF: see S-1 to S-12': [
     'refusals: no form of a loopback address is reached, whoever but the operator wrote it',
@@ -364,6 +370,7 @@ export const rows: Record<string, string[]> = {
     'inventory: the pages of the APIs list every operation, and none that there is not',
     'openapi: Redocly finds nothing by its recommended rules, not even to warn of',
     'openapi: Spectral finds nothing by its recommended rules, not even a hint',
+    'openapi: the linters do find what is wrong',
   ],
   'A-10 unsafe consumption: see G-22': [
     'contract: never follows a redirect with the key',

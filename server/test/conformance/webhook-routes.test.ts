@@ -558,3 +558,24 @@ test('the document tells receivers what they are sent, with an example that fits
     expect(fits(example), JSON.stringify(fits.errors)).toBe(true)
   }
 })
+
+test('the session of a customer opens none of the operator’s doors, whatever the method says it is', async () => {
+  const { cookie } = await signIn('no-operator@example.com')
+  expect((await fetch(`${node.url}/api/account/webhooks`, { headers: { cookie } })).status).toBe(200)
+  const doors = [
+    'GET /operator/upstreams',
+    'POST /operator/upstreams',
+    'GET /api/v1/routes',
+    'GET /api/v1/admin/provider-keys',
+    'GET /api/v1/admin/provider-keys/openai',
+    'PUT /api/v1/admin/provider-keys/openai',
+    'DELETE /api/v1/admin/provider-keys/openai',
+  ]
+  for (const door of doors) {
+    const [method = '', path = ''] = door.split(' ')
+    for (const override of [{}, { 'x-http-method-override': 'GET' }]) {
+      const headers = { cookie, origin: node.url, ...override }
+      expect((await fetch(node.url + path, { method, headers, redirect: 'manual' })).status, door).toBe(401)
+    }
+  }
+})

@@ -147,10 +147,11 @@ export type Held = {
 export async function holdLastByte(
   node: { url: string },
   apiKey: string,
-  request: { path: string; body: unknown; headers?: Record<string, string> },
+  /** Without a body the last byte is that of the head. */
+  request: { path: string; body?: unknown; headers?: Record<string, string> },
 ): Promise<Held> {
   const { hostname, port } = new URL(node.url)
-  const body = JSON.stringify(request.body)
+  const body = request.body === undefined ? '' : JSON.stringify(request.body)
   const head = [
     `POST ${request.path} HTTP/1.1`,
     `host: ${hostname}:${port}`,
