@@ -83,7 +83,7 @@ describe('an order is refused before anything is held', () => {
     expect(judged()).toBe(before)
   })
 
-  test('for its words, by the provider and by the list, in every dialect, and leaves its key unused', async () => {
+  test('for its words, by the provider and by the list, and leaves its key unused', async () => {
     const { apiKey, accountId } = await rig.account({ credits: 100 })
     const headers = { 'idempotency-key': 'words' }
     const refused = await order(checked, apiKey, { prompt: 'flag:hate', headers })
@@ -102,6 +102,28 @@ describe('an order is refused before anything is held', () => {
     expect(good.body.status).toBe('succeeded')
     const again = await order(checked, taken.apiKey, { prompt: 'a fish', headers })
     expect([again.body.id, again.headers.get('idempotent-replayed')]).toEqual([good.body.id, 'true'])
+  })
+
+  test.each([
+    ['getimg', '/v2/images/generations', { model: 'gpt-image-2' }, 422, 'content_policy_violation'],
+    ['gptimage2', '/gptimage2/api/v1/generate', {}, 422, 'content_rejected'],
+    ['imgeo', '/imgeo/api/v1/generate', { model: 'google/nano-banana' }, 400, 'content_rejected'],
+    ['openai', '/v1/images/generations', { model: 'gpt-image-2' }, 400, 'moderation_blocked'],
+  ])('in the words of %s', async (_dialect, path, body, status, code) => {
+    const { apiKey, accountId } = await rig.account({ credits: 100, plan: 'pro' })
+    for (const [node, prompt] of [
+      [checked, 'flag:hate'],
+      [listed, 'a quokka'],
+    ] as const) {
+      const refused = await fetch(node.url + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ ...body, prompt }),
+      })
+      const text = await refused.text()
+      expect([refused.status, text]).toEqual([status, expect.stringContaining(`"code":"${code}"`)])
+    }
+    expect([await rowsOf(accountId), await rig.balance(accountId)]).toEqual([0, 100])
   })
 
   test('but not for what it says it does not want: that is no strike either', async () => {

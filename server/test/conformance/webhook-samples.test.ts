@@ -104,3 +104,26 @@ test.each([0, 1])('sample %i knows both secrets while one is replaced, and refus
   expect(accepts(sample, double, newSecret)).toBe(true)
   expect(accepts(sample, makeStale(single, oldSecret), oldSecret)).toBe(false)
 })
+
+/** As the gptimage2 contract prints it, comments and all. */
+const printed = {
+  language: 'js',
+  text: `// Node example
+import crypto from "crypto";
+const expected = crypto
+  .createHmac("sha256", process.env.WEBHOOK_SECRET)
+  .update(rawBody)
+  .digest("hex");
+const ok = crypto.timingSafeEqual(
+  Buffer.from(expected),
+  Buffer.from(req.headers["x-gptimg-signature"])
+);
+`,
+}
+
+test('the sample that gptimage2 prints for its customers accepts what was delivered, and nothing that was altered', () => {
+  expect(accepts(printed, single, oldSecret)).toBe(true)
+  expect(accepts(printed, single, newSecret)).toBe(false)
+  const altered = { ...single, body: single.body.replace('succeeded', 'succeedod') }
+  expect(accepts(printed, altered, oldSecret)).toBe(false)
+})
