@@ -105,8 +105,8 @@ type Connection = IdleConnection & {
   destroy(): Promise<void>
   /** Ends the exchange that runs on it, when the whole client closes. */
   giveUp?: () => void
-  /** Takes what is left of the answer, when the connection ends. */
-  drain?: () => void
+  /** Takes what is left of the answer, when the connection ends while it is read. */
+  drain?: (() => void) | undefined
 }
 
 /**
@@ -332,6 +332,8 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
     onResponseEnd() {
       if (!end(exchange)) return
       exchange.body?.stream.push(null)
+      // An idle connection would keep the whole of its last exchange in memory.
+      exchange.connection.drain = undefined
       exchange.release()
     },
     onResponseError(_controller, error) {

@@ -136,8 +136,7 @@ function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
     const own = accounts.get(accountId)
     if (own) close(own, ended, isOpen => tell(isOpen, accountId))
     // What is known of its failures is void; the turn stays, as long as an open one might be meant.
-    if (own && own.turn === 0 && stages.every(stage => countFailures(own.rows[stage]) === 0))
-      accounts.delete(accountId)
+    if (own && own.turn === 0 && stages.every(stage => isEmpty(own.rows[stage]))) accounts.delete(accountId)
   } else if (outcomes.every(isUpstreamsFault)) {
     // Reads of one task fail together: a row of them may be that task alone.
     const isOfAll = ended.stage !== 'read' && outcomes.every(isSure)
@@ -152,7 +151,7 @@ function judge({ all, accounts }: Target, ended: Ended, tell: Tell): void {
 /** A task of earlier says nothing of the calls that are made now: only a call that is answered closes what calls opened. */
 function close(circuit: Circuit, { stage, outcomes, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
   const works = worksOf(stage, outcomes)
-  for (const each of works) circuit.rows[each] = newRow()
+  for (const each of works) if (!isEmpty(circuit.rows[each])) circuit.rows[each] = newRow()
   if (circuit.isOpen && works.includes(circuit.openedBy)) turnTo(circuit, { isOpen: false, nowMs }, tell)
 }
 
@@ -213,6 +212,10 @@ function newRows(): Record<Stage, Row> {
 
 function newRow(): Row {
   return { sure: 0, byAccount: new Map() }
+}
+
+function isEmpty({ sure, byAccount }: Row): boolean {
+  return sure === 0 && byAccount.size === 0
 }
 
 function countFailures({ sure, byAccount }: Row): number {

@@ -113,7 +113,10 @@ export async function readSmallJson(response: OutboundResponse): Promise<unknown
 /** Null where a closer look has to tell what is wrong with it, if anything is. */
 function parseFlat(bytes: Buffer): { value: unknown } | null {
   let brackets = 0
-  for (const byte of bytes) if (byte === OPEN_LIST || byte === OPEN_OBJECT) brackets += 1
+  // By index: an iterator over bytes cost more than parsing them.
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (bytes[at] === OPEN_LIST || bytes[at] === OPEN_OBJECT) brackets += 1
+  }
   if (brackets > MAX_FLAT_BRACKETS) return null
   try {
     return { value: JSON.parse(bytes.toString('utf8')) }
