@@ -25,7 +25,7 @@ import { callUpstream } from './redaction.ts'
 import { type RunNeeds, reconcileGeneration } from './run.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
-import { tellUnheard } from './unheard.ts'
+import { tellLost, tellUnheard } from './unheard.ts'
 
 /** What one read of a part told, and the pictures that came with it. */
 export type Read = { part: number; outcome: ProviderOutcome; received: string[] }
@@ -90,7 +90,8 @@ function tellEnds(needs: RunNeeds, work: Work): void {
   const ends: ProviderOutcome[] = []
   for (const { part, state, provider, upstream_model: upstreamModel } of attempts) {
     const outcome = outcomes.get(part)
-    if (state !== 'accepted' || !outcome || isWaiting(outcome)) continue
+    // One that is denied may be found yet; `tellLost` tells of it in the end.
+    if (state !== 'accepted' || !outcome || isWaiting(outcome) || isLost(outcome)) continue
     needs.events.taskEnded({ generation, provider, upstreamModel, outcome })
     ends.push(outcome)
   }
@@ -247,7 +248,7 @@ async function loseTasks(needs: RunNeeds, { generation, outcomes }: Work, lost: 
 async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<StoredImage[] | null> {
   const { generation, attempts, received } = work
   const combined = combineParts(parts)
-  tellLost(needs, work)
+  tellDenied(needs, work)
   const [attempt] = attempts
   const shareUsdMicro = attempt?.expected_cost_usd_micro ?? 0
   if (combined.kind === 'delivered') {
@@ -284,9 +285,8 @@ async function fail(
 }
 
 /** Those that the upstream has denied for too long, while other parts went on. */
-function tellLost(needs: RunNeeds, { generation, attempts }: Work): void {
-  const lost = attempts.filter(({ state }) => state === 'unknown')
-  tellUnheard(needs, generation, { attempts: lost, kind: 'unknown_outcome' })
+function tellDenied(needs: RunNeeds, { generation, attempts, ageMs }: Work): void {
+  tellLost(needs, generation, { attempts: attempts.filter(({ state }) => state === 'unknown'), ageMs })
 }
 
 /** Tasks that still run are canceled, what has come is sold, and without any picture the customer gets all back. */
@@ -309,7 +309,7 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
   )
   tellUnfinished(needs, work, canceled)
   if (combineParts(parts).kind === 'delivered') return end(needs, work, parts)
-  tellLost(needs, work)
+  tellDenied(needs, work)
   const lossUsdMicro = lossOfParts(parts, attempts[0]?.expected_cost_usd_micro ?? 0)
   const done = await settleReleased(needs, generation, {
     from: ['awaiting'],

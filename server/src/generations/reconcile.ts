@@ -14,7 +14,7 @@ import { routeOf, taskOf, tasksOf, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
-import { tellUnheard } from './unheard.ts'
+import { tellLost, tellUnheard } from './unheard.ts'
 
 export type ReconcileNeeds = DeliverNeeds & {
   leaseMs: number
@@ -65,7 +65,7 @@ export async function reconcile(
     ...(attempt ? { provider: attempt.provider } : {}),
     epoch: generation.epoch,
   })
-  if (released) tellUnheard(needs, generation, { attempts: last, kind: 'unknown_outcome' })
+  if (released) tellLost(needs, generation, { attempts: last, ageMs: lostTaskMs })
   return null
 }
 
@@ -212,7 +212,7 @@ async function settleFromParts(
     boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
     record: { n, usage, costsUsdMicro: parts.map(() => null) },
   })
-  if (sold) tellUnheard(needs, generation, { attempts, kind: 'unknown_outcome' })
+  if (sold) tellLost(needs, generation, { attempts, ageMs: lostTaskMs })
   return true
 }
 

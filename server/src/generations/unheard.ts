@@ -1,5 +1,7 @@
 // Calls and tasks whose end no process heard: of workers that died, and tasks that their upstream does not know. What
 // is found out about them is told here, once, so that the numbers of an upstream do not leave out its worst days.
+import type { ProviderFailure } from '../providers/provider.ts'
+import type { Breaker } from './breaker.ts'
 import type { Generation } from './generation.ts'
 import type { FoundKind, GenerationEvents } from './observe.ts'
 import type { AttemptRow } from './sql.ts'
@@ -20,4 +22,29 @@ export function tellUnheard(
 ): void {
   for (const { provider, upstream_model: upstreamModel } of attempts.filter(isUnheard))
     events.attemptFound({ generation, provider, upstreamModel, kind })
+}
+
+const lost: ProviderFailure = {
+  kind: 'failed',
+  failure: 'unknown_outcome',
+  message: 'the upstream does not know its task any more',
+}
+
+/**
+ * Parts of which nothing more will be heard. A task that its upstream has denied to the end counts for the breaker now,
+ * once: each denial before was one of a task that might be found.
+ */
+export function tellLost(
+  needs: { events: Pick<GenerationEvents, 'attemptFound' | 'taskEnded'>; breaker: Pick<Breaker, 'note'> },
+  generation: Generation,
+  { attempts, ageMs }: { attempts: readonly AttemptRow[]; ageMs: number },
+): void {
+  tellUnheard(needs, generation, { attempts, kind: 'unknown_outcome' })
+  const tasks = attempts.filter(each => isUnheard(each) && each.upstream_task !== null)
+  const [first] = tasks
+  if (!first) return
+  const route = { provider: first.provider, upstreamModel: first.upstream_model }
+  for (const _ of tasks) needs.events.taskEnded({ generation, ...route, outcome: lost })
+  const { accountId } = generation
+  needs.breaker.note(route, { accountId, stage: 'end', outcomes: tasks.map(() => lost), ageMs })
 }

@@ -339,3 +339,21 @@ test(
   },
   patienceMs,
 )
+
+test(
+  'tasks that are denied for a while and found again close it for nobody, however often they are denied',
+  async () => {
+    const node = await start()
+    // More denials of each than one account is good for, and of both together than open it.
+    const options = { model: 'engine:tasks', directives: 'vanish=6', prefer: 'respond-async' }
+    const orders = [account, other].map(by => ({ by, key: `denied-${by.accountId}.` }))
+    for (const { by, key } of orders) expect((await place(node, key, { ...options, by }))?.status).toBe(202)
+    for (const { by, key } of orders) {
+      const find = async () => (await rig.fates(by.accountId, key))[0]
+      await eventually('it ends', async () => isEnded(await find()))
+      expect(await find(), key).toMatchObject({ state: 'succeeded', billed: 1 })
+    }
+    expect(node.output.filter(line => line.includes('breaker.opened'))).toEqual([])
+  },
+  patienceMs,
+)
