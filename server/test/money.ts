@@ -150,7 +150,7 @@ export async function capture(
     Array.from({ length: delivered }, (_, index) => ({ index, key: `k${index}` })),
   )
   const manifest = createHash('sha256').update(id).digest()
-  const values = [id, epoch, images, delivered, manifest, null, 0, processName, null, null, null]
+  const values = [id, epoch, images, delivered, manifest, null, 0, processName, null, null, null, null]
   return (await db.query(sql.settleSucceeded, values)).length === 1
 }
 
@@ -172,7 +172,7 @@ export async function release(
 ): Promise<boolean> {
   const reason = { failed: 'upstream_failed', blocked: 'content_rejected', canceled: 'canceled' }[state]
   const attempt = state === 'canceled' ? 'not_run' : 'failed'
-  const values = [id, null, from, state, reason, attempt, null, null, lossUsdMicro, processName]
+  const values = [id, null, from, state, reason, attempt, null, null, lossUsdMicro, processName, null]
   return (await db.query(sql.settleReleased, values)).length === 1
 }
 

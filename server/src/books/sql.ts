@@ -3,7 +3,8 @@
 import { statement } from '../db/db.ts'
 
 /** What an attempt is known by on the provider's bill. */
-const requestId = `coalesce(a.upstream_task ->> 'id', a.result -> 'usage' ->> 'upstreamRequestId',
+const requestId = `coalesce(a.upstream_task ->> 'id', a.usage ->> 'upstreamRequestId',
+    a.result -> 'usage' ->> 'upstreamRequestId',
     CASE WHEN a.part = 0 AND a.state = 'done' THEN g.usage ->> 'upstreamRequestId' END)`
 /** Attempts of a provider in a span of time that the operator pays for; $1 the provider, $2 and $3 the span. */
 const ours = `SELECT ${requestId} AS request_id, a.generation_id, a.n, a.part, a.state, a.upstream_model, a.started_at,

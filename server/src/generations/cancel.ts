@@ -83,7 +83,9 @@ async function cancelUpstream(needs: CancelNeeds, found: Generation): Promise<bo
     const ended = current.filter(each => !confirmed.has(each.part)).map(toPartOutcome)
     const lossUsdMicro = lossOfParts(ended, open[0]?.expected_cost_usd_micro ?? 0)
     const end = { ...canceled, lossUsdMicro, from: ['awaiting' as const], attemptState: 'failed' as const }
-    return settleReleased(needs, generation, { ...end, provider, epoch })
+    const { failure: _, ...free } = canceledPart
+    const parts = [...confirmed].map(part => ({ ...free, part }))
+    return settleReleased(needs, generation, { ...end, provider, parts, epoch })
   }
   const records = [...confirmed].map(part => ({ ...canceledPart, part }))
   await findRow(needs.db, pollSql.awaitParts, [id, epoch, n, JSON.stringify(records), 0, null])

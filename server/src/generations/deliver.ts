@@ -14,7 +14,7 @@ import { type Generation, isTerminal, type Reason, type StoredImage } from './ge
 import { ContentBlocked, type JudgeNeeds, judgeImages, withheldWarning } from './judged.ts'
 import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts } from './loss.ts'
 import { type CollectNeeds, collectImages, type ExpectedImage, toExpected } from './outputs.ts'
-import { toEndedRecord, toPartRecord } from './parts.ts'
+import { type PartRecord, toEndedRecord, toPartRecord, toStoredUsage } from './parts.ts'
 import { persist } from './persist.ts'
 import { findRow, type GenerationRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -51,7 +51,7 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
   const expected = toExpected(parts)
   const isWhole = isStoredWhole(needs, delivery)
   if (!isWhole && !(await recordDelivery(needs, delivery, expected))) {
-    await giveUp(needs, generation, { n, step: 'T5' })
+    await giveUp(needs, generation, { n, step: 'T5', parts: toT5Records(delivery) })
     return null
   }
   return storeAndSettle(needs, {
@@ -62,9 +62,10 @@ export async function deliver(needs: DeliverNeeds, delivery: Delivery): Promise<
     bought: expected.length,
     lossUsdMicro: lossOfParts(parts, shareUsdMicro),
     boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
+    late: toT5Records(delivery),
     ...(isWhole
       ? {
-          record: { n, usage: delivery.usage, costsUsdMicro: toCosts(delivery) },
+          record: { n, usage: delivery.usage, ...listCosts(delivery) },
           recordFirst: () => recordDelivery(needs, delivery, expected),
         }
       : {}),
@@ -104,10 +105,15 @@ function isStoredWhole(needs: DeliverNeeds, { generation, provider, images, part
   )
 }
 
-function toCosts({ parts, shareUsdMicro }: Delivery): number[] {
-  const costs: number[] = []
-  for (const { part, outcome } of parts) costs[part] = costOfOutcome(outcome, shareUsdMicro)
-  return costs
+/** By the number of the part. */
+function listCosts({ parts, shareUsdMicro }: Delivery): Pick<DeliveryRecord, 'costsUsdMicro' | 'usages'> {
+  const costsUsdMicro: number[] = []
+  const usages: ReturnType<typeof toStoredUsage>[] = []
+  for (const { part, outcome } of parts) {
+    costsUsdMicro[part] = costOfOutcome(outcome, shareUsdMicro)
+    usages[part] = outcome.kind === 'succeeded' ? toStoredUsage(outcome.usage) : null
+  }
+  return { costsUsdMicro, usages }
 }
 
 /** T5. False when the claim is lost. */
@@ -124,7 +130,7 @@ async function recordDelivery(
     n,
     JSON.stringify(expected),
     JSON.stringify(delivery.usage),
-    JSON.stringify(delivery.parts.map(part => toT5Record(delivery, part))),
+    JSON.stringify(toT5Records(delivery)),
   ]
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, sql.beginStoring, values))
   if (__FAILPOINTS__) await fp('T5.after')
@@ -147,6 +153,8 @@ export async function storeAndSettle(
     /** Where T5 was not made: what it would have recorded, and T5 itself, for a release that keeps the costs. */
     record?: DeliveryRecord
     recordFirst?(): Promise<boolean>
+    /** What became of each call, for the case that somebody else has settled the order. */
+    late?: PartRecord[]
   },
 ): Promise<StoredImage[] | null> {
   const { generation, n } = work
@@ -166,14 +174,14 @@ export async function storeAndSettle(
     const lossUsdMicro = work.lossUsdMicro + lossOfMissing(work, images.length)
     const success = { ...work, images, manifestSha256, warnings, lossUsdMicro }
     const done = await settleSucceeded(needs, generation, success)
-    if (!done) await giveUp(needs, generation, { n, step: 'T6' })
+    if (!done) await giveUp(needs, generation, { n, step: 'T6', parts: work.late })
     else if (withheld.length > 0) await dropImages(needs, generation, withheld)
     return done ? images : null
   } catch (error) {
     const end = endOf(error)
     if (!end || !(error instanceof Error)) throw error
     if (work.recordFirst && !(await work.recordFirst())) {
-      await giveUp(needs, generation, { n, step: 'T5' })
+      await giveUp(needs, generation, { n, step: 'T5', parts: work.late })
       return null
     }
     const released = await settleReleased(needs, generation, {
@@ -186,7 +194,7 @@ export async function storeAndSettle(
       provider: work.provider,
       epoch: generation.epoch,
     })
-    if (!released) await giveUp(needs, generation, { n, step: 'T7' })
+    if (!released) await giveUp(needs, generation, { n, step: 'T7', parts: work.late })
     else if (end.state === 'blocked') await dropImages(needs, generation, collected)
   }
   return null
@@ -239,15 +247,17 @@ async function findResult(needs: DeliverNeeds, id: string): Promise<StoredImage[
 export async function giveUp(
   needs: DeliverNeeds,
   generation: Generation,
-  { n, step }: { n: number; step: string },
+  { n, step, parts }: { n: number; step: string; parts?: PartRecord[] | undefined },
 ): Promise<void> {
   needs.events.raceLost(generation, step)
-  await needs.db.query(sql.markLate, [generation.id, n])
+  await needs.db.query(sql.markLate, [generation.id, n, parts ? JSON.stringify(parts) : null])
 }
 
-/** What a part brought is in `images` by now. */
-function toT5Record({ tasks, shareUsdMicro }: Delivery, part: PartOutcome) {
-  const toRecord = tasks?.has(part.part) ? toEndedRecord : toPartRecord
-  const { result: _, ...record } = toRecord(part, shareUsdMicro)
-  return record
+/** What the parts brought is in `images` by now. */
+function toT5Records({ parts, tasks, shareUsdMicro }: Delivery): PartRecord[] {
+  return parts.map(part => {
+    const toRecord = tasks?.has(part.part) ? toEndedRecord : toPartRecord
+    const { result: _, ...record } = toRecord(part, shareUsdMicro)
+    return record
+  })
 }

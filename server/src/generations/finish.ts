@@ -7,6 +7,7 @@ import type { Usage } from '../providers/provider.ts'
 import type { Generation, GenerationState, Reason, StoredImage } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
 import type { OwnWork } from './own-keys.ts'
+import type { PartRecord, StoredUsage } from './parts.ts'
 import { persist } from './persist.ts'
 import { toStorableText } from './redaction.ts'
 import type { SettledBus } from './settled.ts'
@@ -40,6 +41,8 @@ export type DeliveryRecord = {
   /** By the number of the part, micro-USD; null leaves what is recorded of it. */
   costsUsdMicro: (number | null)[]
   usage: Usage | null
+  /** Likewise, what the upstream said of each. */
+  usages?: (StoredUsage | null)[]
 }
 
 /** T6, T12; T5 with it when there is a record. True when this call settled it. */
@@ -64,6 +67,7 @@ export async function settleSucceeded(
       success.record?.n ?? null,
       success.record?.costsUsdMicro ?? null,
       success.record?.usage ? JSON.stringify(success.record.usage) : null,
+      success.record?.usages ? JSON.stringify(success.record.usages) : null,
     ],
   })
   if (__FAILPOINTS__) await fp('T6.after')
@@ -90,6 +94,8 @@ export type Release = {
   lossUsdMicro: number
   /** Who was asked last; left out where the caller does not know. */
   provider?: string
+  /** What became of each call, where it is known; those left out get `attemptState`. */
+  parts?: PartRecord[]
   /** Null: whatever epoch it has; only for rows without a worker. */
   epoch: number | null
 }
@@ -102,6 +108,9 @@ export async function settleReleased(
 ): Promise<boolean> {
   const release = { ...given, reason: reasonOf(needs, generation, given) }
   const provider = given.provider ?? (await findProvider(needs.db, generation))
+  const message = release.message ? toStorableText(release.message, maxMessageLength) : null
+  // A call that has no words of its own gets those of the order.
+  const parts = release.parts?.map(part => ({ message, ...part }))
   if (__FAILPOINTS__) await fp('T7.before')
   const row = await settle(needs, generation, {
     wanted: release.state,
@@ -114,9 +123,10 @@ export async function settleReleased(
       release.reason,
       release.attemptState,
       release.failure,
-      release.message ? toStorableText(release.message, maxMessageLength) : null,
+      message,
       release.lossUsdMicro,
       needs.processName,
+      parts ? JSON.stringify(parts) : null,
     ],
   })
   if (__FAILPOINTS__) await fp('T7.after')

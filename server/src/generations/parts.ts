@@ -8,6 +8,7 @@ import {
   type ProviderOutcome,
   type UpstreamImage,
   type UpstreamTask,
+  type Usage,
 } from '../providers/provider.ts'
 import type { PartOutcome } from './dispatch.ts'
 import type { PartImage, PartResult } from './generation.ts'
@@ -24,7 +25,11 @@ export type PartRecord = {
   failure?: string
   message?: string
   cost?: number
+  usage?: StoredUsage
 }
+
+/** What an upstream said of a call; what it did not say is left out. The cost has a column of its own. */
+export type StoredUsage = { [Key in Exclude<keyof Usage, 'costUsdMicro'>]?: NonNullable<Usage[Key]> }
 
 const maxMessageLength = 2_000
 
@@ -34,7 +39,7 @@ export function toPartRecord({ part, outcome }: PartOutcome, shareUsdMicro: numb
   if (outcome.kind === 'succeeded') {
     const { images, usage, warnings, task } = outcome
     const result = { images: images.map(toPartImage), usage, warnings }
-    return { part, state: 'done', result, cost, ...(task ? { task } : {}) }
+    return { part, state: 'done', result, cost, ...toUsageField(usage), ...(task ? { task } : {}) }
   }
   const { failure, message } = outcome
   return {
@@ -43,7 +48,19 @@ export function toPartRecord({ part, outcome }: PartOutcome, shareUsdMicro: numb
     failure,
     message: toStorableText(message, maxMessageLength),
     cost,
+    ...toUsageField(outcome.usage),
   }
+}
+
+function toUsageField(usage: Usage | undefined): { usage?: StoredUsage } {
+  const stored = usage ? toStoredUsage(usage) : null
+  return stored ? { usage: stored } : {}
+}
+
+/** Null where the upstream said nothing. */
+export function toStoredUsage({ costUsdMicro: _, ...usage }: Usage): StoredUsage | null {
+  const said = Object.entries(usage).filter(([, value]) => value !== null && value !== undefined)
+  return said.length === 0 ? null : Object.fromEntries(said)
 }
 
 export function attemptStateOf(failure: string): 'failed' | 'unknown' | 'not_run' {
@@ -81,10 +98,10 @@ function toSuccess({ cost_usd_micro }: AttemptRow, result: PartResult): Provider
   return { ...result, kind: 'succeeded', images, usage: { ...result.usage, costUsdMicro: cost_usd_micro } }
 }
 
-function toFailure({ failure, message, cost_usd_micro }: AttemptRow): ProviderFailure {
+function toFailure({ failure, message, cost_usd_micro, usage }: AttemptRow): ProviderFailure {
   const kind = failureKinds.find((each): each is FailureKind => each === failure) ?? 'unknown_outcome'
-  const cost = cost_usd_micro === null ? {} : { usage: { ...noUsage, costUsdMicro: cost_usd_micro } }
-  return { kind: 'failed', failure: kind, message: message ?? 'it was not heard of again', ...cost }
+  const known = { usage: { ...noUsage, ...usage, costUsdMicro: cost_usd_micro } }
+  return { kind: 'failed', failure: kind, message: message ?? 'it was not heard of again', ...known }
 }
 
 /** Whether an address among what it brought is still to be fetched. */

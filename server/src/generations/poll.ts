@@ -6,7 +6,7 @@ import type { ProviderFailure, ProviderOutcome } from '../providers/provider.ts'
 import { cancelTasks } from './cancel-tasks.ts'
 import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import { combineParts, type PartOutcome } from './dispatch.ts'
-import { settleReleased } from './finish.ts'
+import { type Release, settleReleased } from './finish.ts'
 import { failureRules, type Generation, type PartImage, type StoredImage } from './generation.ts'
 import { lossOfParts } from './loss.ts'
 import { collectEach, type Missing } from './outputs.ts'
@@ -258,17 +258,19 @@ async function end(needs: RunNeeds, work: Work, parts: PartOutcome[]): Promise<S
     const result = { images, usage, warnings, parts, received, tasks, shareUsdMicro, ageMs: work.ageMs }
     return deliver(needs, { generation, n: generation.attempts, ...routeOf(attempts), ...result })
   }
-  const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
-  const { provider } = routeOf(attempts)
-  if (combined.kind === 'failed')
-    await fail(needs, generation, { failure: combined.failure, lossUsdMicro, provider })
+  if (combined.kind === 'failed') {
+    const { provider } = routeOf(attempts)
+    const records = parts.map(part => toEndedRecord(part, shareUsdMicro))
+    const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
+    await fail(needs, generation, { failure: combined.failure, lossUsdMicro, provider, parts: records })
+  }
   return null
 }
 
 async function fail(
   needs: RunNeeds,
   generation: Generation,
-  { failure, ...more }: { failure: ProviderFailure; lossUsdMicro: number; provider: string },
+  { failure, ...more }: { failure: ProviderFailure } & Pick<Release, 'lossUsdMicro' | 'provider' | 'parts'>,
 ): Promise<void> {
   const { state, reason } = failureRules[failure.failure]
   const done = await settleReleased(needs, generation, {
@@ -281,7 +283,7 @@ async function fail(
     ...more,
     epoch: generation.epoch,
   })
-  if (!done) await giveUp(needs, generation, { n: generation.attempts, step: 'T7' })
+  if (!done) await giveUp(needs, generation, { n: generation.attempts, step: 'T7', parts: more.parts })
 }
 
 /** Those that the upstream has denied for too long, while other parts went on. */
@@ -310,7 +312,9 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
   tellUnfinished(needs, work, canceled)
   if (combineParts(parts).kind === 'delivered') return end(needs, work, parts)
   tellDenied(needs, work)
-  const lossUsdMicro = lossOfParts(parts, attempts[0]?.expected_cost_usd_micro ?? 0)
+  const shareUsdMicro = attempts[0]?.expected_cost_usd_micro ?? 0
+  const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
+  const records = parts.map(part => toEndedRecord(part, shareUsdMicro))
   const done = await settleReleased(needs, generation, {
     from: ['awaiting'],
     state: 'failed',
@@ -320,9 +324,10 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
     message: 'the deadline has passed',
     lossUsdMicro,
     provider: routeOf(attempts).provider,
+    parts: records,
     epoch: generation.epoch,
   })
-  if (!done) await giveUp(needs, generation, { n, step: 'T7' })
+  if (!done) await giveUp(needs, generation, { n, step: 'T7', parts: records })
   return null
 }
 

@@ -20,7 +20,7 @@ import { settleReleased } from './finish.ts'
 import { backoffMs, failureRules, type Generation, type Reason, type StoredImage } from './generation.ts'
 import { lossOfParts } from './loss.ts'
 import type { OwnKeys } from './own-keys.ts'
-import { attemptStateOf } from './parts.ts'
+import { attemptStateOf, type PartRecord, toPartRecord } from './parts.ts'
 import { abandonTasks, awaitParts, createPartNotes } from './pending.ts'
 import { persist } from './persist.ts'
 import { type ReconcileNeeds, reconcile, type SendAgain } from './reconcile.ts'
@@ -123,6 +123,7 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
         state: 'failed',
         message: error.message,
         lossUsdMicro: needs.catalog.expectedCostUsdMicro(started.route, started.generation.options),
+        parts: toUnheard(needs, started),
       })
       await abandonTasks(needs, started.generation, started.n)
       return null
@@ -145,6 +146,12 @@ function tellEnded(
   for (const { outcome } of parts)
     events.attemptEnded({ generation, provider, upstreamModel, outcome, seconds })
   return parts
+}
+
+/** Whatever the upstream answered, the pictures have no place: each call may be billed. */
+function toUnheard({ catalog }: RunNeeds, { generation, route }: Started): PartRecord[] {
+  const cost = expectedPartCostUsdMicro(catalog, generation, route)
+  return partsOf(generation, route).map((_, part) => ({ part, state: 'failed', cost }))
 }
 
 /** Nothing was sent: the order waits for the next probe, or goes elsewhere. */
@@ -219,13 +226,16 @@ async function actOnFailure(
   if (started.isRepeat && attemptStateOf(kind) === 'not_run') {
     return reconcileUnknown(needs, started, { message, lossUsdMicro: undefined })
   }
-  const lossUsdMicro = lossOf(needs, started, parts)
-  if (action === 'reconcile') return reconcileUnknown(needs, started, { message, lossUsdMicro })
+  const shareUsdMicro = expectedPartCostUsdMicro(needs.catalog, started.generation, started.route)
+  const lossUsdMicro = lossOfParts(parts, shareUsdMicro)
+  const records = parts.map(part => toPartRecord(part, shareUsdMicro))
+  if (action === 'reconcile')
+    return reconcileUnknown(needs, started, { message, lossUsdMicro, parts: records })
   const anyMayHaveRun = parts.some(
     ({ outcome }) => outcome.kind === 'failed' && attemptStateOf(outcome.failure) !== 'not_run',
   )
   if (!anyMayHaveRun && action !== 'release' && (await retry(needs, started, { ...failure, action }))) return
-  await release(needs, started, { state, reason, message, failure: kind, lossUsdMicro })
+  await release(needs, started, { state, reason, message, failure: kind, lossUsdMicro, parts: records })
 }
 
 /** T3. False when no further try is allowed. */
@@ -265,6 +275,7 @@ async function release(
     message: string
     lossUsdMicro: number
     failure?: string
+    parts: PartRecord[]
   },
 ): Promise<void> {
   const { generation, n } = started
@@ -277,16 +288,21 @@ async function release(
     message: end.message,
     lossUsdMicro: end.lossUsdMicro,
     provider: started.route.provider,
+    parts: end.parts,
     epoch: generation.epoch,
   })
-  if (!done) await giveUp(needs, generation, { n, step: 'T7' })
+  if (!done) await giveUp(needs, generation, { n, step: 'T7', parts: end.parts })
 }
 
 /** T9, and at once the reconciler: what may have run is never sent again. No loss given = what was expected. */
 export async function reconcileUnknown(
   needs: RunNeeds,
   { generation }: Started,
-  { message, lossUsdMicro }: { message: string; lossUsdMicro: number | undefined },
+  {
+    message,
+    lossUsdMicro,
+    parts,
+  }: { message: string; lossUsdMicro: number | undefined; parts?: PartRecord[] },
 ): Promise<void> {
   if (__FAILPOINTS__) await fp('T9.before')
   const values = [
@@ -296,10 +312,11 @@ export async function reconcileUnknown(
     needs.leaseMs,
     'unknown_outcome',
     message,
+    parts ? JSON.stringify(parts) : null,
   ]
   const row = await findRow<{ epoch: number | null }>(needs.db, sql.beginReconciling, values)
   if (__FAILPOINTS__) await fp('T9.after')
-  if (!row?.epoch) return giveUp(needs, generation, { n: generation.attempts, step: 'T9' })
+  if (!row?.epoch) return giveUp(needs, generation, { n: generation.attempts, step: 'T9', parts })
   needs.claimMoved(generation.id, row.epoch)
   needs.events.generationReconciling(generation, message)
   await reconcileGeneration(needs, { ...generation, state: 'reconciling', epoch: row.epoch }, lossUsdMicro)
@@ -316,8 +333,4 @@ export async function reconcileGeneration(
   if (__FAILPOINTS__) await fp('reconcile.after')
   const started = again ? await startAttempt(needs, again.generation, again) : null
   if (started) await runGeneration(needs, started)
-}
-
-function lossOf(needs: RunNeeds, { generation, route }: Started, parts: PartOutcome[]): number {
-  return lossOfParts(parts, expectedPartCostUsdMicro(needs.catalog, generation, route))
 }

@@ -5,6 +5,7 @@ import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Usage } from '../providers/provider.ts'
 import type { StoredInputs } from '../uploads/input.ts'
 import type { Generation, GenerationState, PartResult, Reason, StoredImage } from './generation.ts'
+import type { StoredUsage } from './parts.ts'
 import { startCountdown } from './time-left.ts'
 
 export type GenerationRow = {
@@ -216,15 +217,15 @@ export const sql = {
   beginStoring: statement('generation_storing', 'SELECT begin_storing($1, $2, $3, $4, $5, $6) AS done'),
   settleSucceeded: statement(
     'generation_succeeded',
-    'SELECT * FROM settle_succeeded($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+    'SELECT * FROM settle_succeeded($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
   ),
   settleReleased: statement(
     'generation_released',
-    'SELECT * FROM settle_released($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+    'SELECT * FROM settle_released($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
   ),
   beginReconciling: statement(
     'generation_reconciling',
-    'SELECT begin_reconciling($1, $2, $3, $4, $5, $6) AS epoch',
+    'SELECT begin_reconciling($1, $2, $3, $4, $5, $6, $7) AS epoch',
   ),
   /** A claim given back, of an order that was not sent; an attempt that was only meant never ran. */
   leaveQueued: statement(
@@ -270,13 +271,10 @@ export const sql = {
   attempts: statement(
     'generation_attempts',
     `SELECT n, part, provider, upstream_model, state, upstream_key, upstream_task, expected_cost_usd_micro,
-        cost_usd_micro, result, failure, message
+        cost_usd_micro, usage, result, failure, message
       FROM attempt WHERE generation_id = $1 ORDER BY n, part`,
   ),
-  markLate: statement(
-    'generation_late',
-    'UPDATE attempt SET late = true WHERE generation_id = $1 AND n = $2',
-  ),
+  markLate: statement('generation_late', 'SELECT mark_late($1, $2, $3)'),
   settledAmong: statement(
     'generation_settled_among',
     `SELECT id FROM generation WHERE id = ANY ($1) AND state IN ('succeeded', 'failed', 'blocked', 'canceled')`,
@@ -379,6 +377,7 @@ export type AttemptRow = {
   expected_cost_usd_micro: number
   /** Set when the part ended: what it cost, also one that failed then. */
   cost_usd_micro: number | null
+  usage: StoredUsage | null
   /** What it brought, where other parts had not ended yet. */
   result: PartResult | null
   failure: string | null

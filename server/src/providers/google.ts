@@ -117,6 +117,7 @@ async function readAnswer(response: OutboundResponse, context: CallContext): Pro
     const document = await readJsonWithImages(response.body, {
       isImage: isPictureData,
       receive: createReceiver(context),
+      spoilt: (): AnswerPicture => ({ kind: 'rejected', message: 'It is not valid base64.' }),
       maxJsonBytes: MAX_JSON_BYTES,
     })
     const pictures = new Map<number, AnswerPicture>()

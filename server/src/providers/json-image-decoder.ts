@@ -31,6 +31,11 @@ type ImageDecoder = {
   /** The decoded bytes up to the closing quote piece by piece, then null. Each piece overwrites the one before. */
   nextPiece(): Promise<Buffer | null>
   listenToText(listener: TextListener): void
+  /**
+   * After a piece that is no base64: reads past the rest of the text. False where escapes leave its end in doubt.
+   * Throws `truncated`.
+   */
+  skip(): Promise<boolean>
   /** Gives the memory of the last piece to the next picture. */
   release(): void
 }
@@ -41,6 +46,16 @@ export function createImageDecoder(source: Source): ImageDecoder {
   let listener: TextListener | null = null
   let finished = false
 
+  /** Where the text that was loaded last begins in the chunk, and whether an escape reaches into it. */
+  let start = 0
+  let beginsEscaped = false
+
+  async function pull(): Promise<void> {
+    if (source.position < source.chunk.length) return
+    beginsEscaped = source.chunk.at(-1) === BACKSLASH
+    if (!(await source.pull())) throw new JsonImagesError('truncated', 'The answer ended inside a picture')
+  }
+
   return {
     async nextPiece() {
       if (finished) return null
@@ -48,8 +63,8 @@ export function createImageDecoder(source: Source): ImageDecoder {
       while (length < PIECE_BYTES && !finished) {
         const unit = reader.take(Math.min(UNIT_TEXT_BYTES, ((PIECE_BYTES - length) / 3) * GROUP_BYTES))
         if (unit === null) {
-          if (source.position === source.chunk.length && !(await source.pull()))
-            throw new JsonImagesError('truncated', 'The answer ended inside a picture')
+          await pull()
+          start = source.position
           reader.load()
           continue
         }
@@ -61,6 +76,17 @@ export function createImageDecoder(source: Source): ImageDecoder {
     },
     listenToText(given) {
       listener = given
+    },
+    async skip() {
+      let text = source.chunk.subarray(start, source.position)
+      while (!beginsEscaped && text.indexOf(BACKSLASH) === -1) {
+        if (text.at(-1) === QUOTE) return true
+        await pull()
+        const end = source.chunk.indexOf(QUOTE, source.position)
+        text = source.chunk.subarray(source.position, end === -1 ? undefined : end + 1)
+        source.position += text.length
+      }
+      return false
     },
     release: () => giveBlockBack(piece),
   }

@@ -337,6 +337,29 @@ test('reads and checks the rest of a picture whose receiver stopped early', asyn
   expect(await codeOf(readJsonWithImages([Buffer.from(broken)], { isImage, receive }))).toBe('invalid_base64')
 })
 
+test('reads on behind a picture that is no base64 where something can stand for it, wherever the chunks are cut', async () => {
+  const good = Buffer.alloc(60_000, 9).toString('base64')
+  const spoilt = () => Buffer.from('spoilt')
+  const readOn = (text: string, places: number[] = []) =>
+    readJsonWithImages(cut(Buffer.from(text), places), { isImage, receive: collect, spoilt })
+  const document = (bad: string) => `{"data":[{"b64_json":"${bad}"},{"b64_json":"${good}"}],"id":"x1"}`
+  const bads = ['AAAAA', `${good}=`, `${good.slice(0, 50_000)}-${good}`, '', 'A B C D ']
+  for (const bad of bads) {
+    for (const places of [[], [20], [21, 22, 23, 24, 25, 26], [50_010, 90_000]]) {
+      const { value, images } = await readOn(document(bad), places)
+      expect(value).toEqual({ data: [{ b64_json: { $image: 0 } }, { b64_json: { $image: 1 } }], id: 'x1' })
+      expect(images.map(({ received }) => received.toString('base64'))).toEqual([
+        Buffer.from('spoilt').toString('base64'),
+        good,
+      ])
+    }
+  }
+  // Behind escapes its end is in doubt; a cut is a cut.
+  for (const bad of ['AAAA\\/', 'AAAA\\"AAA', 'A-AA\\"A'])
+    expect([bad, await codeOf(readOn(document(bad)))]).toEqual([bad, 'invalid_base64'])
+  expect(await codeOf(readOn('{"b64_json":"AA-A'))).toBe('truncated')
+})
+
 test('does not read ahead of a slow receiver', async () => {
   let pulled = 0
   async function* body() {

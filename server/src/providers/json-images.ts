@@ -19,6 +19,11 @@ export type JsonImagesOptions<Received> = {
    * only until the next one is asked for or the promise settles: its memory is used again.
    */
   receive(bytes: PictureBytes, path: JsonPath): Promise<Received>
+  /**
+   * What stands for a picture whose text is no base64: the document is then read on, for what it says beside it.
+   * Without it such a picture ends the reading.
+   */
+  spoilt?(path: JsonPath): Received
   /** Limit for all that is not picture text; 1 MiB by default. */
   maxJsonBytes?: number
   /** Limit for nested objects and lists; 64 by default. */
@@ -68,7 +73,7 @@ export async function readJsonWithImages<Received>(
     while (source.position < source.chunk.length || (await source.pull())) {
       if (!scanner.scan(source)) continue
       const path = scanner.path.slice()
-      images.push({ path, received: await receiveImage(source, path, options.receive) })
+      images.push({ path, received: await receiveImage(source, path, options) })
       scanner.putMarker(images.length - 1)
     }
     return { value: scanner.finish(), images }
@@ -252,7 +257,7 @@ function createSkeleton(maxBytes: number) {
 async function receiveImage<Received>(
   source: Source,
   path: JsonPath,
-  receive: JsonImagesOptions<Received>['receive'],
+  { receive, spoilt }: JsonImagesOptions<Received>,
 ): Promise<Received> {
   const decoder = createImageDecoder(source)
   let failure: { error: unknown } | undefined
@@ -285,9 +290,14 @@ async function receiveImage<Received>(
     return received
   } catch (error) {
     // A receiver may wrap what its input threw; the cause is what tells a cut source from a bad picture.
+    if (spoilt && isSpoilt(failure?.error) && (await decoder.skip())) return spoilt(path)
     throw failure ? failure.error : error
   } finally {
     // A receiver that gave up may have asked for a piece that is still being read.
     void turn.then(decoder.release)
   }
+}
+
+function isSpoilt(error: unknown): boolean {
+  return error instanceof JsonImagesError && error.code === 'invalid_base64'
 }

@@ -1,6 +1,7 @@
 // An emulator of the Gemini API's image models. It refuses what the vendor refuses, answers with real pictures of
 // the documented pixel sizes, drafts included, and counts every create the vendor would bill: refusals that come
 // as a 200 used tokens, so they count too. All behaviours are listed in `googleDirectives` and in faults.ts.
+import { randomUUID } from 'node:crypto'
 import { type Answer, runWork, sendAnswer } from './faults.ts'
 import { buildAnswer } from './google/answers.ts'
 import { type GoogleModel, googleModels } from './google/models.ts'
@@ -68,11 +69,13 @@ async function createPicture(
   }
   const create = readCreate(exchange, model)
   if ('status' in create) return sendAnswer(exchange, create)
-  exchange.note(create)
+  const responseId = randomUUID().replaceAll('-', '').slice(0, 22)
+  exchange.note({ ...create, responseId })
   await runWork(exchange, {
     latencyMs: settings.latencyMs,
     refusal: findRefusal(directives, { key: request.headers['x-goog-api-key'] ?? '', model: model.id }),
-    answer: () => buildAnswer({ directives, create, model, sizeBytes: settings.pictureSizeBytes }),
+    answer: () =>
+      buildAnswer({ directives, create, model, sizeBytes: settings.pictureSizeBytes, responseId }),
   })
 }
 

@@ -57,6 +57,7 @@ export async function readDocument(
     receive: async (bytes: ImageSource, path: JsonPath) => {
       received.set(Number(path[1]), await receiveOrReject(bytes, context, read))
     },
+    spoilt: () => rejectSpoilt(read),
   })
   const document = isRecord(value) ? value : {}
   const data = Array.isArray(document.data) ? document.data : []
@@ -106,6 +107,7 @@ async function takeEvent(data: Buffer, { read, context, name }: Step): Promise<s
   const { value, images } = await readJsonWithImages([data], {
     isImage: path => path.length === 1 && path[0] === 'b64_json',
     receive: (bytes: ImageSource) => receiveOrReject(bytes, context, read),
+    spoilt: () => rejectSpoilt(read),
   })
   const event = isRecord(value) ? value : {}
   const type = textOrNull(event.type) ?? name ?? ''
@@ -153,6 +155,11 @@ async function receiveOrReject(
     read.rejections.push(error.message)
     return null
   }
+}
+
+function rejectSpoilt(read: Read): null {
+  read.rejections.push('a picture is not valid base64')
+  return null
 }
 
 function takeUsage(read: Read, holder: Record<string, unknown>): void {

@@ -41,6 +41,10 @@ export async function readDocument(
     isImage: path =>
       path.length === 3 && path[0] === 'data' && typeof path[1] === 'number' && path[2] === 'b64_json',
     receive: bytes => receiveOrReject(bytes, context, rejections),
+    spoilt: () => {
+      rejections.push('a picture is not valid base64')
+      return null
+    },
   })
   const error = parseErrorObject(value)
   if (error !== null && images.length === 0) return classifyErrorInSuccess(error, false)
@@ -85,14 +89,15 @@ async function takeEvent(data: Buffer, step: Step): Promise<ProviderFailure | nu
   if (data.subarray(0, 64).toString('latin1').trimStart()[0] !== '{') return null
   const { value, images } = await readJsonWithImages([data], {
     isImage: path => path.length === 1 && path[0] === 'b64_json',
-    receive: collect,
+    receive: async (bytes): Promise<Buffer | null> => collect(bytes),
+    spoilt: () => null,
   })
   const error = parseErrorObject(value)
   if (error !== null)
     return state.received.length > 0 ? null : classifyErrorInSuccess(error, state.hadPartial)
   const fields = (value ?? {}) as { type?: unknown; partial_image_index?: unknown }
   const type = typeof fields.type === 'string' ? fields.type : (step.name ?? '')
-  const picture = images[0]?.received
+  const picture = images[0]?.received ?? undefined
   if (type.endsWith('.partial_image') && picture !== undefined) {
     state.hadPartial = true
     const index = typeof fields.partial_image_index === 'number' ? fields.partial_image_index : 0

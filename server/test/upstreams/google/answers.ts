@@ -1,6 +1,6 @@
 // Answers with status 200 of the emulated Gemini: drafts and pictures in base64 with the vendor's token counts,
 // the refusals that look like success, and the ways in which such an answer can be unusable.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Answer } from '../faults.ts'
 import { encodePicture, makePicture, type PictureFormat } from '../pictures.ts'
 import { type Directives, readNumber } from '../upstream.ts'
@@ -14,6 +14,8 @@ export type Making = {
   model: GoogleModel
   /** Exact file size of every picture, for benches. */
   sizeBytes: number | undefined
+  /** The answer's name, as the vendor's bill has it. */
+  responseId: string
 }
 
 /** A part as pieces of JSON text, so that base64 is never copied into a string. */
@@ -140,10 +142,10 @@ function findPicturelessCandidate({ directives, create }: Making): Record<string
 }
 
 function describeTail(
-  { directives, create, model }: Making,
+  { directives, create, model, responseId }: Making,
   made: { finals: number; drafts: number },
 ): Record<string, unknown> {
-  const named = { modelVersion: model.id, responseId: randomUUID().replaceAll('-', '').slice(0, 22) }
+  const named = { modelVersion: model.id, responseId }
   if (directives.has('no_usage')) return named
   const text = Math.max(1, Math.ceil(create.prompt.length / 4))
   const images = create.referenceBytes.length * referenceTokens
