@@ -116,6 +116,11 @@ describe('an order through Replicate', () => {
     expect(fewer.outputs).toHaveLength(3)
     expect(fewer.costCredits * 4).toBe(whole.costCredits * 3)
     expect(fewer.warnings.join()).toContain('3')
+    const costOf = async ({ id }: Shown) => {
+      const text = 'SELECT sum(cost_usd_micro)::int AS cost FROM attempt WHERE generation_id = $1'
+      return (await rig.database.db.query<{ cost: number }>({ name: 'test_cost', text }, [id]))[0]?.cost
+    }
+    expect([await costOf(whole), await costOf(fewer)]).toEqual([12_000, 9_000])
   })
 
   it.each([

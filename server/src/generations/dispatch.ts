@@ -24,6 +24,7 @@ import type { FreshImages } from './fresh.ts'
 import { type Generation, splitCount } from './generation.ts'
 import type { HookedPart, Hooks } from './hooks.ts'
 import type { InputLinks } from './input-links.ts'
+import { priceOutcome } from './loss.ts'
 import type { PartialBus } from './partials.ts'
 import { callUpstream, type Redact } from './redaction.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -96,6 +97,7 @@ export async function submitParts(
   const base = needs.catalog.toProviderRequest(route, promptOf(generation), generation.options)
   const mask = generation.inputs?.mask ? toReference(needs.storage, generation.inputs.mask) : null
   const counts = partsOf(generation, route)
+  const tariff = needs.catalog.tariff(route, generation.options)
   const deadline = openDeadline(timeLeftMs(generation.timeLeft))
   const references = listReferences(needs, generation, deadline.timeoutMs)
   try {
@@ -111,7 +113,8 @@ export async function submitParts(
           webhookUrl: hookUrlOf(needs, provider, { generationId: generation.id, n, part }),
         })
         const request = { ...base, count, seed, references, mask }
-        const outcome = await callUpstream(needs, generation, () => provider.submit(request, context))
+        const answer = await callUpstream(needs, generation, () => provider.submit(request, context))
+        const outcome = priceOutcome(answer, tariff)
         await work.onOutcome({ part, outcome })
         return { part, outcome }
       }),
@@ -271,7 +274,8 @@ export function combineParts(parts: PartOutcome[]): Combined {
 
 function sumUsage(usages: Usage[]): Usage {
   const add = (pick: (usage: Usage) => number | null): number | null => {
-    const known = usages.map(pick).filter(value => value !== null)
+    // What was stored by an earlier version lacks what this one reads.
+    const known = usages.map(pick).filter(value => typeof value === 'number')
     return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0)
   }
   return {
@@ -279,6 +283,7 @@ function sumUsage(usages: Usage[]): Usage {
     outputTokens: add(usage => usage.outputTokens),
     inputTextTokens: add(usage => usage.inputTextTokens),
     inputImageTokens: add(usage => usage.inputImageTokens),
+    images: add(usage => usage.images),
     costUsdMicro: add(usage => usage.costUsdMicro),
     upstreamRequestId: usages[0]?.upstreamRequestId ?? null,
   }

@@ -1,7 +1,14 @@
 // What a call costs its operator, for every failure there is.
 import { expect, test } from 'vitest'
-import { failureKinds, noUsage, type ProviderFailure } from '../providers/provider.ts'
-import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts } from './loss.ts'
+import {
+  failureKinds,
+  noUsage,
+  type ProviderFailure,
+  type ProviderOutcome,
+  type ProviderSuccess,
+  type Usage,
+} from '../providers/provider.ts'
+import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts, priceOutcome } from './loss.ts'
 
 const share = 40_000
 
@@ -47,7 +54,6 @@ test('a request that was refused as invalid after it had been taken on may be bi
 })
 
 test('each part counts once: as lost without a picture, as bought with one', () => {
-  const url = { kind: 'url' as const, url: 'https://upstream.example/1.png', mediaType: null }
   const usage = { ...noUsage, costUsdMicro: 7_000 }
   const parts = [
     { part: 0, outcome: { kind: 'succeeded' as const, images: [url], usage, warnings: [] } },
@@ -58,6 +64,34 @@ test('each part counts once: as lost without a picture, as bought with one', () 
   ]
   expect(costOfDelivered(parts, share)).toBe(7_000 + share)
   expect(lossOfParts(parts, share)).toBe(2 * share)
+})
+
+const url = { kind: 'url' as const, url: 'https://upstream.example/1.png', mediaType: null }
+
+function bring(pictures: number, usage: Partial<Usage> = {}): ProviderSuccess {
+  const images = Array.from({ length: pictures }, () => url)
+  return { kind: 'succeeded', images, usage: { ...noUsage, ...usage }, warnings: [] }
+}
+
+test('a call costs its pictures, never the number that was asked for', () => {
+  const tariff = { pictureUsdMicro: 3_000 }
+  const costs = (outcome: ProviderOutcome) => costOfOutcome(priceOutcome(outcome, tariff), 12_000)
+  expect([1, 3, 4].map(pictures => costs(bring(pictures)))).toEqual([3_000, 9_000, 12_000])
+  // Those that the upstream says it bills beside them count too, and none is free for what the answer says.
+  expect(costs(bring(2, { images: 4 }))).toBe(12_000)
+  expect(costs(bring(2, { images: 0 }))).toBe(6_000)
+  expect(costs(bring(2, { costUsdMicro: 17 }))).toBe(17)
+  // Nothing came and nothing is said: it may have been all.
+  expect(costs(bring(0))).toBe(12_000)
+  expect(costs(fail('malformed_response'))).toBe(12_000)
+  expect(costs(fail('malformed_response', { usage: { ...noUsage, images: 1 } }))).toBe(3_000)
+  expect(costs(fail('content_rejected', { stage: 'input', usage: { ...noUsage, images: 1 } }))).toBe(0)
+})
+
+test('what costs somebody else is not priced', () => {
+  const outcome = bring(2)
+  expect(priceOutcome(outcome, null)).toBe(outcome)
+  expect(costOfOutcome(outcome, 0)).toBe(0)
 })
 
 test('of pictures bought together, those that cannot be kept are lost at their share', () => {

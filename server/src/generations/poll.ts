@@ -8,7 +8,7 @@ import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import { combineParts, type PartOutcome } from './dispatch.ts'
 import { type Release, settleReleased } from './finish.ts'
 import { failureRules, type Generation, type PartImage, type StoredImage } from './generation.ts'
-import { lossOfParts } from './loss.ts'
+import { lossOfParts, priceOutcome } from './loss.ts'
 import { collectEach, type Missing } from './outputs.ts'
 import {
   hasAddress,
@@ -73,12 +73,14 @@ export async function settleReads(needs: RunNeeds, { reads, ...reading }: Readin
   if (__FAILPOINTS__) await fp('poll.after')
   const received = reads.flatMap(read => read.received)
   const outcomes = new Map<number, ProviderOutcome>()
-  for (const { part, outcome } of reads) {
-    // The words of an upstream are cleaned only now, because a mere read does not know the prompt.
-    outcomes.set(part, await callUpstream(needs, generation, () => Promise.resolve(outcome)))
-  }
   const rows = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   const attempts = rows.filter(each => each.n === generation.attempts)
+  const tariff = needs.catalog.tariff(routeOf(attempts), generation.options)
+  for (const { part, outcome } of reads) {
+    // The words of an upstream are cleaned only now, because a mere read does not know the prompt.
+    const cleaned = await callUpstream(needs, generation, () => Promise.resolve(outcome))
+    outcomes.set(part, priceOutcome(cleaned, tariff))
+  }
   tellEnds(needs, { ...reading, attempts, outcomes, received })
   const sold = await act(needs, { ...reading, attempts, outcomes, received })
   await dropLeftovers(needs, generation, { received, sold })

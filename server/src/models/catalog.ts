@@ -27,6 +27,12 @@ export type Pacing = {
   imagesPerMinute: number | null
 }
 
+/** What a call on a route costs, micro-USD. */
+export type Tariff = {
+  /** One picture of the order. */
+  pictureUsdMicro: number
+}
+
 /** How a model's routes are chosen from. */
 export type Routing = {
   by: 'preference' | 'weight' | 'price'
@@ -87,6 +93,8 @@ export type Catalog = {
   under(providers: ReadonlySet<string>): Catalog
   /** Expected upstream cost of the whole order in micro-USD (integer); 0 for the built-in model. */
   expectedCostUsdMicro(route: Route, options: GenerationOptions): number
+  /** What a call turns out to cost there is worked out from this; null = the route is gone, or costs somebody else. */
+  tariff(route: Pick<Route, 'provider' | 'upstreamModel'>, options: GenerationOptions): Tariff | null
 }
 
 /** One row of a price list, credits for one picture. Null = the price does not depend on it. */

@@ -49,10 +49,11 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
   shelf.offeredIds = dialect => list(dialect).flatMap(({ id, offered }) => (offered ? id : []))
   return {
     ...openShelf(shelf),
-    expectedCostUsdMicro: (route, options) => {
-      const upstream = getUpstream(shelf, route, options)
-      const unit = findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream, options)
-      return unit * options.count
+    expectedCostUsdMicro: (route, options) =>
+      expectUnitCostUsdMicro(getUpstream(shelf, route, options), options) * options.count,
+    tariff: (route, options) => {
+      const upstream = findUpstream(shelf, route, options)
+      return upstream && { pictureUsdMicro: expectUnitCostUsdMicro(upstream, options) }
     },
     list,
     find: (dialect, modelId) => list(dialect).find(model => model.id === modelId) ?? null,
@@ -83,7 +84,12 @@ function openShelf(shelf: Shelf): Catalog {
       return openShelf({ ...shelf, ...standing, standing: () => standing, onlyConfigured: true })
     },
     expectedCostUsdMicro: () => 0,
+    tariff: () => null,
   }
+}
+
+function expectUnitCostUsdMicro(upstream: Upstream, options: GenerationOptions): number {
+  return findUnitCostUsdMicro(upstream, options) ?? dearestCostUsdMicro(upstream, options)
 }
 
 /** The number of micro-USD in one credit. Throws when the price is no number of at least a millionth. */
@@ -273,10 +279,18 @@ function sortRoutes(shelf: Shelf): SortedRoutes {
 
 /** Throws when the route is in no entry: work of a model that the operator has since removed. */
 function getUpstream(shelf: Shelf, route: Route, options: GenerationOptions): Upstream {
-  if (route.provider === SKETCH_PROVIDER) return sandboxRouteFor(shelf, options)
-  const upstream = shelf.upstreams.get(upstreamKey(route.provider, route.upstreamModel))
+  const upstream = findUpstream(shelf, route, options)
   if (!upstream) throw new Error(`the catalogue has no route ${route.provider}/${route.upstreamModel}`)
   return upstream
+}
+
+function findUpstream(
+  shelf: Shelf,
+  { provider, upstreamModel }: Pick<Route, 'provider' | 'upstreamModel'>,
+  options: GenerationOptions,
+): Upstream | null {
+  if (provider === SKETCH_PROVIDER) return sandboxRouteFor(shelf, options)
+  return shelf.upstreams.get(upstreamKey(provider, upstreamModel)) ?? null
 }
 
 /** A list walks every combination of every model; only the day and the providers change what it says. */

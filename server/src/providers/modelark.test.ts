@@ -196,7 +196,7 @@ describe('the ModelArk adapter', () => {
       watermark: false,
     })
     if (outcome.kind !== 'succeeded') throw new Error(JSON.stringify(outcome))
-    expect(outcome).toMatchObject({ warnings: [], usage: { outputTokens: 16_320, costUsdMicro: null } })
+    expect(outcome).toMatchObject({ warnings: [], usage: { outputTokens: 16_320, images: 1 } })
     const corner = async (image: (typeof outcome.images)[number] | undefined) => {
       if (image?.kind !== 'received') throw new Error('not received')
       const bytes = await sharp(await readStored(image.image.storageKey))
@@ -247,8 +247,9 @@ describe('the ModelArk adapter', () => {
       expect.stringContaining('OutputImageSensitiveContentDetected'),
       'Asked for 4 pictures, 3 arrived',
     ])
+    expect(outcome).toMatchObject({ usage: { images: 3, costUsdMicro: null } })
     const spoilt = await submit({ prompt: 'spoilt [[emulate: half_base64]]' })
-    expect(spoilt.outcome).toMatchObject({ failure: 'malformed_response', usage: { costUsdMicro: null } })
+    expect(spoilt.outcome).toMatchObject({ failure: 'malformed_response', usage: { images: 1, costUsdMicro: null } })
   })
 
   it('sends pictures as data URLs, one alone or several as a list', async () => {

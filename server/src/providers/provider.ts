@@ -89,6 +89,8 @@ export type Usage = {
   outputTokens: number | null
   inputTextTokens: number | null
   inputImageTokens: number | null
+  /** Pictures that it bills or has visibly made, where that may be another number than arrived. */
+  images: number | null
   /** Cost as stated by the upstream, in micro-USD; null where the price table must tell. */
   costUsdMicro: number | null
   upstreamRequestId: string | null
@@ -99,6 +101,7 @@ export const noUsage: Usage = {
   outputTokens: null,
   inputTextTokens: null,
   inputImageTokens: null,
+  images: null,
   costUsdMicro: null,
   upstreamRequestId: null,
 }

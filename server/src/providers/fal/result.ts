@@ -20,8 +20,10 @@ export async function readResult(
   expected: Expected,
   context: CallContext,
 ): Promise<ProviderOutcome> {
-  const usage = { ...noUsage, upstreamRequestId: expected.requestId }
   const files = isRecord(value) && Array.isArray(value.images) ? value.images : []
+  // What is withheld or spoilt was made all the same.
+  const made = files.length > 0 ? files.length : null
+  const usage = { ...noUsage, upstreamRequestId: expected.requestId, images: made }
   if (files.length === 0) return { ...malformed('it holds no images'), usage }
   const flags = isRecord(value) && Array.isArray(value.has_nsfw_concepts) ? value.has_nsfw_concepts : []
   const clean = files.filter((_file, index) => flags[index] !== true)

@@ -135,6 +135,7 @@ function readUsage(metadata: z.infer<typeof usageSchema> | null, responseId: str
     outputTokens: outputs.length === 0 ? null : outputs.reduce((sum, tokens) => sum + tokens, 0),
     inputTextTokens: sumModality(metadata, 'TEXT'),
     inputImageTokens: sumModality(metadata, 'IMAGE'),
+    images: null,
     costUsdMicro: null,
     upstreamRequestId: responseId,
   }

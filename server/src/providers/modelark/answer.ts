@@ -170,7 +170,8 @@ function takeUsage(read: Read, holder: Record<string, unknown>): void {
 
 /** What the answer bills is the number of pictures it says it made: none made, nothing billed. */
 function describeUsage({ billed, outputTokens }: Read, { upstreamRequestId }: Expected): Usage {
-  return { ...noUsage, outputTokens, upstreamRequestId, costUsdMicro: billed === 0 ? 0 : null }
+  const costUsdMicro = billed === 0 ? 0 : null
+  return { ...noUsage, outputTokens, upstreamRequestId, images: billed, costUsdMicro }
 }
 
 function conclude(read: Read, expected: Expected): ProviderOutcome {

@@ -49,7 +49,9 @@ export async function readDocument(
   const error = parseErrorObject(value)
   if (error !== null && images.length === 0) return classifyErrorInSuccess(error, false)
   const received = images.flatMap(image => (image.received === null ? [] : [image.received]))
-  return conclude({ received, rejections, usage: readUsage(value, expected) }, expected)
+  // What is spoilt was made all the same.
+  const usage = { ...readUsage(value, expected), images: images.length > 0 ? images.length : null }
+  return conclude({ received, rejections, usage }, expected)
 }
 
 /** Reads partial pictures and the completed one; a stream that ends without it is of unknown outcome. */
@@ -63,6 +65,7 @@ export async function readStream(
     rejections: [],
     usage: { ...noUsage, upstreamRequestId: expected.upstreamRequestId },
     hadPartial: false,
+    completed: 0,
   }
   try {
     for await (const event of readSseEvents(body, { maxEventBytes: MAX_PICTURE_TEXT_BYTES })) {
@@ -79,7 +82,7 @@ export async function readStream(
   return conclude(state, expected)
 }
 
-type StreamState = Read & { hadPartial: boolean }
+type StreamState = Read & { hadPartial: boolean; completed: number }
 type Step = { state: StreamState; context: Listener; expected: Expected; name: string | null }
 
 /** Takes one event; answers with the failure that ends the stream, or null to go on. */
@@ -108,7 +111,8 @@ async function takeEvent(data: Buffer, step: Step): Promise<ProviderFailure | nu
     const image =
       picture === undefined ? null : await receiveOrReject(once(picture), context, state.rejections)
     if (image !== null) state.received.push(image)
-    state.usage = readUsage(value, expected)
+    state.completed += 1
+    state.usage = { ...readUsage(value, expected), images: state.completed }
   }
   return null
 }
@@ -167,6 +171,7 @@ function readUsage(value: unknown, { upstreamRequestId }: Expected): Usage {
     outputTokens: count(usage.output_tokens),
     inputTextTokens: count(details.text_tokens),
     inputImageTokens: count(details.image_tokens),
+    images: null,
     costUsdMicro: null,
     upstreamRequestId,
   }

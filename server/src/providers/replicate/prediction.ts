@@ -113,9 +113,10 @@ async function readSuccess(
     return { ...describeUnreadable('The prediction succeeded without a readable output'), usage }
   }
   const warnings = [...known.warnings]
+  const made = { ...usage, images: outputs.length }
   const arrived = Math.max(images.length, outputs.length > known.count ? outputs.length : 0)
   if (arrived !== known.count) warnings.push(`Asked for ${known.count} pictures, ${arrived} arrived`)
-  return { kind: 'succeeded', images, usage, warnings, task: { ...known, id } }
+  return { kind: 'succeeded', images, usage: made, warnings, task: { ...known, id } }
 }
 
 export function describeUnreadable(why: string): ProviderFailure {
