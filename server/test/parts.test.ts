@@ -80,8 +80,8 @@ test('pictures of an order that failed do not stay in storage', async () => {
 })
 
 test('an order served in several calls is booked at the cost of those calls, each once', async () => {
-  const [single] = await costsOf((await generate('png')).id)
-  const { id, outputs } = await generate('png', 4)
+  const [single] = await costsOf((await generate('no_usage')).id)
+  const { id, outputs } = await generate('no_usage', 4)
   expect(outputs).toHaveLength(4)
   expect(single?.expected).toBeGreaterThan(0)
   const each = { n: 1, state: 'done', expected: single?.expected, cost: single?.expected }
@@ -90,7 +90,7 @@ test('an order served in several calls is booked at the cost of those calls, eac
 })
 
 test("a call that was billed in vain beside one that delivered is the operator's loss, at its own cost", async () => {
-  const { id, status, outputs } = await generate('html_picture, first=1', 2)
+  const { id, status, outputs } = await generate('html_picture, no_usage, first=1', 2)
   expect([status, outputs.length]).toEqual(['succeeded', 1])
   const costs = await costsOf(id)
   expect(costs.map(({ state }) => state).sort()).toEqual(['done', 'failed'])

@@ -20,11 +20,11 @@ import { readObject } from '../storage/read-object.ts'
 import { receiveImage } from '../storage/receive-image.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { StoredInput } from '../uploads/input.ts'
+import { priceOutcome } from './call-cost.ts'
 import type { FreshImages } from './fresh.ts'
 import { type Generation, splitCount } from './generation.ts'
 import type { HookedPart, Hooks } from './hooks.ts'
 import type { InputLinks } from './input-links.ts'
-import { priceOutcome } from './loss.ts'
 import type { PartialBus } from './partials.ts'
 import { callUpstream, type Redact } from './redaction.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -283,6 +283,9 @@ function sumUsage(usages: Usage[]): Usage {
     outputTokens: add(usage => usage.outputTokens),
     inputTextTokens: add(usage => usage.inputTextTokens),
     inputImageTokens: add(usage => usage.inputImageTokens),
+    outputTextTokens: add(usage => usage.outputTextTokens),
+    outputImageTokens: add(usage => usage.outputImageTokens),
+    thinkingTokens: add(usage => usage.thinkingTokens),
     images: add(usage => usage.images),
     costUsdMicro: add(usage => usage.costUsdMicro),
     upstreamRequestId: usages[0]?.upstreamRequestId ?? null,

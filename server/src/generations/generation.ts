@@ -42,6 +42,9 @@ export type PartImage = StoredImage | { index: number; url: string; lost?: true 
 /** What one part of an order brought. */
 export type PartResult = { images: PartImage[]; usage: Usage; warnings: string[] }
 
+/** What an upstream said of a call; what it did not say is left out. The cost has a column of its own. */
+export type StoredUsage = { [Key in Exclude<keyof Usage, 'costUsdMicro'>]?: NonNullable<Usage[Key]> }
+
 export type Generation = {
   id: string
   accountId: string

@@ -1,5 +1,6 @@
 // What a call costs its operator, for every failure there is.
 import { expect, test } from 'vitest'
+import type { TokenPrices } from '../models/catalog.ts'
 import {
   failureKinds,
   noUsage,
@@ -8,7 +9,8 @@ import {
   type ProviderSuccess,
   type Usage,
 } from '../providers/provider.ts'
-import { costOfDelivered, costOfOutcome, lossOfMissing, lossOfParts, priceOutcome } from './loss.ts'
+import { costOfOutcome, priceOutcome } from './call-cost.ts'
+import { costOfDelivered, lossOfMissing, lossOfParts } from './loss.ts'
 
 const share = 40_000
 
@@ -37,8 +39,11 @@ test('a cost stated by the upstream is the cost, whatever the failure', () => {
     for (const costUsdMicro of [0, 1_234]) {
       expect(costOfOutcome(fail(kind, { usage: { ...noUsage, costUsdMicro } }), share)).toBe(costUsdMicro)
     }
+    // Tokens are a cost only where they have a price.
     const without = costOfOutcome(fail(kind), share)
-    expect(costOfOutcome(fail(kind, { usage: { ...noUsage, outputTokens: 9 } }), share)).toBe(without)
+    const byPicture = { pictureUsdMicro: share, tokenPrices: null }
+    const told = fail(kind, { usage: { ...noUsage, outputTokens: 9 } })
+    expect(costOfOutcome(priceOutcome(told, byPicture), share)).toBe(without)
   }
 })
 
@@ -74,7 +79,7 @@ function bring(pictures: number, usage: Partial<Usage> = {}): ProviderSuccess {
 }
 
 test('a call costs its pictures, never the number that was asked for', () => {
-  const tariff = { pictureUsdMicro: 3_000 }
+  const tariff = { pictureUsdMicro: 3_000, tokenPrices: null }
   const costs = (outcome: ProviderOutcome) => costOfOutcome(priceOutcome(outcome, tariff), 12_000)
   expect([1, 3, 4].map(pictures => costs(bring(pictures)))).toEqual([3_000, 9_000, 12_000])
   // Those that the upstream says it bills beside them count too, and none is free for what the answer says.
@@ -86,6 +91,54 @@ test('a call costs its pictures, never the number that was asked for', () => {
   expect(costs(fail('malformed_response'))).toBe(12_000)
   expect(costs(fail('malformed_response', { usage: { ...noUsage, images: 1 } }))).toBe(3_000)
   expect(costs(fail('content_rejected', { stage: 'input', usage: { ...noUsage, images: 1 } }))).toBe(0)
+})
+
+const openai = { textIn: 5_000_000, imageIn: 8_000_000, textOut: null, imageOut: 30_000_000, thinking: null }
+const gemini = {
+  ...{ textIn: 2_000_000, imageIn: 2_000_000, textOut: 12_000_000 },
+  ...{ imageOut: 120_000_000, thinking: 12_000_000 },
+}
+
+test('a call whose answer tells its tokens costs them, each kind at its price and each token once', () => {
+  const cost = (tokenPrices: TokenPrices, usage: Partial<Usage>) =>
+    costOfOutcome(priceOutcome(bring(1, usage), { pictureUsdMicro: 5_880, tokenPrices }), share)
+  const edit = { inputTokens: 274, inputTextTokens: 2, inputImageTokens: 272, outputTokens: 196 }
+  expect(cost(openai, edit)).toBe(8_066)
+  expect(cost(openai, { ...edit, outputImageTokens: 196, outputTextTokens: 0 })).toBe(8_066)
+  // Without details all that was given is text, and all that was made a picture.
+  expect(cost(openai, { inputTokens: 274, outputTokens: 196 })).toBe(274 * 5 + 196 * 30)
+  const thought = { inputTokens: 9, outputTokens: 1_360, outputImageTokens: 1_120, thinkingTokens: 240 }
+  expect(cost(gemini, thought)).toBe(9 * 2 + 1_120 * 120 + 240 * 12)
+  expect(cost(gemini, { ...thought, costUsdMicro: 5 })).toBe(5)
+  // A fraction of a micro-dollar is one.
+  expect(cost({ ...gemini, textIn: 300_000 }, { inputTokens: 1, outputTokens: 1 })).toBe(121)
+})
+
+test('without tokens, and with some that have no price, a call costs its pictures', () => {
+  const tariff = { pictureUsdMicro: 5_880, tokenPrices: openai }
+  const cost = (usage: Partial<Usage>) => costOfOutcome(priceOutcome(bring(2, usage), tariff), share)
+  for (const usage of [
+    {},
+    { inputTokens: 0, outputTokens: 0 },
+    { inputTokens: 40 },
+    { outputTokens: 200, outputTextTokens: 4 },
+    { outputTokens: 200, thinkingTokens: 4 },
+    { outputTokens: Number.MAX_SAFE_INTEGER },
+  ])
+    expect([usage, cost(usage)]).toEqual([usage, 11_760])
+})
+
+test('a failure whose answer tells its tokens costs them, and what it does not tell costs its share', () => {
+  const tariff = { pictureUsdMicro: 134_000, tokenPrices: gemini }
+  const cost = (failure: ProviderFailure['failure'], usage: Partial<Usage>, more = {}) =>
+    costOfOutcome(priceOutcome(fail(failure, { usage: { ...noUsage, ...usage }, ...more }), tariff), 134_000)
+  const thought = { inputTokens: 9, outputTokens: 240, thinkingTokens: 240 }
+  expect(cost('content_rejected', thought, { stage: 'output' })).toBe(9 * 2 + 240 * 12)
+  expect(cost('malformed_response', thought)).toBe(9 * 2 + 240 * 12)
+  expect(cost('content_rejected', { inputTokens: 9 }, { stage: 'input' })).toBe(9 * 2)
+  expect(cost('content_rejected', {}, { stage: 'input' })).toBe(0)
+  expect(cost('malformed_response', { inputTokens: 9 })).toBe(134_000)
+  expect(cost('unknown_outcome', {})).toBe(134_000)
 })
 
 test('what costs somebody else is not priced', () => {

@@ -1,47 +1,8 @@
-// What a call costs the operator, in micro-USD: as its upstream stated, else by the pictures that it made, else its share
-// of the catalogue's expected cost. One rule for every place that books a loss or a cost.
-import type { Tariff } from '../models/catalog.ts'
-import { noUsage, type ProviderFailure, type ProviderOutcome } from '../providers/provider.ts'
+// What of the cost of calls is the operator's loss, in micro-USD: that of parts that brought nothing, of pictures that
+// cannot be kept, and of what nothing is known of.
+import { costOfOutcome } from './call-cost.ts'
 import type { PartOutcome } from './dispatch.ts'
-import { failureRules } from './generation.ts'
 import type { AttemptRow } from './sql.ts'
-
-/**
- * The outcome of a call with its cost, where what came tells it: every outcome passes here before anything acts on it.
- * What has no cost afterwards costs its share, or nothing. No tariff: its route is gone, or somebody else pays.
- */
-export function priceOutcome(outcome: ProviderOutcome, tariff: Tariff | null): ProviderOutcome {
-  if (outcome.kind === 'pending' || !tariff) return outcome
-  const usage = outcome.usage ?? noUsage
-  const costUsdMicro = usage.costUsdMicro ?? costOfPictures(outcome, tariff)
-  return costUsdMicro === null ? outcome : { ...outcome, usage: { ...usage, costUsdMicro } }
-}
-
-/** Never by the number that was asked for. */
-function costOfPictures(
-  outcome: Exclude<ProviderOutcome, { kind: 'pending' }>,
-  { pictureUsdMicro }: Tariff,
-): number | null {
-  const stated = outcome.usage?.images ?? null
-  if (outcome.kind === 'failed') return stated !== null && mayBeBilled(outcome) ? stated * pictureUsdMicro : null
-  // A picture that arrived costs what pictures cost, whatever the answer says of it.
-  const made = Math.max(stated ?? 0, outcome.images.length)
-  return made === 0 ? null : made * pictureUsdMicro
-}
-
-/** What the call cost that brought this outcome; 0 where the outcome proves that nothing was billed. */
-export function costOfOutcome(outcome: ProviderOutcome, shareUsdMicro: number): number {
-  if (outcome.kind === 'pending') return shareUsdMicro
-  const statedUsdMicro = outcome.usage?.costUsdMicro ?? null
-  if (statedUsdMicro !== null) return statedUsdMicro
-  return outcome.kind === 'succeeded' || mayBeBilled(outcome) ? shareUsdMicro : 0
-}
-
-/** A refusal of the input comes before any work; any other may have come after it. */
-function mayBeBilled({ failure, stage, accepted }: ProviderFailure): boolean {
-  if (failure === 'content_rejected' && stage === 'input') return false
-  return failureRules[failure].mayBeBilled || accepted === true
-}
 
 /** The cost of the parts that brought no picture: lost whatever becomes of the others. */
 export function lossOfParts(parts: PartOutcome[], shareUsdMicro: number): number {

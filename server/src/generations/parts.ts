@@ -10,9 +10,9 @@ import {
   type UpstreamTask,
   type Usage,
 } from '../providers/provider.ts'
+import { costOfOutcome } from './call-cost.ts'
 import type { PartOutcome } from './dispatch.ts'
-import type { PartImage, PartResult } from './generation.ts'
-import { costOfOutcome } from './loss.ts'
+import type { PartImage, PartResult, StoredUsage } from './generation.ts'
 import { toStorableText } from './redaction.ts'
 import type { AttemptRow } from './sql.ts'
 
@@ -27,9 +27,6 @@ export type PartRecord = {
   cost?: number
   usage?: StoredUsage
 }
-
-/** What an upstream said of a call; what it did not say is left out. The cost has a column of its own. */
-export type StoredUsage = { [Key in Exclude<keyof Usage, 'costUsdMicro'>]?: NonNullable<Usage[Key]> }
 
 const maxMessageLength = 2_000
 

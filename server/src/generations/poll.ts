@@ -3,12 +3,13 @@
 // upstream's own word, or the deadline, ends a part.
 import { fp } from '../failpoints.ts'
 import type { ProviderFailure, ProviderOutcome } from '../providers/provider.ts'
+import { priceOutcome } from './call-cost.ts'
 import { cancelTasks } from './cancel-tasks.ts'
 import { deliver, dropLeftovers, giveUp } from './deliver.ts'
 import { combineParts, type PartOutcome } from './dispatch.ts'
 import { type Release, settleReleased } from './finish.ts'
 import { failureRules, type Generation, type PartImage, type StoredImage } from './generation.ts'
-import { lossOfParts, priceOutcome } from './loss.ts'
+import { lossOfParts } from './loss.ts'
 import { collectEach, type Missing } from './outputs.ts'
 import {
   hasAddress,

@@ -5,7 +5,6 @@ import type { Dialect, GenerationOptions } from '../models/options.ts'
 import type { Usage } from '../providers/provider.ts'
 import type { StoredInputs } from '../uploads/input.ts'
 import type { Generation, GenerationState, PartResult, Reason, StoredImage } from './generation.ts'
-import type { StoredUsage } from './parts.ts'
 import { startCountdown } from './time-left.ts'
 
 export type GenerationRow = {
@@ -257,9 +256,9 @@ export const sql = {
   ),
   expired: statement(
     'generation_expired',
-    `SELECT g.id, g.state, g.epoch, coalesce((SELECT sum(t.expected_cost_usd_micro) FROM attempt t
-        WHERE t.generation_id = g.id AND t.n = g.attempts AND t.state = 'accepted'), 0)::bigint AS loss,
-        g.deadline::text AS at
+    `SELECT g.id, g.state, g.epoch, g.deadline::text AS at, coalesce((SELECT sum(coalesce(t.cost_usd_micro,
+          CASE WHEN t.state <> 'failed' THEN t.expected_cost_usd_micro END)) FROM attempt t WHERE t.generation_id = g.id
+        AND t.n = g.attempts AND t.state IN ('accepted', 'unknown', 'failed')), 0)::bigint AS loss
       FROM generation g WHERE g.state IN ('queued', 'awaiting') AND g.deadline < app_now()
         -- Whoever polls it ends it at its deadline, and sells what came of it.
         AND (g.state = 'queued' OR g.deadline < app_now() - interval '4 s'
@@ -377,7 +376,8 @@ export type AttemptRow = {
   expected_cost_usd_micro: number
   /** Set when the part ended: what it cost, also one that failed then. */
   cost_usd_micro: number | null
-  usage: StoredUsage | null
+  /** What the upstream said of it, as StoredUsage of generation.ts. */
+  usage: Partial<Omit<Usage, 'costUsdMicro'>> | null
   /** What it brought, where other parts had not ended yet. */
   result: PartResult | null
   failure: string | null

@@ -27,10 +27,21 @@ export type Pacing = {
   imagesPerMinute: number | null
 }
 
-/** What a call on a route costs, micro-USD. */
+/** What a call on a route costs. */
 export type Tariff = {
-  /** One picture of the order. */
+  /** One picture of the order, micro-USD: what a call costs whose answer tells no tokens. */
   pictureUsdMicro: number
+  /** Null = by the picture alone. */
+  tokenPrices: TokenPrices | null
+}
+
+/** Micro-USD for a million tokens; null = no price is known. */
+export type TokenPrices = {
+  textIn: number
+  imageIn: number
+  textOut: number | null
+  imageOut: number
+  thinking: number | null
 }
 
 /** How a model's routes are chosen from. */

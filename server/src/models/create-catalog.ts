@@ -29,7 +29,13 @@ import {
   upstreamKey,
 } from './shelf.ts'
 import { readSizeAsRatio } from './size-as-ratio.ts'
-import { dearestCostUsdMicro, describeRequest, findRefusedField, findUnitCostUsdMicro } from './upstream.ts'
+import {
+  dearestCostUsdMicro,
+  describeRequest,
+  findRefusedField,
+  findTokenPrices,
+  findUnitCostUsdMicro,
+} from './upstream.ts'
 
 export type CatalogNeeds = {
   entries: readonly ModelEntry[]
@@ -53,7 +59,9 @@ export function createCatalog(needs: CatalogNeeds): Catalog & ModelList {
       expectUnitCostUsdMicro(getUpstream(shelf, route, options), options) * options.count,
     tariff: (route, options) => {
       const upstream = findUpstream(shelf, route, options)
-      return upstream && { pictureUsdMicro: expectUnitCostUsdMicro(upstream, options) }
+      if (!upstream) return null
+      const pictureUsdMicro = expectUnitCostUsdMicro(upstream, options)
+      return { pictureUsdMicro, tokenPrices: findTokenPrices(upstream) }
     },
     list,
     find: (dialect, modelId) => list(dialect).find(model => model.id === modelId) ?? null,

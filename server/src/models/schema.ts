@@ -57,12 +57,30 @@ const costRule = z.strictObject({
   usdMicro: z.int().min(0),
 })
 
+const tokenPrice = z.int().min(0).max(10_000_000_000)
+
 const cost = z.strictObject({
   /** The first rule whose conditions hold counts. Micro-USD for one picture. */
   rules: z.array(costRule).default([]),
   /** Pictures billed by output tokens, where no rule holds: the factor per quality and the price of a token. */
   tokens: z
     .strictObject({ factors: z.record(quality, z.int().min(1)), usdMicroPerToken: z.int().min(1) })
+    .optional(),
+  /**
+   * What a call costs whose answer tells its tokens: micro-USD for a million of each kind. Left out, and for answers
+   * that tell none, a call costs its pictures by the rules. No price of an order comes from it.
+   */
+  usdMicroPerMillionTokens: z
+    .strictObject({
+      textIn: tokenPrice,
+      /** Left out = as `textIn`. */
+      imageIn: tokenPrice.optional(),
+      imageOut: tokenPrice,
+      /** Left out = an answer that tells of such tokens costs its pictures. */
+      textOut: tokenPrice.optional(),
+      /** Left out = as `textOut`. */
+      thinking: tokenPrice.optional(),
+    })
     .optional(),
   perReferenceUsdMicro: z.int().min(0).default(0),
   /** True when no vendor's price list states the numbers. */

@@ -1,6 +1,7 @@
 // What one upstream makes of an accepted request: whether it can serve it, in which words, and at what cost.
 // Pure; a route that cannot honour an option says which one, and is then never chosen for it.
 import type { ProviderRequest } from '../providers/provider.ts'
+import type { TokenPrices } from './catalog.ts'
 import type { Upstream } from './entry.ts'
 import type { GenerationOptions } from './options.ts'
 import { fitsFreeRule, parseSize } from './sizes.ts'
@@ -164,6 +165,14 @@ function findPictureCost(upstream: Upstream, options: GenerationOptions): number
   const factor = options.quality === null ? undefined : tokens?.factors[options.quality]
   if (!tokens || factor === undefined || !shape) return null
   return countImageTokens(shape, factor) * tokens.usdMicroPerToken
+}
+
+/** Where a list names no price of its own, given pictures count as given text and thinking as written text. */
+export function findTokenPrices({ cost }: Upstream): TokenPrices | null {
+  const prices = cost.usdMicroPerMillionTokens
+  if (!prices) return null
+  const { textIn, imageOut, imageIn = textIn, textOut = null, thinking = textOut } = prices
+  return { textIn, imageIn, textOut, imageOut, thinking }
 }
 
 /** Output tokens of one picture by the vendor's calculator. */

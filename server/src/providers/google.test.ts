@@ -184,6 +184,25 @@ describe('the google provider', () => {
     expect(log?.path).toBe(`/v1beta/models/${model}:generateContent`)
   })
 
+  it('tells what a spoilt picture, a refusal and thinking used, and by which name the bill has them', async () => {
+    const named = expect.stringMatching(/^\w{22}$/)
+    const spoilt = await submit({ prompt: 'spoilt [[emulate: half_base64]]' })
+    expect(spoilt.outcome).toMatchObject({
+      failure: 'malformed_response',
+      usage: { outputTokens: 1120, outputImageTokens: 1120, upstreamRequestId: named },
+    })
+    const refused = await submit({ prompt: 'refused [[emulate: finish=IMAGE_SAFETY]]' })
+    expect(refused.outcome).toMatchObject({
+      failure: 'content_rejected',
+      usage: { outputTokens: 240, thinkingTokens: 240, outputImageTokens: null, upstreamRequestId: named },
+    })
+    const thought = await submit({ prompt: 'thought [[emulate: drafts=1]]' })
+    expect(thought.outcome).toMatchObject({
+      kind: 'succeeded',
+      usage: { outputTokens: 1360, thinkingTokens: 240, outputImageTokens: 1120 },
+    })
+  })
+
   it('never writes the key into an address', async () => {
     const urls: string[] = []
     const watching: CallContext['http'] = {

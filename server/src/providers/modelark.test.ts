@@ -249,7 +249,10 @@ describe('the ModelArk adapter', () => {
     ])
     expect(outcome).toMatchObject({ usage: { images: 3, costUsdMicro: null } })
     const spoilt = await submit({ prompt: 'spoilt [[emulate: half_base64]]' })
-    expect(spoilt.outcome).toMatchObject({ failure: 'malformed_response', usage: { images: 1, costUsdMicro: null } })
+    expect(spoilt.outcome).toMatchObject({
+      failure: 'malformed_response',
+      usage: { images: 1, costUsdMicro: null },
+    })
   })
 
   it('sends pictures as data URLs, one alone or several as a list', async () => {

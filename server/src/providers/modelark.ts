@@ -91,16 +91,13 @@ async function readAnswer(
   { call, request, context }: Sent,
 ): Promise<ProviderOutcome> {
   const { status, headers } = response
+  const upstreamRequestId = headers['x-request-id'] ?? null
   if (status < 200 || status > 299) {
-    return classifyErrorAnswer({ status, headers, text: await readErrorText(response) })
+    const failure = classifyErrorAnswer({ status, headers, text: await readErrorText(response) })
+    return { ...failure, usage: { ...noUsage, upstreamRequestId } }
   }
-  const expected = {
-    count: request.count,
-    width: request.width,
-    height: request.height,
-    warnings: call.warnings,
-    upstreamRequestId: headers['x-request-id'] ?? null,
-  }
+  const { count, width, height } = request
+  const expected = { count, width, height, warnings: call.warnings, upstreamRequestId }
   // A server that ignores `stream` answers with one document; the answer's own type decides.
   const isStream = /^text\/event-stream\b/i.test(headers['content-type'] ?? '')
   try {
@@ -108,7 +105,7 @@ async function readAnswer(
       ? readStream(response.body, context, expected)
       : readDocument(response.body, context, expected))
   } catch (error) {
-    const usage = { ...noUsage, upstreamRequestId: expected.upstreamRequestId }
+    const usage = { ...noUsage, upstreamRequestId }
     return { ...classifyBrokenAnswer(VENDOR, error, response), usage }
   }
 }

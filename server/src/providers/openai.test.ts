@@ -213,6 +213,10 @@ describe('the OpenAI adapter', () => {
       outputTokens: 3 * 158,
       inputTextTokens: 4,
       inputImageTokens: 0,
+      outputImageTokens: 3 * 158,
+      outputTextTokens: 0,
+      thinkingTokens: null,
+      images: 3,
       costUsdMicro: null,
       upstreamRequestId: expect.stringMatching(/^req_/),
     })

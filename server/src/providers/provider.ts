@@ -89,6 +89,10 @@ export type Usage = {
   outputTokens: number | null
   inputTextTokens: number | null
   inputImageTokens: number | null
+  /** Of the output tokens; those of no kind that is told are of pictures. */
+  outputTextTokens: number | null
+  outputImageTokens: number | null
+  thinkingTokens: number | null
   /** Pictures that it bills or has visibly made, where that may be another number than arrived. */
   images: number | null
   /** Cost as stated by the upstream, in micro-USD; null where the price table must tell. */
@@ -101,6 +105,9 @@ export const noUsage: Usage = {
   outputTokens: null,
   inputTextTokens: null,
   inputImageTokens: null,
+  outputTextTokens: null,
+  outputImageTokens: null,
+  thinkingTokens: null,
   images: null,
   costUsdMicro: null,
   upstreamRequestId: null,

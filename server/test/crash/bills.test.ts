@@ -80,3 +80,31 @@ test('a failed call and every part of an order are found on the bill, by id and 
   })
   expect(await compare(lines, { byDay: true })).toMatchObject({ by: 'day', differing: { count: 0 } })
 })
+
+/** As the vendor's price list has it for this model, in micro-USD for a token. */
+const prices = { read: 2, thought: 12, drawn: 120 }
+
+test('a call that tells its tokens costs them, whether it was delivered or refused', async () => {
+  const drawn = await make('drawn', { n: 2, directives: 'drafts=2' })
+  const refused = await make('refused-late', { directives: 'finish=IMAGE_PROHIBITED_CONTENT' })
+  const costOf = (id: string, more: number) =>
+    rig.google.requests
+      .filter(({ attempt, prompt }) => prompt !== null && attempt.startsWith(`${id}/`))
+      .map(({ prompt, fields }) => {
+        const read = Math.ceil((prompt ?? '').length / 4) * prices.read
+        return { id: (fields as { responseId: string }).responseId, usdMicro: read + more }
+      })
+  const lines = [
+    ...costOf(drawn.id, 240 * prices.thought + 1_120 * prices.drawn),
+    ...costOf(refused.id, 240 * prices.thought),
+  ]
+  expect(drawn).toMatchObject({ state: 'succeeded', lossUsdMicro: 0, captured: drawn.price })
+  expect(refused).toMatchObject({ state: 'blocked', captured: 0, lossUsdMicro: lines[2]?.usdMicro })
+  const text = `SELECT sum(cost_usd_micro)::int AS cost, min(usage ->> 'thinkingTokens') AS thought
+    FROM attempt WHERE generation_id = $1`
+  const [kept] = await rig.database.db.query({ name: 'test_tokens', text }, [refused.id])
+  expect(kept).toEqual({ cost: refused.lossUsdMicro, thought: '240' })
+  const report = await compare(lines)
+  expect(report).toMatchObject({ matched: { count: 3 }, unknownToUs: { count: 0 } })
+  expect(report).toMatchObject({ differing: { count: 0 } })
+})

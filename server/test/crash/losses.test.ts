@@ -112,7 +112,7 @@ test('a task that ends as a failure is lost likewise', async () => {
   await check('ended', 'engine:tasks', cases)
 })
 
-test('pictures of the shipped upstreams that are refused on arrival are lost at their expected cost', async () => {
+test('pictures of the shipped upstreams that are refused on arrival, by an answer without tokens, are lost at their expected cost', async () => {
   const openai = 'openai:gpt-image-2'
   const google = 'google:gemini-3.1-flash-image-preview'
   const priceOf = async (model: string) => {
@@ -131,18 +131,18 @@ test('pictures of the shipped upstreams that are refused on arrival are lost at 
   const [ofOpenai, ofGoogle] = [await priceOf(openai), await priceOf(google)]
   expect(Math.min(ofOpenai, ofGoogle)).toBeGreaterThan(0)
   await check('openai', openai, [
-    { directives: 'html_picture', lossUsdMicro: ofOpenai },
-    { directives: 'no_data', lossUsdMicro: ofOpenai },
+    { directives: 'html_picture, no_usage', lossUsdMicro: ofOpenai },
+    { directives: 'no_data, no_usage', lossUsdMicro: ofOpenai },
     { directives: 'moderation_output', state: 'blocked', lossUsdMicro: ofOpenai },
     { directives: 'moderation_input', state: 'blocked', lossUsdMicro: 0 },
   ])
   await check('google', google, [
-    { directives: 'html_picture', lossUsdMicro: ofGoogle },
-    { directives: 'finish=IMAGE_SAFETY', state: 'blocked', lossUsdMicro: ofGoogle },
-    { directives: 'finish=NO_IMAGE', state: 'blocked', lossUsdMicro: ofGoogle },
-    { directives: 'finish=LANGUAGE', lossUsdMicro: ofGoogle },
-    { directives: 'text_only', state: 'blocked', lossUsdMicro: ofGoogle },
-    { directives: 'block', state: 'blocked', lossUsdMicro: 0 },
+    { directives: 'html_picture, no_usage', lossUsdMicro: ofGoogle },
+    { directives: 'no_usage, finish=IMAGE_SAFETY', state: 'blocked', lossUsdMicro: ofGoogle },
+    { directives: 'no_usage, finish=NO_IMAGE', state: 'blocked', lossUsdMicro: ofGoogle },
+    { directives: 'no_usage, finish=LANGUAGE', lossUsdMicro: ofGoogle },
+    { directives: 'no_usage, text_only', state: 'blocked', lossUsdMicro: ofGoogle },
+    { directives: 'no_usage, block', state: 'blocked', lossUsdMicro: 0 },
   ])
 })
 

@@ -173,8 +173,24 @@ test('usage counts thinking as output and splits the input', () => {
     outputTokens: 1360,
     inputTextTokens: 9,
     inputImageTokens: 1120,
+    // Of no kind that is told: a picture.
+    outputImageTokens: 1120,
+    outputTextTokens: null,
+    thinkingTokens: 240,
+    images: null,
     costUsdMicro: null,
     upstreamRequestId: 'r-1',
+  })
+  const spoken = {
+    candidatesTokenCount: 1140,
+    candidatesTokensDetails: [
+      { modality: 'TEXT', tokenCount: 20 },
+      { modality: 'IMAGE', tokenCount: 1120 },
+      7,
+    ],
+  }
+  expect(usage({ ...value, usageMetadata: spoken })).toMatchObject({
+    ...{ inputTokens: null, outputTokens: 1140, outputTextTokens: 20, outputImageTokens: 1120 },
   })
   const odd = {
     promptTokenCount: -1,
@@ -187,6 +203,10 @@ test('usage counts thinking as output and splits the input', () => {
     outputTokens: null,
     inputTextTokens: null,
     inputImageTokens: null,
+    outputImageTokens: null,
+    outputTextTokens: null,
+    thinkingTokens: null,
+    images: null,
     costUsdMicro: null,
     upstreamRequestId: null,
   })

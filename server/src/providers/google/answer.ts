@@ -23,11 +23,15 @@ const candidateSchema = z.object({
   finishMessage: text,
   safetyRatings: ratings,
 })
+const modalities = z
+  .array(z.object({ modality: text, tokenCount: count }).catch({ modality: null, tokenCount: null }))
+  .catch([])
 const usageSchema = z.object({
   promptTokenCount: count,
   candidatesTokenCount: count,
   thoughtsTokenCount: count,
-  promptTokensDetails: z.array(z.object({ modality: text, tokenCount: count })).catch([]),
+  promptTokensDetails: modalities,
+  candidatesTokensDetails: modalities,
 })
 const answerSchema = z.object({
   candidates: z.array(candidateSchema).catch([]),
@@ -127,21 +131,31 @@ function rejectContent(
   return categories.length === 0 ? failure : { ...failure, categories }
 }
 
-function readUsage(metadata: z.infer<typeof usageSchema> | null, responseId: string | null): Usage {
-  const spent = [metadata?.candidatesTokenCount ?? null, metadata?.thoughtsTokenCount ?? null]
-  const outputs = spent.filter(tokens => tokens !== null)
+type Metadata = z.infer<typeof usageSchema> | null
+
+function readUsage(metadata: Metadata, responseId: string | null): Usage {
+  const candidateTokens = metadata?.candidatesTokenCount ?? null
+  const thinkingTokens = metadata?.thoughtsTokenCount ?? null
+  const outputs = [candidateTokens, thinkingTokens].filter(tokens => tokens !== null)
+  const details = metadata?.candidatesTokensDetails ?? []
+  // What no detail names is taken for a picture, which costs the most.
+  const outputTextTokens = sumModality(details, 'TEXT')
+  const outputImageTokens = candidateTokens === null ? null : candidateTokens - (outputTextTokens ?? 0)
   return {
     inputTokens: metadata?.promptTokenCount ?? null,
     outputTokens: outputs.length === 0 ? null : outputs.reduce((sum, tokens) => sum + tokens, 0),
-    inputTextTokens: sumModality(metadata, 'TEXT'),
-    inputImageTokens: sumModality(metadata, 'IMAGE'),
+    inputTextTokens: sumModality(metadata?.promptTokensDetails, 'TEXT'),
+    inputImageTokens: sumModality(metadata?.promptTokensDetails, 'IMAGE'),
+    outputTextTokens,
+    outputImageTokens: outputImageTokens === null ? null : Math.max(0, outputImageTokens),
+    thinkingTokens,
     images: null,
     costUsdMicro: null,
     upstreamRequestId: responseId,
   }
 }
 
-function sumModality(metadata: z.infer<typeof usageSchema> | null, modality: string): number | null {
-  const named = (metadata?.promptTokensDetails ?? []).filter(detail => detail.modality === modality)
+function sumModality(details: z.infer<typeof modalities> | undefined, modality: string): number | null {
+  const named = (details ?? []).filter(detail => detail.modality === modality)
   return named.length === 0 ? null : named.reduce((sum, detail) => sum + (detail.tokenCount ?? 0), 0)
 }

@@ -47,7 +47,8 @@ export async function readDocument(
     },
   })
   const error = parseErrorObject(value)
-  if (error !== null && images.length === 0) return classifyErrorInSuccess(error, false)
+  if (error !== null && images.length === 0)
+    return { ...classifyErrorInSuccess(error, false), usage: readUsage(value, expected) }
   const received = images.flatMap(image => (image.received === null ? [] : [image.received]))
   // What is spoilt was made all the same.
   const usage = { ...readUsage(value, expected), images: images.length > 0 ? images.length : null }
@@ -96,8 +97,10 @@ async function takeEvent(data: Buffer, step: Step): Promise<ProviderFailure | nu
     spoilt: () => null,
   })
   const error = parseErrorObject(value)
-  if (error !== null)
-    return state.received.length > 0 ? null : classifyErrorInSuccess(error, state.hadPartial)
+  if (error !== null) {
+    if (state.received.length > 0) return null
+    return { ...classifyErrorInSuccess(error, state.hadPartial), usage: readUsage(value, expected) }
+  }
   const fields = (value ?? {}) as { type?: unknown; partial_image_index?: unknown }
   const type = typeof fields.type === 'string' ? fields.type : (step.name ?? '')
   const picture = images[0]?.received ?? undefined
@@ -166,11 +169,15 @@ function endedEarly({ usage }: Read): ProviderFailure {
 function readUsage(value: unknown, { upstreamRequestId }: Expected): Usage {
   const usage = child(value, 'usage')
   const details = child(usage, 'input_tokens_details')
+  const made = child(usage, 'output_tokens_details')
   return {
     inputTokens: count(usage.input_tokens),
     outputTokens: count(usage.output_tokens),
     inputTextTokens: count(details.text_tokens),
     inputImageTokens: count(details.image_tokens),
+    outputTextTokens: count(made.text_tokens),
+    outputImageTokens: count(made.image_tokens),
+    thinkingTokens: null,
     images: null,
     costUsdMicro: null,
     upstreamRequestId,
