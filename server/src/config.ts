@@ -70,7 +70,7 @@ export type Config = {
   creditPriceUsdMicro: number
   /** Keys that accounts bring. */
   byok: { isOn: boolean; fee: { percent: number } | { credits: number } }
-  lossCap: { usdMicro: number; stops: boolean }
+  lossLimits: { alarmUsdMicro: number; capUsdMicro: number }
   /** Never empty. */
   plans: PlanSetting[]
   /** The model behind every order of the gptimage2 API. */
@@ -241,9 +241,10 @@ function readRetentionDays(read: SettingReader): number {
   return days
 }
 
-function readLossCap(read: SettingReader): Config['lossCap'] {
-  const usd = read.integer('LOSS_CAP_USD', { min: 0, max: 1_000_000 })
-  return { usdMicro: usd * 1_000_000, stops: read.flag('LOSS_CAP_STOPS') }
+function readLossLimits(read: SettingReader): Config['lossLimits'] {
+  const alarmUsd = read.integer('LOSS_ALARM_USD', { min: 1, max: 1_000_000 })
+  const capUsd = read.integer('LOSS_CAP_USD', { min: 0, max: 1_000_000 })
+  return { alarmUsdMicro: alarmUsd * 1_000_000, capUsdMicro: capUsd * 1_000_000 }
 }
 
 function readListening(read: SettingReader) {
@@ -286,7 +287,7 @@ export function readConfig(env: Environment): Config {
     signupCredits: read.integer('SIGNUP_CREDITS', { min: 0, max: CREDITS_MAX }),
     creditPriceUsdMicro: read.usdMicro('CREDIT_PRICE_USD'),
     byok: { isOn: read.flag('BYOK'), fee: read.fee('BYOK_FEE') },
-    lossCap: readLossCap(read),
+    lossLimits: readLossLimits(read),
     plans: read.plans('PLANS'),
     gptimage2Model: read.text('GPTIMAGE2_MODEL') ?? '',
     openaiDialect: {

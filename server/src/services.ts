@@ -324,7 +324,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   return {
     ...shared,
     ...openWebhooks(shared, { secret, places }),
-    lookAtLosses: createLossWatch({ db, log, metrics, source: opened.providers }, config.lossCap),
+    lookAtLosses: createLossWatch({ db, log, metrics, source: opened.providers }, config.lossLimits),
     deriver: createDeriver({ storage, log }),
     now: systemClock,
     isSandbox: () => opened.standing().sandbox,

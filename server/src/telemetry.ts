@@ -225,6 +225,12 @@ function watchBooks(registers: Registers) {
       labelNames: ['provider'] as const,
       registers,
     }),
+    lossAlarm: new Gauge({
+      name: 'darkroom_operator_loss_alarm',
+      help: '1 while the losses of a provider have reached the alarm of the day and were not accepted.',
+      labelNames: ['provider'] as const,
+      registers,
+    }),
     lossAtCap: new Gauge({
       name: 'darkroom_operator_loss_at_cap',
       help: '1 while the losses of a provider have reached the cap of the day and were not accepted.',

@@ -66,8 +66,8 @@ async function makeOrder(order: Order = {}): Promise<string> {
   return id
 }
 
-test('losses of a day are counted with every one, alarm once at the cap, and stop the provider until accepted', async () => {
-  const cap = { usdMicro: 1_000_000, stops: true }
+test('losses of a day are counted with every one, raise an alarm once, and at the cap stop the provider until accepted', async () => {
+  const limits = { alarmUsdMicro: 600_000, capUsdMicro: 1_000_000 }
   const said: string[] = []
   const log = {
     ...silentLog,
@@ -81,39 +81,60 @@ test('losses of a day are counted with every one, alarm once at the cap, and sto
     },
   }
   const metrics = createMetrics()
-  const look = createLossWatch({ db: database.db, log: log as never, metrics, source }, cap)
-  await makeOrder({ provider: 'fal', loss: 600_000 })
+  const look = createLossWatch({ db: database.db, log: log as never, metrics, source }, limits)
+  await makeOrder({ provider: 'fal', loss: 599_999 })
   await look()
   expect([stopped, said]).toEqual([[], []])
+  // The alarm comes first, and it alone stops nothing.
+  await makeOrder({ provider: 'fal', loss: 1 })
+  await look()
+  await look()
+  expect([stopped, said]).toEqual([[], [expect.stringContaining('loss_alarm.raised')]])
   await makeOrder({ provider: 'fal', loss: 400_000 })
   await makeOrder({ provider: 'sdapi:gpu-1', loss: 5_000 })
   await look()
   await look()
   expect(stopped).toEqual(['fal'])
-  expect(said).toEqual([expect.stringContaining('loss_cap.reached')])
-  expect(await listLossesToday(database.db, cap)).toEqual([
-    { provider: 'fal', losses: 2, lossUsdMicro: 1_000_000, openUsdMicro: 1_000_000, isAtCap: true },
-    { provider: 'sdapi:gpu-1', losses: 1, lossUsdMicro: 5_000, openUsdMicro: 5_000, isAtCap: false },
+  expect(said).toEqual([
+    expect.stringContaining('loss_alarm.raised'),
+    expect.stringContaining('loss_cap.reached'),
+  ])
+  const both = { lossUsdMicro: 1_000_000, openUsdMicro: 1_000_000, isAlarm: true, isAtCap: true }
+  const none = { lossUsdMicro: 5_000, openUsdMicro: 5_000, isAlarm: false, isAtCap: false }
+  expect(await listLossesToday(database.db, limits)).toEqual([
+    { provider: 'fal', losses: 3, ...both },
+    { provider: 'sdapi:gpu-1', losses: 1, ...none },
   ])
   const shown = await metrics.registry.metrics()
+  expect(shown).toContain('darkroom_operator_loss_alarm{provider="fal"} 1')
   expect(shown).toContain('darkroom_operator_loss_at_cap{provider="fal"} 1')
   expect(shown).toContain('darkroom_operator_loss_today_usd{provider="fal"} 1')
-  expect(await acceptLosses(database.db, cap, 'fal')).toMatchObject({ openUsdMicro: 0, isAtCap: false })
+  expect(await acceptLosses(database.db, limits, 'fal')).toMatchObject({
+    ...{ openUsdMicro: 0, isAlarm: false, isAtCap: false },
+  })
   await look()
-  expect([stopped, said.length]).toEqual([[], 2])
+  expect([stopped, said.length]).toEqual([[], 3])
   await makeOrder({ provider: 'fal', loss: 999_999 })
   await look()
+  expect([stopped, said.length]).toEqual([[], 4])
+  await expect(acceptLosses(database.db, limits, 'nobody')).rejects.toThrow('Nothing was lost')
+})
+
+test('without a cap nothing is stopped, and the alarm is raised all the same', async () => {
+  const said: string[] = []
+  const log = { ...silentLog, error: (fields: object) => void said.push(JSON.stringify(fields)) }
+  const stopped: string[] = []
+  const source = { setStopped: (names: ReadonlySet<string>) => void stopped.push(...names) }
+  const limits = { alarmUsdMicro: 2_000_000, capUsdMicro: 0 }
+  const needs = { db: database.db, log: log as never, metrics: createMetrics(), source }
+  const look = createLossWatch(needs, limits)
+  await makeOrder({ provider: 'unstopped', loss: 2_000_000 })
+  await look()
   expect(stopped).toEqual([])
-  await expect(acceptLosses(database.db, cap, 'nobody')).rejects.toThrow('Nothing was lost')
-  const quiet = createLossWatch(
-    { db: database.db, log: log as never, metrics, source },
-    { usdMicro: 1, stops: false },
-  )
-  await quiet()
-  expect(stopped).toEqual([])
-  expect((await listLossesToday(database.db, { usdMicro: 0, stops: true })).some(each => each.isAtCap)).toBe(
-    false,
-  )
+  expect(said).toEqual([expect.stringMatching(/loss_alarm.raised.*unstopped/)])
+  // A cap below the alarm is an alarm too.
+  const low = await listLossesToday(database.db, { alarmUsdMicro: 9_000_000, capUsdMicro: 1_000_000 })
+  expect(low.find(each => each.provider === 'unstopped')).toMatchObject({ isAlarm: true, isAtCap: true })
 })
 
 test('what was lost at a provider is what the ledger says', async () => {

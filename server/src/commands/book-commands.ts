@@ -146,10 +146,10 @@ function describeReport(report: BillReport): string[] {
 
 async function runResume(io: CommandIo, provider: string, options: { json?: true }): Promise<void> {
   const loss: LossToday = await withDatabase(io, ({ db, config }) =>
-    acceptLosses(db, config.lossCap, provider),
+    acceptLosses(db, config.lossLimits, provider),
   )
   const lines = [
-    `Accepted: ${showUsd(loss.lossUsdMicro)} USD lost today. The cap counts from here, on every node within seconds.`,
+    `Accepted: ${showUsd(loss.lossUsdMicro)} USD lost today. Alarm and cap count from here, on every node within seconds.`,
   ]
   answer(io, options.json === true, { document: loss, lines })
 }

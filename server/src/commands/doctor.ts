@@ -164,16 +164,16 @@ async function checkSameSecret(needs: DatabaseNeeds, config: Config): Promise<Ch
   return [report('secrets', { status: 'fail', message, advice })]
 }
 
-/** Only where a provider is at its cap of the day. */
-async function checkLosses(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
-  const { lossCap } = config
-  const atCap = (await listLossesToday(needs.db, lossCap)).filter(({ isAtCap }) => isAtCap)
-  return atCap.map(({ provider, lossUsdMicro }) => {
+/** Only where a provider has lost enough for an alarm today. */
+async function checkLosses(needs: DatabaseNeeds, { lossLimits }: Config): Promise<CheckResult[]> {
+  const alarms = (await listLossesToday(needs.db, lossLimits)).filter(({ isAlarm }) => isAlarm)
+  return alarms.map(({ provider, lossUsdMicro, isAtCap }) => {
     const usd = (lossUsdMicro / 1_000_000).toFixed(2)
-    const then = lossCap.stops ? 'nothing new is sent there until midnight UTC' : 'it goes on'
-    const message = `${usd} USD were lost there today, as much as LOSS_CAP_USD allows; ${then}.`
+    const setting = isAtCap ? 'LOSS_CAP_USD allows' : 'LOSS_ALARM_USD names'
+    const then = isAtCap ? 'nothing new is sent there until midnight UTC' : 'it goes on'
+    const message = `${usd} USD were lost there today, as much as ${setting}; ${then}.`
     const advice = `Look at its last failures, then run \`providers resume ${provider}\`.`
-    return report(`losses ${provider}`, { status: lossCap.stops ? 'fail' : 'warn', message, advice })
+    return report(`losses ${provider}`, { status: isAtCap ? 'fail' : 'warn', message, advice })
   })
 }
 

@@ -17,18 +17,18 @@ export const limiting: Setting[] = [
       'Orders of one account through the getimg API that may be under way at once; `0` = no limit. A key with a cap of its own is counted by itself.',
   },
   {
-    name: 'LOSS_CAP_USD',
+    name: 'LOSS_ALARM_USD',
     default: '100',
-    values: '0 to 1000000',
+    values: '1 to 1000000',
     meaning:
-      'Dollars that you may lose at one provider on a UTC day, in answers that were lost and work that could not be delivered, before an alarm; `0` = no cap.',
+      'Dollars lost at one provider on a UTC day, in answers that were lost and work that could not be delivered, that raise an alarm. It cannot be switched off.',
   },
   {
-    name: 'LOSS_CAP_STOPS',
-    default: 'on',
-    values: 'on, off',
+    name: 'LOSS_CAP_USD',
+    default: '0',
+    values: '0 to 1000000',
     meaning:
-      'Whether nothing new is sent to a provider at that cap, until midnight UTC or `darkroomd providers resume`. Off: only the alarm.',
+      'Dollars lost at one provider on a UTC day at which nothing new is sent there, until midnight UTC or `darkroomd providers resume`; `0` = it is never stopped for that.',
   },
   {
     name: 'UPLOADS_UNUSED',

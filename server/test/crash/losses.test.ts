@@ -159,7 +159,7 @@ test('a loss that was stated beside pictures survives the death of the process t
 })
 
 test('at the daily cap orders that only that upstream could make are refused at the door, and all others go on', async () => {
-  const cap = { usdMicro: 3_000_000, stops: true }
+  const limits = { alarmUsdMicro: 100_000_000, capUsdMicro: 3_000_000 }
   await node.stop()
   node = await rig.start({ ...calm, LOSS_CAP_USD: '3' })
   const call = (key: string, { model = 'engine:tasks', directives = '' } = {}) =>
@@ -172,7 +172,7 @@ test('at the daily cap orders that only that upstream could make are refused at 
     })
   expect((await call('under-way', { directives: 'slow=20000' }))?.status).toBe(202)
   await call('dear', { directives: 'refuse=upstream_failed, cost=3000000' })
-  expect(await endOf('dear')).toMatchObject({ state: 'failed', lossUsdMicro: cap.usdMicro })
+  expect(await endOf('dear')).toMatchObject({ state: 'failed', lossUsdMicro: limits.capUsdMicro })
 
   let tries = 0
   const isRefused = async () => (await call(`until-refused-${tries++}`))?.status === 503
@@ -195,6 +195,6 @@ test('at the daily cap orders that only that upstream could make are refused at 
   }
   expect(await endOf('under-way')).toMatchObject({ state: 'succeeded', captured: 5, billed: 1 })
 
-  await acceptLosses(rig.database.db, cap, 'tasks')
+  await acceptLosses(rig.database.db, limits, 'tasks')
   await eventually('it is open again', async () => (await call(`again-${tries++}`))?.status === 202)
 })

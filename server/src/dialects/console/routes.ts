@@ -123,7 +123,7 @@ function addPages(app: Hono<HttpEnv>, needs: ConsoleNeeds, show: ShowPage): void
     const body = upstreamsPage({
       ...(await readUpstreams()),
       view,
-      lossCap: needs.config.lossCap,
+      lossLimits: needs.config.lossLimits,
       queue: { depth: needs.queue.depth(), ageSeconds: needs.queue.ageSeconds() },
     })
     return show({ context, title: 'Upstreams', operator, body })

@@ -1,6 +1,6 @@
 // The rows of the page "Upstreams": gathered from what routes, books and breakers say, filtered and sorted as the
 // address asks. Nothing here writes.
-import { type LossCap, type LossToday, listLossesToday } from '../../books/losses.ts'
+import { type LossLimits, type LossToday, listLossesToday } from '../../books/losses.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError, type ErrorDetail } from '../../errors.ts'
 import type { Breaker } from '../../generations/breaker.ts'
@@ -29,7 +29,7 @@ export type UpstreamsNeeds = {
   db: Db
   catalog: Pick<Catalog, 'configuredRoutes' | 'unconfiguredRoutes'>
   breaker: Pick<Breaker, 'stateOf' | 'waitMs'>
-  config: { lossCap: LossCap }
+  config: { lossLimits: LossLimits }
   now: () => Date
   /** The variable that turns a provider on. */
   settingOf(provider: string): string
@@ -45,11 +45,9 @@ export function createUpstreamsReader(needs: UpstreamsNeeds): () => Promise<Upst
     const [states, hours, losses] = await Promise.all([
       listRouteStates({ db, catalog }),
       readHours(),
-      listLossesToday(db, config.lossCap),
+      listLossesToday(db, config.lossLimits),
     ])
-    const stopped = new Set(
-      losses.filter(({ isAtCap }) => isAtCap && config.lossCap.stops).map(({ provider }) => provider),
-    )
+    const stopped = new Set(losses.filter(({ isAtCap }) => isAtCap).map(({ provider }) => provider))
     const at = now()
     const configured = states.map((route): UpstreamRow => {
       const breaker = { state: needs.breaker.stateOf(route), waitMs: needs.breaker.waitMs(route, '') }

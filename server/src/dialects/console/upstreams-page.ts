@@ -1,7 +1,7 @@
 // The page "Upstreams": totals, filter, and a table with a row for each route, which narrow screens show as cards. All
 // of it works by links and a form; the script only reads the page again and puts in what has changed.
 import { html } from 'hono/html'
-import type { LossCap, LossToday } from '../../books/losses.ts'
+import type { LossLimits, LossToday } from '../../books/losses.ts'
 import { type Markup, paths, showIcon } from './layout.ts'
 import { isTroubled } from './route-standing.ts'
 import {
@@ -21,13 +21,13 @@ import { showClock, showCount, showNumberOf, showSpan, showUsd } from './words.t
 
 export type UpstreamsPage = Upstreams & {
   view: UpstreamsView
-  lossCap: LossCap
+  lossLimits: LossLimits
   queue: { depth: number; ageSeconds: number }
 }
 
 /** What `data-live` is on is read again; what is typed and opened stays. */
 export function upstreamsPage(page: UpstreamsPage): Markup {
-  const { rows, losses, lossCap, at, view } = page
+  const { rows, losses, lossLimits, at, view } = page
   const isEmpty = !rows.some(row => row.isConfigured && row.provider !== builtIn)
   return html`<div class="head">
 <h1>Upstreams</h1>
@@ -35,12 +35,12 @@ export function upstreamsPage(page: UpstreamsPage): Markup {
 <button type="button" id="pause" hidden aria-pressed="false">Pause</button></p>
 </div>
 <p class="summary" id="summary" role="status" data-live>${summarize(rows)}</p>
-<div id="alerts" data-live>${losses.filter(each => each.isAtCap).map(loss => showLoss(loss, lossCap))}</div>
+<div id="alerts" data-live>${losses.filter(each => each.isAlarm).map(loss => showLoss(loss, lossLimits))}</div>
 ${isEmpty ? showFirstSteps() : ''}
 ${showTotals(page)}
 ${showFilter(rows, view)}
 ${showTable(page)}
-${showNotes(losses.find(each => each.isAtCap)?.provider ?? 'openai')}`
+${showNotes(losses.find(each => each.isAlarm)?.provider ?? 'openai')}`
 }
 
 /** Needs no key and so is no sign that anything was set up. */
@@ -55,12 +55,15 @@ function summarize(rows: readonly UpstreamRow[]): string {
   return `${showCount(troubled.length)} of ${showNumberOf(configured, 'configured route')} ${need} attention.`
 }
 
-function showLoss({ provider, openUsdMicro }: LossToday, { usdMicro, stops }: LossCap): Markup {
-  const then = stops
+function showLoss({ provider, openUsdMicro, isAtCap }: LossToday, limits: LossLimits): Markup {
+  const limit = isAtCap
+    ? `its cap is ${showUsd(limits.capUsdMicro)}`
+    : `its alarm is at ${showUsd(limits.alarmUsdMicro)}`
+  const then = isAtCap
     ? 'Nothing new is sent there until midnight UTC, or until you resume it.'
-    : 'It goes on, for LOSS_CAP_STOPS is off.'
+    : 'It goes on.'
   return html`<p class="alert">${showIcon('cross')}<span><strong>${provider}</strong> has lost
-${showUsd(openUsdMicro)} today; its cap is ${showUsd(usdMicro)}. ${then}
+${showUsd(openUsdMicro)} today; ${limit}. ${then}
 <a href="#resume">What resuming does</a></span></p>`
 }
 
@@ -75,7 +78,7 @@ for.</p>
 </section>`
 }
 
-function showTotals({ rows, losses, queue, lossCap }: UpstreamsPage): Markup {
+function showTotals({ rows, losses, queue, lossLimits }: UpstreamsPage): Markup {
   const named = (set: readonly UpstreamRow[]) =>
     new Set(set.map(row => row.provider).filter(name => name !== builtIn))
   const configured = named(rows.filter(row => row.isConfigured))
@@ -98,7 +101,7 @@ function showTotals({ rows, losses, queue, lossCap }: UpstreamsPage): Markup {
     {
       name: 'Lost today',
       value: showUsd(lost),
-      note: lossCap.usdMicro > 0 ? `cap ${showUsd(lossCap.usdMicro)} a provider` : 'no cap',
+      note: lossLimits.capUsdMicro > 0 ? `cap ${showUsd(lossLimits.capUsdMicro)} a provider` : 'no cap',
     },
   ]
   return html`<dl class="totals" id="totals" data-live>${totals.map(
@@ -173,10 +176,11 @@ function showNothing(view: UpstreamsView): Markup {
 function showNotes(provider: string): Markup {
   return html`<section class="notes" aria-label="Notes">
 <h2 id="resume">What resuming does</h2>
-<p>What a provider billed and nobody received is booked as the operator’s loss. At <code>LOSS_CAP_USD</code> a day
-nothing new is sent to it; what is under way goes on, and orders take other routes where there are some.</p>
+<p>What a provider billed and nobody received is booked as the operator’s loss. At
+<code>LOSS_ALARM_USD</code> a day you are told here and in the log. At <code>LOSS_CAP_USD</code>, if you set it, nothing
+new is sent to it; what is under way goes on, and orders take other routes where there are some.</p>
 <pre><code>npm run --silent darkroom -- providers resume ${provider}</code></pre>
-<p>accepts what was lost so far: the cap counts anew from there, and the next order may go to that provider. Look at its
+<p>accepts what was lost so far: alarm and cap count anew from there, and the next order may go to that provider. Look at its
 last errors first, or it loses as much again. At midnight UTC the count begins anew by itself.</p>
 <h2>What the columns say</h2>
 <dl>
