@@ -293,7 +293,7 @@ export interface components {
             size: number;
         };
         CreatedWebhook: components["schemas"]["Webhook"] & {
-            secret: string;
+            secret?: string;
         };
         Webhook: {
             id: string;
@@ -951,7 +951,9 @@ export interface operations {
     createWebhookOfSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1029,6 +1031,17 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    "X-RateLimit-Limit"?: number;
+                    "X-RateLimit-Remaining"?: number;
+                    "X-RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gptimage2Error"];
+                };
+            };
+            422: {
                 headers: {
                     "X-RateLimit-Limit"?: number;
                     "X-RateLimit-Remaining"?: number;

@@ -529,7 +529,7 @@ export interface components {
             size: number;
         };
         CreatedWebhook: components["schemas"]["Webhook"] & {
-            secret: string;
+            secret?: string;
         };
         Webhook: {
             id: string;
@@ -2028,7 +2028,9 @@ export interface operations {
     createWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2106,6 +2108,17 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    "X-RateLimit-Limit"?: number;
+                    "X-RateLimit-Remaining"?: number;
+                    "X-RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeError"];
+                };
+            };
+            422: {
                 headers: {
                     "X-RateLimit-Limit"?: number;
                     "X-RateLimit-Remaining"?: number;
