@@ -32,6 +32,7 @@ const exceptions: Exceptions = {
   [at('cancel.ts#cancelUpstream pollSql.awaitParts')]: 'the order runs on as before',
   [at('hooks.ts#receiveHook pollSql.hear')]: 'a webhook makes the next poll due, and is none itself',
   // No money, and nothing of an order under way.
+  [at('deliver.ts#giveUp sql.markLate')]: 'somebody else has settled the order: this is a note for the bills',
   [at('pacing.ts#createPacing routeSql.stopWaiting')]: 'orders that wait may go another way',
   [at('files.ts#deleteGeneration fileSql.delete')]: 'removes what has ended and is paid',
   [at('retention.ts#sweepRetention fileSql.delete')]: 'removes what has ended and is paid',
