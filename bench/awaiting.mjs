@@ -37,11 +37,11 @@ const darkroom = await startDarkroom({ database: 'postgres', upstream, settings 
 const client = new pg.Client({ connectionString: darkroom.databaseUrl })
 await client.connect()
 
+const idleMb = rssMb()
 await pause(settlingSeconds * 1_000)
 const idleBefore = cpuSeconds([darkroom.pid])
 await pause(idleSeconds * 1_000)
 const idleMsPerSecond = ((cpuSeconds([darkroom.pid]) - idleBefore) * 1000) / idleSeconds
-const idleMb = rssMb()
 const body = JSON.stringify({
   model: 'black-forest-labs/flux-schnell',
   prompt: 'a lighthouse at dusk [[emulate: slow=3000000]]',
