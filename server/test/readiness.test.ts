@@ -41,12 +41,13 @@ test('a node whose sweeps and samples do not succeed is not ready and names one,
 test('a node is not ready while an order that could be run has waited longer than a caller would', async () => {
   const node = await rig.startNode({}, 'serve')
   const { apiKey } = await rig.account({ credits: 100 })
-  const placed = await fetch(`${node.url}/api/v1/generations`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'openai:gpt-image-2', prompt: 'nobody works' }),
-  })
-  expect(placed.status).toBe(202)
+  const order = (key: string) =>
+    fetch(`${node.url}/api/v1/generations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'openai:gpt-image-2', prompt: 'nobody works' }),
+    })
+  expect((await order(apiKey)).status).toBe(202)
   const set = (text: string) => ask(rig.database.db, `UPDATE generation SET ${text}`)
   const isReady = async () => (await readReadiness(node)).status === 200
   const message = async () => (await readReadiness(node)).checks.queue?.message ?? ''
@@ -57,6 +58,15 @@ test('a node is not ready while an order that could be run has waited longer tha
   expect(await isReady()).toBe(false)
   await set("created_at = app_now() - interval '200 s'")
   await eventually('it waits for less long', isReady)
+  // Somebody works: the account has a long queue of its own, and waits for its turns.
+  await set("created_at = app_now() - interval '280 s'")
+  await eventually('it waits too long again', async () => !(await isReady()))
+  const other = await rig.account({ credits: 100 })
+  const { id } = (await (await order(other.apiKey)).json()) as { id: string }
+  const work = "state = 'dispatching', lease_owner = 'another', lease_until = app_now() + interval '1 hour'"
+  await set(`${work} WHERE id = '${id}'`)
+  await eventually('the work is seen', isReady)
+  await set(`state = 'queued', lease_owner = NULL, lease_until = NULL WHERE id = '${id}'`)
   // It was tried and may not be again yet: no worker could take it.
   await set("created_at = app_now() - interval '280 s', not_before = app_now() + interval '1 hour'")
   await eventually('the sample has seen it', async () => (await readMetric(node)) === 0)

@@ -75,7 +75,7 @@ function describeEndpoints(registry: Registry, door: WebhookDoor): void {
     path: base,
     ...named('createWebhook', 'Create a webhook'),
     description:
-      'Tells an endpoint of yours when generations end. The answer holds the secret, which is never shown again.',
+      'Tells an endpoint of yours when generations end. The answer holds the secret, which is shown again to a repeat under the same `Idempotency-Key` alone, for 24 hours.',
     request: {
       headers: z.object({
         'Idempotency-Key': z

@@ -4,6 +4,7 @@
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Db } from '../db/db.ts'
 import { AppError } from '../errors.ts'
+import { fingerprintOf } from '../generations/fingerprint.ts'
 import { type HttpContext, type HttpEnv, setAnswerHeader } from '../http/context.ts'
 import { methodNotAllowed } from '../http/errors.ts'
 import { readIdempotencyKey } from '../http/idempotency-key.ts'
@@ -84,11 +85,11 @@ function addEndpoints(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pat
   app.post(paths.all, async context => {
     const { accountId } = await enter(context, paths.all, 'generate')
     const idempotencyKey = readIdempotencyKey(context)
-    const { events = eventTypes, ...input } = await readBody(context, createWebhookRequest)
-    const made = await createEndpoint(webhooks, accountId, {
-      ...dropUndefined(input),
-      ...{ events, idempotencyKey },
-    })
+    const body = await readBody(context, createWebhookRequest)
+    const { events = eventTypes, ...input } = body
+    const fingerprint = fingerprintOf({ method: 'POST', route: paths.all, accountId, body })
+    const repeat = idempotencyKey === null ? null : { idempotencyKey, fingerprint }
+    const made = await createEndpoint(webhooks, accountId, { ...dropUndefined(input), events, repeat })
     setAnswerHeader(context, 'cache-control', 'no-store')
     if (made.replayed) setAnswerHeader(context, 'idempotent-replayed', 'true')
     return context.json(

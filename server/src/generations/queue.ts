@@ -18,12 +18,12 @@ export type QueueSample = {
   depth(): number
   /** How long the one that could be run for longest had waited at the last sample, seconds. */
   ageSeconds(): number
-  /** The same now. Rejects when the queue cannot be read. */
-  readAgeSeconds(): Promise<number>
+  /** The same now, and 0 while any worker works: accounts take turns, so one may have a long queue of its own. */
+  readStuckSeconds(): Promise<number>
   refresh(): Promise<void>
 }
 
-type SampleRow = { depth: number; age_s: number; waiting: number }
+type SampleRow = { depth: number; age_s: number; waiting: number; working: boolean }
 
 /** Told to callers that were shed: long enough for the queue to move, short enough to be obeyed by SDKs. */
 const shedRetrySeconds = 5
@@ -41,6 +41,7 @@ export function createQueueSample(needs: QueueNeeds, bound: number): QueueSample
   let ageSeconds = 0
   let sampledAtMs = Number.NEGATIVE_INFINITY
   let waiting = 0
+  let isWorking = false
   async function refresh(): Promise<void> {
     const before = entered
     const row = await findRow<SampleRow>(needs.db, routeSql.queueSample, [])
@@ -48,6 +49,7 @@ export function createQueueSample(needs: QueueNeeds, bound: number): QueueSample
     depth = (row?.depth ?? 0) + entered - before
     ageSeconds = row?.age_s ?? 0
     waiting = row?.waiting ?? 0
+    isWorking = row?.working ?? false
     sampledAtMs = needs.elapsedMs()
     needs.metrics.queueDepth.set(depth)
     needs.metrics.queueWaiting.set(waiting)
@@ -74,9 +76,9 @@ export function createQueueSample(needs: QueueNeeds, bound: number): QueueSample
     retryAfterSeconds: () => shedRetrySeconds,
     depth: () => depth,
     ageSeconds: () => ageSeconds,
-    async readAgeSeconds() {
+    async readStuckSeconds() {
       if (needs.elapsedMs() - sampledAtMs > freshMs) await refresh()
-      return ageSeconds
+      return isWorking ? 0 : ageSeconds
     },
     refresh,
   }

@@ -5,13 +5,15 @@ import { generationColumns } from './sql.ts'
 export const routeSql = {
   /**
    * Orders that wait for a worker; and those that wait for a route, which nobody's order queues behind. Who may not be
-   * tried again yet does not wait for a worker.
+   * tried again yet does not wait for a worker. `working`: some worker holds work now.
    */
   queueSample: statement(
     'route_queue_sample',
     `SELECT count(*)::int AS depth, greatest(extract(epoch FROM app_now() - min(greatest(created_at, not_before))), 0)::float8 AS age_s,
         (SELECT count(*)::int FROM (SELECT 1 FROM generation WHERE state = 'queued' AND waits_for IS NOT NULL
-          LIMIT 100000) w) AS waiting
+          LIMIT 100000) w) AS waiting,
+        EXISTS (SELECT 1 FROM generation WHERE state IN ('dispatching', 'storing', 'reconciling')
+          AND lease_until > app_now()) AS working
       FROM (SELECT created_at, not_before FROM generation WHERE state = 'queued' AND waits_for IS NULL LIMIT 100000) q`,
   ),
   beginPacedAttempt: statement(

@@ -25,7 +25,7 @@ test('while the check of storage has not ended, and when it ended too late, nobo
       storage: boundCheck({ ...openStorage('file:/dev/null'), check: hung }),
     },
     db: { query: async () => [] } as never as Db,
-    queue: { readAgeSeconds: async () => 0 },
+    queue: { readStuckSeconds: async () => 0 },
     pulse: createPulse(() => 0, 1_000),
     runner: { draining: () => false },
     config: { metricsToken: null, deadlineSyncMs: 1_000 },

@@ -13,7 +13,7 @@ export type HealthNeeds = {
   log: Log
   metrics: Metrics
   storage: { check(): Promise<{ ok: true } | { ok: false; message: string }> }
-  queue: { readAgeSeconds(): Promise<number> }
+  queue: { readStuckSeconds(): Promise<number> }
   /** Which recurring task does not succeed any more. */
   pulse: { findStill(): { name: string; seconds: number } | null }
   runner: { draining(): boolean }
@@ -70,9 +70,9 @@ async function readiness(needs: HealthNeeds): Promise<Record<string, Check>> {
   return { database, storage, jobs: checkJobs(needs), queue }
 }
 
-/** A caller who waits would get nothing but a refusal: then nobody works, or too few. */
+/** A caller who waits would get nothing but a refusal, for nobody works. */
 async function checkQueue({ queue, config }: HealthNeeds): Promise<Check> {
-  const ageSeconds = await queue.readAgeSeconds()
+  const ageSeconds = await queue.readStuckSeconds()
   if (ageSeconds * 1000 < config.deadlineSyncMs) return { ok: true }
   return { ok: false, message: `the oldest generation waits for ${Math.round(ageSeconds)} s` }
 }

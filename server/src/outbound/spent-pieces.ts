@@ -4,7 +4,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Between two collections, which cost about a millisecond each. */
+/** Between two collections, which cost about a millisecond each while little of the heap is young. */
 const COLLECT_AFTER_BYTES = 1024 * 1024
 
 let bytesSince = 0
@@ -19,10 +19,10 @@ export function noteSpentPiece(bytes: number): void {
   collect()
 }
 
-/** V8's own, which it gives to contexts that are made while it is told to. */
+/** V8's own, which it gives to contexts that are made while it is told to. Where there is none, memory is not spared. */
 function findCollect(): () => void {
   setFlagsFromString('--expose-gc')
-  const found: unknown = runInNewContext('gc')
+  const found: unknown = runInNewContext('globalThis.gc')
   setFlagsFromString('--no-expose-gc')
   return typeof found === 'function' ? () => void found({ type: 'minor' }) : () => undefined
 }

@@ -61,8 +61,9 @@ export async function checkInputFile(
 }
 
 /** Whether any pixel of a picture that was checked lets something through. Waits its turn, as every decoding does. */
-export async function isTransparentSomewhere(bytes: Buffer, turn: Turn): Promise<boolean> {
+export async function isTransparentSomewhere(read: () => Promise<Buffer>, turn: Turn): Promise<boolean> {
   return decoding.run(turn, async () => {
+    const bytes = await read()
     const open = () => guardedSharp(bytes, { limitInputPixels: maxInputPixels, sequentialRead: true })
     const { hasAlpha, channels } = await open().metadata()
     if (!hasAlpha || channels === undefined) return false

@@ -146,7 +146,7 @@ async function findMaskFault(
   }
   try {
     // As it is stored: of an upload that another order had checked nothing else is known.
-    if (await isTransparentSomewhere(await readObject(storage, mask.key), turn)) return null
+    if (await isTransparentSomewhere(() => readObject(storage, mask.key), turn)) return null
   } catch (error) {
     return error
   }

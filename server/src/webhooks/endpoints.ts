@@ -1,6 +1,5 @@
 // Endpoints of an account: who is told of its generations, and with which secret. A secret leaves this file when it is
 // made, and to a repeat of that very call. The account is part of every statement: "not yours" and "not there" are one answer.
-import { createHash } from 'node:crypto'
 import type { Db } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId, newId } from '../ids.ts'
@@ -47,6 +46,9 @@ export type EndpointInput = {
   policy?: string
 }
 
+/** Under which key a request may be repeated, and what makes it the same request. */
+export type Repeat = { idempotencyKey: string; fingerprint: Buffer }
+
 export type EndpointChange = Partial<EndpointInput> & { enabled?: boolean }
 
 /**
@@ -69,22 +71,19 @@ export type MadeEndpoint = {
 export async function createEndpoint(
   needs: EndpointNeeds,
   accountId: string,
-  { idempotencyKey = null, ...input }: EndpointInput & { idempotencyKey?: string | null },
+  { repeat = null, ...input }: EndpointInput & { repeat?: Repeat | null },
 ): Promise<MadeEndpoint> {
   const { url, events, label = null, policy = 'default' } = checkFields(needs, input)
   const secret = newWebhookSecret()
   const id = newId(needs.now)
-  const fingerprint = createHash('sha256')
-    .update(JSON.stringify([url, label, events, policy]))
-    .digest()
   const [row] = await needs.db.query<MadeEndpointRow>(sql.createEndpoint, [
     ...[id, accountId, url, label, events, policy, needs.seal.seal(secret), maxEndpoints],
-    ...[idempotencyKey, idempotencyKey === null ? null : fingerprint, shownAgainMs],
+    ...[repeat?.idempotencyKey ?? null, repeat?.fingerprint ?? null, shownAgainMs],
   ])
   if (!row) throw invalidField('url', `An account can have ${maxEndpoints} webhooks; delete one first.`)
   const endpoint = toEndpoint(row)
   if (row.id === id) return { endpoint, secret, replayed: false }
-  if (!row.fingerprint?.equals(fingerprint)) throw new AppError('idempotency_key_reused')
+  if (!repeat || !row.fingerprint?.equals(repeat.fingerprint)) throw new AppError('idempotency_key_reused')
   return { endpoint, secret: openShown(needs, row), replayed: true }
 }
 

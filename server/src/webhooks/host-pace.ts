@@ -1,5 +1,5 @@
-// How fast one host is sent webhooks by this process, whoever named it: enough for any business, too little to bring a
-// stranger's server down with endpoints of many accounts that all lead to it.
+// How fast one host, by its name, is sent webhooks by this process, whoever named it: enough for any business, too little
+// to bring a stranger's server down with endpoints of many accounts.
 
 /** Of one process, to one host. */
 export const hostPerSecond = 200
@@ -22,7 +22,8 @@ export function createHostPace(now: () => number, perSecond = hostPerSecond): Ho
 
   return {
     takeTurn(url) {
-      const { host } = new URL(url)
+      // A dot at its end makes no other host of it.
+      const host = new URL(url).host.replace(/\.(?=:|$)/, '')
       const atMs = now()
       if (nextTurn.size >= mostRemembered) forgetPast(atMs)
       const turnAtMs = Math.max(atMs, nextTurn.get(host) ?? 0)

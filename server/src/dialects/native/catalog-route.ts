@@ -1,4 +1,4 @@
-// The models an account can order, with what each takes and costs. `/api/v1/models` belongs to the imgeo API.
+// The models that the service offers, with what each takes and costs. `/api/v1/models` belongs to the imgeo API.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { AppError } from '../../errors.ts'
 import type { HttpEnv } from '../../http/context.ts'
@@ -20,7 +20,12 @@ const price = z
     size: z.string().nullable(),
     quality: z.string().nullable(),
     thinkingLevel: z.string().nullable(),
-    credits: z.int().openapi({ description: 'For one image; null fields do not matter to it.' }),
+    credits: z
+      .int()
+      .openapi({
+        description:
+          'For one image, made without pictures to work from, which may cost more: a quote has the price with them. Null fields do not matter to it.',
+      }),
   })
   .openapi('ModelPrice')
 
@@ -90,7 +95,8 @@ export function describeCatalog(registry: Registry): void {
     path: '/api/v1/catalog',
     tags: ['Models'],
     summary: 'List the models',
-    description: 'Every model that can be ordered now, with what it takes and what one image costs.',
+    description:
+      'Every model that the service offers now, with what it takes and what one image costs. Models that only a key of your own can serve are not in it.',
     operationId: 'listCatalog',
     request: { query: catalogQuery },
     responses: {
