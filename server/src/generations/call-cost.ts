@@ -55,9 +55,13 @@ function countTokens(usage: Usage): Record<keyof TokenPrices, number> {
   }
 }
 
+/** More than this no call brings: a larger number that is stated is a mistake, and not to be multiplied. */
+const maxStatedPictures = 100
+
 /** Never by the number that was asked for. */
 function costOfPictures(outcome: Ended, { pictureUsdMicro }: Tariff): number | null {
-  const stated = outcome.usage?.images ?? null
+  const told = outcome.usage?.images ?? null
+  const stated = told !== null && told <= maxStatedPictures ? told : null
   if (outcome.kind === 'failed')
     return stated !== null && mayBeBilled(outcome) ? stated * pictureUsdMicro : null
   // A picture that arrived costs what pictures cost, whatever the answer says of it.

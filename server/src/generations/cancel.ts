@@ -7,7 +7,7 @@ import { type FinishNeeds, settleReleased } from './finish.ts'
 import { type Generation, isTerminal } from './generation.ts'
 import { lossOfParts } from './loss.ts'
 import { needsOf, type OwnKeys } from './own-keys.ts'
-import { type PartRecord, taskOf, toPartOutcome } from './parts.ts'
+import { type PartRecord, taskOf, toEndedRecord, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { findGeneration } from './read.ts'
 import { type AttemptRow, findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
@@ -80,12 +80,19 @@ async function cancelUpstream(needs: CancelNeeds, found: Generation): Promise<bo
   })
   const brought = current.some(({ state, result }) => state === 'done' && result?.images.length !== 0)
   if (open.length > 0 && confirmed.size === open.length && !brought) {
-    const ended = current.filter(each => !confirmed.has(each.part)).map(toPartOutcome)
-    const lossUsdMicro = lossOfParts(ended, open[0]?.expected_cost_usd_micro ?? 0)
+    const ended = current.filter(each => !confirmed.has(each.part))
+    const shareUsdMicro = open[0]?.expected_cost_usd_micro ?? 0
+    const lossUsdMicro = lossOfParts(ended.map(toPartOutcome), shareUsdMicro)
+    const lost = ended.filter(({ state }) => state === 'unknown')
     const end = { ...canceled, lossUsdMicro, from: ['awaiting' as const], attemptState: 'failed' as const }
     const { failure: _, ...free } = canceledPart
-    const parts = [...confirmed].map(part => ({ ...free, part }))
-    return settleReleased(needs, generation, { ...end, provider, parts, epoch })
+    const parts = [
+      ...[...confirmed].map(part => ({ ...free, part })),
+      ...lost.map(each => toEndedRecord(toPartOutcome(each), shareUsdMicro)),
+    ]
+    const done = await settleReleased(needs, generation, { ...end, provider, parts, epoch })
+    if (done) tellUnheard(needs, generation, { attempts: lost, kind: 'unknown_outcome' })
+    return done
   }
   const records = [...confirmed].map(part => ({ ...canceledPart, part }))
   await findRow(needs.db, pollSql.awaitParts, [id, epoch, n, JSON.stringify(records), 0, null])

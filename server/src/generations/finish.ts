@@ -107,7 +107,6 @@ export async function settleReleased(
   given: Release,
 ): Promise<boolean> {
   const release = { ...given, reason: reasonOf(needs, generation, given) }
-  const provider = given.provider ?? (await findProvider(needs.db, generation))
   const message = release.message ? toStorableText(release.message, maxMessageLength) : null
   // A call that has no words of its own gets those of the order.
   const parts = release.parts?.map(part => ({ message, ...part }))
@@ -132,6 +131,8 @@ export async function settleReleased(
   if (__FAILPOINTS__) await fp('T7.after')
   if (!row) return false
   const { state, reason } = release
+  // For a label alone: it must not hold up a settlement, nor undo one.
+  const provider = given.provider ?? (await findProvider(needs.db, generation).catch(() => null))
   announce(needs, row, { provider, generation: { ...generation, state, reason } })
   return true
 }

@@ -62,13 +62,13 @@ export async function awaitParts(needs: PendingNeeds, started: Started, parts: P
   const delayMs = parts.some(({ outcome }) => bringsAddress(outcome)) ? 0 : firstDelayMs(parts, told)
   if (__FAILPOINTS__) await fp('T4.before')
   const shareUsdMicro = expectedPartCostUsdMicro(needs.catalog, generation, started.route)
-  const records = JSON.stringify(parts.map(part => toPartRecord(part, shareUsdMicro)))
-  const values = [generation.id, generation.epoch, n, records, delayMs, told]
+  const records = parts.map(part => toPartRecord(part, shareUsdMicro))
+  const values = [generation.id, generation.epoch, n, JSON.stringify(records), delayMs, told]
   // The handle is the only way to what was bought: it is not lost to a database that is away for a moment.
   const row = await persist(() => findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values))
   if (__FAILPOINTS__) await fp('T4.after')
   if (row?.done) return needs.pollAfter(delayMs)
-  await giveUp(needs, generation, { n, step: 'T4' })
+  await giveUp(needs, generation, { n, step: 'T4', parts: records })
   const tasks = parts.flatMap(({ part, outcome }) =>
     outcome.kind === 'pending' ? [{ part, task: outcome.task }] : [],
   )

@@ -162,7 +162,7 @@ async function goOn(needs: RunNeeds, work: Work, lost: AttemptRow[]): Promise<vo
   })
   const records = ended.flatMap(attempt => toRecord(work, attempt))
   if (records.length > 0 && !(await note(needs, generation, records)))
-    return giveUp(needs, generation, { n, step: 'T4' })
+    return giveUp(needs, generation, { n, step: 'T4', parts: records })
   const fetched = await fetchParts(needs, work, records)
   if (lost.length > 0) {
     if (fetched.length > 0) await note(needs, generation, fetched)
@@ -174,7 +174,7 @@ async function goOn(needs: RunNeeds, work: Work, lost: AttemptRow[]): Promise<vo
   const values = [id, epoch, n, JSON.stringify([...fetched, ...openRecords(work)]), delayMs, null]
   const row = await findRow<{ done: boolean }>(needs.db, pollSql.awaitParts, values)
   if (row?.done) needs.pollAfter(delayMs)
-  else await giveUp(needs, generation, { n, step: 'T4' })
+  else await giveUp(needs, generation, { n, step: 'T4', parts: records })
 }
 
 /** The handles of those that go on, as their adapter wants them kept. */
@@ -298,13 +298,13 @@ function tellDenied(needs: RunNeeds, { generation, attempts, ageMs }: Work): voi
 async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[] | null> {
   const { generation, attempts } = work
   const n = generation.attempts
-  const open = attempts.filter(({ state }) => state === 'accepted')
+  const open = attempts.filter(each => each.state === 'accepted' && !isSaved(work, each))
   const tasks = [...tasksOf(open)].map(([part, task]) => ({ part, task }))
   const provider = open[0]?.provider ?? ''
   const canceled = await cancelTasks(needs, { generation, n, provider, tasks }, lastCancelMs)
-  const parts = attempts.map(attempt => {
-    if (attempt.state !== 'accepted') return toPartOutcome(attempt)
-    return toUnfinished(attempt, canceled.has(attempt.part))
+  const parts = partsOf(work).map((part, at) => {
+    const unfinished = open.find(each => each === attempts[at])
+    return unfinished ? toUnfinished(unfinished, canceled.has(part.part)) : part
   })
   // A call that is not answered by its deadline is judged so too.
   judgeRoute(
@@ -332,6 +332,13 @@ async function endAtDeadline(needs: RunNeeds, work: Work): Promise<StoredImage[]
   })
   if (!done) await giveUp(needs, generation, { n, step: 'T7', parts: records })
   return null
+}
+
+/** Its end was told in the very read that met the deadline, and nothing is to be fetched any more. */
+function isSaved({ outcomes }: Work, { part }: AttemptRow): boolean {
+  const outcome = outcomes.get(part)
+  if (isWaiting(outcome) || isLost(outcome)) return false
+  return outcome?.kind !== 'succeeded' || outcome.images.some(({ kind }) => kind === 'received')
 }
 
 /** Of the open ones, those that this very read did not tell the end of. */

@@ -91,9 +91,7 @@ export function createRunner(
       // taken stays its own, and no other row may be judged dead before that is said.
       await renewLeases(needs, places)
       if (places.isDraining()) return
-      // Polls that cannot be claimed must not keep the rows of dead workers waiting.
-      await poller.look().catch(report('poll'))
-      await claimLost(needs, places, beginLost)
+      await claimInAnyCase(poller.look(), () => claimLost(needs, places, beginLost))
     },
     renewLeases: () => renewLeases(needs, places),
     async stop(graceMs) {
@@ -102,6 +100,16 @@ export function createRunner(
       await atMost(graceMs, endAll(poller, places))
     },
   }
+}
+
+/**
+ * Polls that cannot be claimed must not keep the rows of dead workers waiting; that they cannot is told in the end, for a
+ * process that claims none is not ready.
+ */
+async function claimInAnyCase(polls: Promise<void>, claimRows: () => Promise<void>): Promise<void> {
+  const [polled] = await Promise.allSettled([polls])
+  await claimRows()
+  if (polled.status === 'rejected') throw polled.reason
 }
 
 function restPolled(places: Places, restInLane: () => () => void) {

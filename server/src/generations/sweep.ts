@@ -33,6 +33,7 @@ async function endExpired(needs: FinishNeeds, expired: ExpiredRow): Promise<void
     failure: null,
     message: 'the deadline has passed',
     lossUsdMicro: expired.loss,
+    ...(rows.length > 0 ? { provider: rows.at(-1)?.provider ?? '' } : {}),
     epoch: expired.epoch,
   })
   if (ended) tellUnheard(needs, generation, { attempts, kind: 'unknown_outcome' })

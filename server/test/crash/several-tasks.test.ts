@@ -143,6 +143,22 @@ test('at the deadline the pictures that came are sold, and the tasks that go on 
   await hasty.kill()
 })
 
+test('what a task told in the read that met the deadline counts, and not as one that never ended', async () => {
+  const late = await rig.start({
+    ...calm,
+    GENERATION_DEADLINE_ASYNC_S: '8',
+    GENERATION_DEADLINE_SYNC_S: '8',
+    FAILPOINT: 'poll.after:1:hang:9000',
+  })
+  const running = Array.from({ length: n - 1 }, () => 'slow=60000')
+  await place('told-late', ['task_failed, cost=777', ...running], late)
+  const fate = await endOf('told-late')
+  expect(late.output.join('\n')).toContain('failpoint poll.after fired')
+  // The others were canceled; the share of one that never ended would be far more.
+  expect(fate).toMatchObject({ state: 'failed', captured: 0, lossUsdMicro: 777 })
+  await late.kill()
+})
+
 test('a cancel ends the tasks it can, and what has come is sold', async () => {
   const id = await place('cancel-some', ['slow=50', 'slow=60000', 'slow=60000', 'slow=60000'])
   await eventually(

@@ -20,12 +20,10 @@ const price = z
     size: z.string().nullable(),
     quality: z.string().nullable(),
     thinkingLevel: z.string().nullable(),
-    credits: z
-      .int()
-      .openapi({
-        description:
-          'For one image, made without pictures to work from, which may cost more: a quote has the price with them. Null fields do not matter to it.',
-      }),
+    credits: z.int().openapi({
+      description:
+        'For one image, made without pictures to work from, which may cost more: a quote has the price with them. Null fields do not matter to it.',
+    }),
   })
   .openapi('ModelPrice')
 
