@@ -96,6 +96,10 @@ const day = stamp.toISOString().slice(0, 10)
 const report = join(tmpdir(), `darkroom-proof-${process.pid}.json`)
 const record = join(tmpdir(), `darkroom-proof-${process.pid}.jsonl`)
 const code = await runSuites({ report, record })
+if (!existsSync(report)) {
+  console.error('The run was stopped before its end: there is no report.')
+  process.exit(code || 1)
+}
 const summary = JSON.parse(readFileSync(report, 'utf8'))
 const records = readRecords(record)
 const seconds = Math.round((Date.now() - stamp.getTime()) / 1000)
