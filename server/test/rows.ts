@@ -225,7 +225,6 @@ export const rows: Record<string, string[]> = {
     'gptimage2: 600 an hour from the first call: every answer counts and shows it, errors and polls too',
     'shared path: a neutral key has a window of gptimage2 that imgeo does not take from',
     'limits: of getimages admits exactly as many as it says, and again at the second it says',
-    'limits: of native tells the same in all its headers',
   ],
   "G-20 the limiter's failure mode is the decided one": [
     'guards: a limiter that does not answer refuses orders before the hold, and reads stay open',
@@ -272,8 +271,7 @@ export const rows: Record<string, string[]> = {
     'open: the mail needs mail',
   ],
   'W-6 status codes are honoured': [
-    'webhooks: status 301 is success: false; a redirect is not followed',
-    'webhooks: the standard policy is disabled at once by a 410',
+    'webhooks: the answer %i, Retry-After %s, means: %s; no redirect is followed',
     'policies: Retry-After is obeyed by the standard policy alone, with 429 and 503, up to a day',
     'policies: a 410 ends an endpoint under the standard policy and is a failure under the default one',
   ],

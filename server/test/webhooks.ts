@@ -62,7 +62,14 @@ export type ShownDelivery = {
   status: string
   generationId: string | null
   nextAttemptAt: string | null
-  attempts: { number: number; status: number | null; error: string | null; answer: string | null }[]
+  attempts: {
+    number: number
+    startedAt: string
+    durationMs: number
+    status: number | null
+    error: string | null
+    answer: string | null
+  }[]
 }
 
 /** Newest first. */

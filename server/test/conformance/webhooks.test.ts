@@ -5,13 +5,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { testCertificate } from '../certificate.ts'
 import { isProof } from '../counts.ts'
 import { type BuiltProgram, buildProgram } from '../crash/program.ts'
 import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
-import { call, deliveriesOf, makeWebhook, moveClock, orderNative } from '../webhooks.ts'
+import {
+  call,
+  deliveriesOf,
+  makeWebhook,
+  moveClock,
+  orderNative,
+  type ShownDelivery,
+} from '../webhooks.ts'
 
 let program: BuiltProgram
 let rig: Rig
@@ -230,39 +237,73 @@ test('a success among failures sets the count back', async () => {
   expect(await showWebhook(id)).toMatchObject({ enabled: true, consecutiveFailures: 0 })
 })
 
-test.each([
-  [200, true],
-  [204, true],
-  [299, true],
-  [301, false],
-  [307, false],
-  [400, false],
-  [404, false],
-  [410, false],
-  [429, false],
-  [502, false],
-  [503, false],
-  [504, false],
-])('status %i is success: %s; a redirect is not followed', async (status, isSuccess) => {
-  const { id } = await makeWebhook(node, apiKey, { url })
-  receiver.answer(withStatus(status, { location: `${receiver.url}/elsewhere${path}`, 'retry-after': '9' }))
-  await orderNative(node, apiKey)
-  await eventually('the attempt is on record', async () => {
-    return (await deliveriesOf(node, apiKey, id))[0]?.attempts.length === 1
-  })
-  const [delivery] = await deliveriesOf(node, apiKey, id)
-  expect(delivery?.status).toBe(isSuccess ? 'delivered' : 'pending')
-  expect(delivery?.attempts).toMatchObject([{ number: 1, status, error: null }])
-  expect(receiver.at(`/elsewhere${path}`)).toEqual([])
-  expect(await showWebhook(id)).toMatchObject({ enabled: true })
-})
+/** Each answer, the header Retry-After that goes with it, and what either policy makes of it. */
+type Case = [status: number, retryAfter: string | null, byDefault: Verdict, byStandard: Verdict]
+/** Delivered, tried again after so many seconds, or the end of the endpoint. */
+type Verdict = 'delivered' | number | 'gone'
 
-test('the standard policy is disabled at once by a 410', async () => {
-  const { id } = await makeWebhook(node, apiKey, { url, policy: 'standard' })
-  receiver.answer(withStatus(410))
-  await orderNative(node, apiKey)
-  await eventually('it is disabled', async () => (await showWebhook(id)).enabled === false)
-  expect(await showWebhook(id)).toMatchObject({ disabledReason: 'gone' })
+const cases: Case[] = [
+  [200, null, 'delivered', 'delivered'],
+  [204, '900', 'delivered', 'delivered'],
+  [299, null, 'delivered', 'delivered'],
+  [301, '900', 30, 5],
+  [307, '900', 30, 5],
+  [400, null, 30, 5],
+  [404, null, 30, 5],
+  [410, null, 30, 'gone'],
+  [429, '900', 30, 900],
+  // No longer than a day.
+  [503, '999999', 30, 86_400],
+  [502, '900', 30, 5],
+  [504, '900', 30, 5],
+]
+
+/** By the clock of the database, from the end of the first attempt to the second, or to when that is due. */
+async function firstDelayS({ attempts, nextAttemptAt }: ShownDelivery): Promise<number> {
+  const [first, second] = attempts
+  const endMs = Date.parse(first?.startedAt ?? '') + (first?.durationMs ?? Number.NaN)
+  const nextMs = second
+    ? Date.parse(second.startedAt)
+    : Date.parse(nextAttemptAt ?? '') - (await readClockOffsetMs())
+  return (nextMs - endMs) / 1000
+}
+
+describe.each(['default', 'standard'])('under the policy %s', policy => {
+  test.each(
+    cases.map(
+      ([status, retryAfter, ...verdicts]) =>
+        [status, retryAfter, verdicts[policy === 'default' ? 0 : 1]] as const,
+    ),
+  )('the answer %i, Retry-After %s, means: %s; no redirect is followed', async (status, after, verdict) => {
+    const { id } = await makeWebhook(node, apiKey, { url, policy })
+    const location = `${receiver.url}/elsewhere${path}`
+    receiver.answer(withStatus(status, { location, ...(after === null ? {} : { 'retry-after': after }) }))
+    await orderNative(node, apiKey)
+    await eventually('the attempt is on record', async () => {
+      return ((await deliveriesOf(node, apiKey, id))[0]?.attempts.length ?? 0) >= 1
+    })
+    const [delivery] = (await deliveriesOf(node, apiKey, id)) as [ShownDelivery]
+    expect(delivery.attempts[0]).toMatchObject({ number: 1, status, error: null })
+    expect(receiver.at(`/elsewhere${path}`)).toEqual([])
+    if (typeof verdict === 'number') {
+      expect(delivery.status).toBe('pending')
+      const delayS = await firstDelayS(delivery)
+      // A tenth is the spread of the standard policy; the end of the attempt is noted a moment after it.
+      expect(delayS).toBeGreaterThanOrEqual(verdict * 0.899)
+      expect(delayS).toBeLessThan(verdict * 1.1 + 15)
+      expect(await showWebhook(id)).toMatchObject({ enabled: true, disabledReason: null })
+      return
+    }
+    expect(delivery).toMatchObject({
+      status: verdict === 'delivered' ? 'delivered' : 'exhausted',
+      nextAttemptAt: null,
+    })
+    expect(await showWebhook(id)).toMatchObject(
+      verdict === 'delivered'
+        ? { enabled: true, consecutiveFailures: 0 }
+        : { enabled: false, disabledReason: 'gone' },
+    )
+  })
 })
 
 test('the standard policy bears a bad hour and is disabled after five bad days', async () => {
