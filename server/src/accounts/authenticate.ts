@@ -17,7 +17,7 @@ export type RateRule = {
   per: 'key' | 'account'
   /** Zero = no limit. */
   requests: number
-  /** Seconds, from the first request of a window. */
+  /** Seconds, from the full second of a window's first request. */
   windowS: number
 }
 

@@ -16,7 +16,8 @@ export const findAskedKeys = statement(
 // is counted in. No row = unknown, revoked or expired, or its account is closed. Windows are taken in the order of their
 // names, so that two statements cannot wait for each other. $7: rates by plan, for keys without one of their own; '' is
 // that of plans which are not configured. A rate of zero is no limit and writes nothing. The numbers are exact: each
-// request of a window is told the count it raised it to.
+// request of a window is told the count it raised it to. A window begins at the full second of its first request, so
+// that the end which headers state in whole seconds is its end, and Retry-After leads to that and no other time.
 export const admitRequests = statement(
   'accounts.admit-requests',
   `WITH asked AS (
@@ -38,13 +39,14 @@ export const admitRequests = statement(
        LEFT JOIN LATERAL (SELECT coalesce($7::jsonb -> account.plan, $7::jsonb -> '') AS rate
                            WHERE k.rate_requests IS NULL) planned ON true
    ), wanted AS (
-     SELECT scope, count(*)::int AS wanted, max(rate_limit) AS rate_limit, max(span) AS span, max(now) AS now
+     SELECT scope, count(*)::int AS wanted, max(rate_limit) AS rate_limit, max(span) AS span, max(now) AS now,
+            date_trunc('second', max(now)) AS begins
        FROM known WHERE rate_limit IS NOT NULL AND is_counted GROUP BY scope
    ), taken AS (
      INSERT INTO rate_window AS w (scope, started_at, used)
-     SELECT scope, now, wanted FROM wanted ORDER BY scope
+     SELECT scope, begins, wanted FROM wanted ORDER BY scope
      ON CONFLICT (scope) DO UPDATE SET (started_at, used) = (
-       SELECT CASE WHEN w.started_at + wanted.span <= wanted.now THEN wanted.now ELSE w.started_at END,
+       SELECT CASE WHEN w.started_at + wanted.span <= wanted.now THEN wanted.begins ELSE w.started_at END,
               CASE WHEN w.started_at + wanted.span <= wanted.now THEN wanted.wanted
                 ELSE least(w.used, wanted.rate_limit) + wanted.wanted END
          FROM wanted WHERE wanted.scope = w.scope)
@@ -56,7 +58,7 @@ export const admitRequests = statement(
       WHERE k.rate_limit IS NOT NULL AND k.is_counted
    ), rated AS (
      SELECT k.*, coalesce(c.used, seen.used, 0)::int AS used,
-            coalesce(c.started_at, seen.started_at, k.now) + k.span AS reset_at
+            coalesce(c.started_at, seen.started_at, date_trunc('second', k.now)) + k.span AS reset_at
        FROM known k
        LEFT JOIN counted c ON c.at = k.at
        LEFT JOIN rate_window seen ON NOT k.is_counted AND seen.scope = k.scope AND seen.started_at + k.span > k.now

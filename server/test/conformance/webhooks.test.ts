@@ -11,14 +11,7 @@ import { isProof } from '../counts.ts'
 import { type BuiltProgram, buildProgram } from '../crash/program.ts'
 import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
-import {
-  call,
-  deliveriesOf,
-  makeWebhook,
-  moveClock,
-  orderNative,
-  type ShownDelivery,
-} from '../webhooks.ts'
+import { call, deliveriesOf, makeWebhook, moveClock, orderNative, type ShownDelivery } from '../webhooks.ts'
 
 let program: BuiltProgram
 let rig: Rig

@@ -102,6 +102,11 @@ export async function get(node: { url: string }, apiKey: string, path: string): 
   return toAnswer(await fetch(node.url + path, { headers: { authorization: `Bearer ${apiKey}` } }))
 }
 
+/** A body without anything in it, which every API refuses. */
+export function post(node: { url: string }, apiKey: string, path: string): Promise<Answer> {
+  return send(node.url + path, apiKey, { body: {}, headers: {} })
+}
+
 export async function readBalance(node: { url: string }, apiKey: string): Promise<number> {
   return Number((await get(node, apiKey, '/api/v1/account')).body.creditBalance)
 }
