@@ -105,6 +105,7 @@ const labels: Partial<Record<keyof GenerationOptions, string>> = {
   count: 'number of images',
   outputFormat: 'output format',
   outputCompression: 'output compression',
+  moderation: 'moderation level',
   inputFidelity: 'input fidelity',
   partialImages: 'number of partial images',
 }

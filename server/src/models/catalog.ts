@@ -136,6 +136,8 @@ export type ListedModel = {
   formats: ImageFormat[]
   backgrounds: ('opaque' | 'transparent')[]
   thinkingLevels: ThinkingLevel[]
+  moderation: ('auto' | 'low')[]
+  inputFidelity: ('high' | 'low')[]
   supportsNegativePrompt: boolean
   supportsSeed: boolean
   supportsMask: boolean

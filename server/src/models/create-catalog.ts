@@ -232,6 +232,8 @@ function findBlamed(
     size: (entry.sizes?.listed ?? []).filter(size => works({ size })),
     quality: entry.qualities.filter(quality => works({ quality })),
     background: works({ background: null }) ? ['auto'] : [],
+    moderation: works({ moderation: null }) ? ['auto'] : [],
+    inputFidelity: entry.inputFidelity.filter(inputFidelity => works({ inputFidelity })),
   }
   const refused = refusals.filter(field => field !== null)
   const path = refused.find(field => (values[field]?.length ?? 0) > 0) ?? refused[0] ?? 'aspectRatio'

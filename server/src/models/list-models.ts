@@ -6,7 +6,7 @@ import { dayOf, isRetired, type ModelEntry, maxCountOf, maxReferencesOf, type Up
 import { isSold } from './offered.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
 import { findSuccessor } from './retirement.ts'
-import { listLiveRoutes, quote, type Shelf } from './shelf.ts'
+import { canServe, listLiveRoutes, quote, type Shelf } from './shelf.ts'
 import { maxOrderOf } from './upstream.ts'
 
 export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect): ListedModel {
@@ -17,6 +17,9 @@ export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect)
   const shown = offered ? sold : all
   const keep = <T extends string>(values: readonly T[], field: keyof GenerationOptions): T[] =>
     values.filter(value => shown.some(options => options[field] === value))
+  // No price depends on these, so no combination names them.
+  const serves = (change: Partial<GenerationOptions>) =>
+    shown.some(options => !offered || canServe(shelf, entry, { ...options, ...change }))
   const maxReferences = Math.max(0, ...shown.map(options => options.referenceCount))
   return {
     id: entry.id,
@@ -34,6 +37,8 @@ export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect)
     formats: entry.formats,
     backgrounds: entry.backgrounds,
     thinkingLevels: keep(entry.thinkingLevels, 'thinkingLevel'),
+    moderation: entry.moderation.filter(moderation => moderation === 'auto' || serves({ moderation })),
+    inputFidelity: entry.inputFidelity.filter(inputFidelity => serves({ inputFidelity })),
     supportsNegativePrompt: entry.negativePrompt,
     supportsSeed: entry.seed,
     supportsMask: entry.mask,

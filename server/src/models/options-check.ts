@@ -108,6 +108,8 @@ function checkChoices(entry: ModelEntry, options: GenerationOptions): OptionIssu
   choose('thinkingLevel', options.thinkingLevel, entry.thinkingLevels)
   choose('outputFormat', options.outputFormat, entry.formats)
   choose('background', options.background, ['auto', ...entry.backgrounds])
+  choose('moderation', options.moderation, entry.moderation)
+  choose('inputFidelity', options.inputFidelity, entry.inputFidelity)
   if (options.background === 'transparent' && options.outputFormat === 'jpeg') {
     const message = 'A transparent background needs png or webp.'
     issues.push({ path: 'background', message, code: 'invalid_value' })
@@ -151,6 +153,10 @@ function checkExtras(entry: ModelEntry, options: GenerationOptions): OptionIssue
   if (options.hasMask && !entry.mask) issues.push(notAllowed('hasMask', []))
   else if (options.hasMask && options.referenceCount === 0) {
     issues.push({ path: 'hasMask', message: 'A mask needs a picture to edit.', code: 'invalid_value' })
+  }
+  if (options.inputFidelity !== null && entry.inputFidelity.length > 0 && options.referenceCount === 0) {
+    const message = 'inputFidelity needs a picture to work from.'
+    issues.push({ path: 'inputFidelity', message, code: 'invalid_value' })
   }
   if (outputCompression !== null) {
     if (!entry.compression) issues.push(notAllowed('outputCompression', []))

@@ -236,10 +236,17 @@ describe('the words of a route', () => {
     expect(field.request).toMatchObject({ prompt: 'a cup', negativePrompt: 'text' })
   })
 
-  it('input fidelity is left out where the upstream refuses it', () => {
+  it('input fidelity and a moderation level go only to routes that take them, and are refused where none does', () => {
     const options = { inputFidelity: 'high', referenceCount: 1, size: '1024x1024' } as const
-    expect(request({}, 'gpt-image-2', options).request.inputFidelity).toBeNull()
-    expect(request({}, 'gpt-image-1.5', options).request.inputFidelity).toBe('high')
+    const faithful = request({}, 'gpt-image-1.5', options)
+    expect([faithful.models, faithful.request.inputFidelity]).toEqual([['gpt-image-1.5'], 'high'])
+    const later = { at: '2026-12-24T00:00:00.000Z' }
+    const refused = (open: Parameters<typeof request>[0], id: string, asked: Parameters<typeof request>[2]) =>
+      catchRefusal(() => request(open, id, asked)).options.details?.[0]?.path
+    expect(refused(later, 'gpt-image-1.5', options)).toBe('inputFidelity')
+    expect(refused({}, 'gpt-image-2', options)).toBe('inputFidelity')
+    expect(request({}, 'gpt-image-2', { moderation: 'low' }).request.moderation).toBe('low')
+    expect(refused({}, 'gpt-image-2', { moderation: 'low', referenceCount: 1 })).toBe('moderation')
   })
 
   it('a transparent background goes only to routes that make one', () => {

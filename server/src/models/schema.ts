@@ -13,6 +13,7 @@ const quality = z.string().regex(/^[a-z]+$/, 'expected a lower-case word such as
 const imageFormat = z.enum(['png', 'jpeg', 'webp'])
 const background = z.enum(['opaque', 'transparent'])
 const thinkingLevel = z.enum(['default', 'deep'])
+const inputFidelity = z.enum(['high', 'low'])
 const parameters = z.record(name, z.union([z.string(), z.number(), z.boolean()]))
 
 /** Dialects that a model can be listed in; the native one and OpenAI's list every model. */
@@ -108,8 +109,9 @@ export const upstreamSchema = z.strictObject({
   formats: z.array(imageFormat).default([]),
   compression: z.boolean().default(false),
   backgrounds: z.array(background).default(['opaque']),
-  moderation: z.boolean().default(false),
-  inputFidelity: z.array(z.enum(['high', 'low'])).default([]),
+  /** Modes in which it can be told to judge less strictly. */
+  moderation: z.array(mode).default([]),
+  inputFidelity: z.array(inputFidelity).default([]),
   maxPartialImages: z.int().min(0).max(3).default(0),
   seed: z.enum(['exact', 'best-effort', 'none']).default('none'),
   negativePrompt: z.enum(['field', 'phrase', 'none']).default('none'),
@@ -198,6 +200,11 @@ export const modelSchema = z.strictObject({
     )
     .default({}),
   thinkingLevels: z.array(thinkingLevel).default([]),
+  moderation: z
+    .array(z.enum(['auto', 'low']))
+    .min(1)
+    .default(['auto']),
+  inputFidelity: z.array(inputFidelity).default([]),
   streaming: z.boolean().default(false),
   routes: z.array(z.union([name, weightedRoute])).min(1),
   /** The model to use once this one is served no more. */

@@ -50,6 +50,9 @@ export function findRefusedField(
   if (options.count > maxOrderOf(upstream)) return 'count'
   if (options.quality !== null && !upstream.qualities.includes(options.quality)) return 'quality'
   if (isBackgroundRefused(upstream, options)) return 'background'
+  if (options.moderation === 'low' && !upstream.moderation.includes(mode)) return 'moderation'
+  const { inputFidelity } = options
+  if (inputFidelity !== null && !upstream.inputFidelity.includes(inputFidelity)) return 'inputFidelity'
   if (options.thinkingLevel === 'deep' && !canThinkDeep(upstream)) return 'thinkingLevel'
   if (options.negativePrompt !== null && upstream.negativePrompt === 'none') return 'negativePrompt'
   if (options.seed !== null && upstream.seed === 'none') return 'seed'
@@ -106,9 +109,8 @@ export function describeRequest(
     outputCompression:
       upstream.compression && (format === 'jpeg' || format === 'webp') ? options.outputCompression : null,
     background: keepListed(upstream.backgrounds, options.background),
-    moderation: upstream.moderation ? options.moderation : null,
-    inputFidelity:
-      options.referenceCount > 0 ? keepListed(upstream.inputFidelity, options.inputFidelity) : null,
+    moderation: upstream.moderation.length > 0 ? options.moderation : null,
+    inputFidelity: keepListed(upstream.inputFidelity, options.inputFidelity),
     partialImages: Math.min(options.partialImages, upstream.maxPartialImages),
     parameters: { ...upstream.parameters, ...thinking.parameters },
   }

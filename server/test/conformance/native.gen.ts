@@ -470,6 +470,8 @@ export interface components {
             outputFormat?: "png" | "jpeg" | "webp";
             outputCompression?: number;
             background?: "auto" | "transparent" | "opaque";
+            moderation?: "auto" | "low";
+            inputFidelity?: "high" | "low";
             images?: components["schemas"]["InputPicture"][];
             mask?: components["schemas"]["InputPicture"] & unknown;
             onUnsupported?: "refuse" | "adapt";
@@ -625,6 +627,8 @@ export interface components {
             thinkingLevels: string[];
             outputFormats: string[];
             backgrounds: string[];
+            moderation: string[];
+            inputFidelity: string[];
             negativePrompt: boolean;
             seed: boolean;
             mask: boolean;

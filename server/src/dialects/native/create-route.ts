@@ -121,6 +121,8 @@ export function toOrder(
       outputFormat: request.outputFormat ?? null,
       outputCompression: request.outputCompression ?? null,
       background: request.background ?? null,
+      moderation: request.moderation ?? null,
+      inputFidelity: request.inputFidelity ?? null,
       partialImages: request.partialImages ?? 0,
     },
     adapts: request.onUnsupported === 'adapt',

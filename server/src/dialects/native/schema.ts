@@ -63,6 +63,12 @@ export const createGenerationRequest = z
     outputFormat: z.enum(['png', 'jpeg', 'webp']).optional(),
     outputCompression: z.int().min(0).max(100).optional(),
     background: z.enum(['auto', 'transparent', 'opaque']).optional(),
+    moderation: z.enum(['auto', 'low']).optional().openapi({
+      description: '`low`: the model judges less strictly. Only where the model offers it.',
+    }),
+    inputFidelity: z.enum(['high', 'low']).optional().openapi({
+      description: 'How closely `images` are followed. Only where the model offers it.',
+    }),
     images: z.array(picture).max(16).optional().openapi({
       description: 'Pictures to edit or to follow, PNG, JPEG or WebP; as many as the model takes.',
     }),
