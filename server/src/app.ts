@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import postman from '../../docs/postman/darkroom-gptimage2.postman_collection.json' with { type: 'json' }
 import { findClientAddress } from './accounts/client-address.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
+import type { Config } from './config.ts'
 import { createConsole } from './dialects/console/routes.ts'
 import { describeService } from './dialects/describe-service.ts'
 import {
@@ -50,6 +51,7 @@ import { addHooks } from './http/hooks.ts'
 import { frameRequests } from './http/request-log.ts'
 import { createSpool } from './http/spool.ts'
 import { addressSettings } from './read-engines.ts'
+import { keyVariableOf } from './read-packages.ts'
 import { keySettings } from './read-providers.ts'
 import type { Services } from './services.ts'
 
@@ -85,7 +87,7 @@ export function createApp(needs: AppNeeds): Hono<HttpEnv> {
     imgeo: { ...imgeo, request: imgeoRequest, answer: generateResponse },
   })
   const accountWebhooks = createAccountWebhooks({ ...needs, showRate: gptimage2.showRate })
-  const operatorPages = createConsole({ ...needs, settingOf: nameSetting })
+  const operatorPages = createConsole({ ...needs, settingOf: name => nameSetting(needs.config, name) })
   addDocuments(app, {
     '/openapi.json': () =>
       createDocument(
@@ -143,7 +145,8 @@ function addDoors(app: Hono<HttpEnv>, needs: AppNeeds): void {
 }
 
 /** The variable without which a provider is not configured. */
-function nameSetting(provider: string): string {
+function nameSetting({ packages }: Config, provider: string): string {
+  if (packages.some(({ name }) => name === provider)) return keyVariableOf(provider)
   const settings: Readonly<Record<string, string>> = { ...addressSettings, ...keySettings }
   const kind = Object.keys(settings).find(name => provider === name || provider.startsWith(`${name}-`))
   return (kind && settings[kind]) ?? 'AI_SDK_PROVIDERS'

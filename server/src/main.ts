@@ -16,6 +16,7 @@ import type { Db } from './db/db.ts'
 import { armFailpoints } from './failpoints.ts'
 import { findAnnouncedTerm, listDifferingTerms } from './generations/retention.ts'
 import { listRouteStates } from './generations/route-states.ts'
+import { describeKeyPlaces } from './key-places.ts'
 import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
 import { createLog, type Log } from './log.ts'
 import type { ModelList } from './models/catalog.ts'
@@ -23,7 +24,6 @@ import { checkCatalog } from './models/check.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import { dialects } from './models/options.ts'
 import { openDatabase } from './open-database.ts'
-import { hostedNames } from './providers/registry.ts'
 import { createSeal } from './seal.ts'
 import { type Listening, listen } from './serve.ts'
 import {
@@ -201,7 +201,7 @@ async function openKeyStore(config: Config, db: Db): Promise<KeyStoreNeeds> {
     throw new Error('AUTH_SECRET is unset: set it here as on every node, for keys are sealed with it')
   const secret = await loadAuthSecret({ configured: config.authSecret, dataDir: config.dataDir })
   const seal = createSeal([secret, ...config.earlierAuthSecrets], 'provider keys')
-  return { db, seal, providers: hostedNames }
+  return { db, seal, ...describeKeyPlaces(config) }
 }
 
 /** Does not make a database for it. */

@@ -29,16 +29,23 @@ export const addressSettings: Readonly<Record<EngineKind, string>> = {
   comfyui: 'COMFYUI_BASE_URL',
 }
 
+/** The variables that hold what they are shown. */
+export const engineKeySettings: Readonly<Record<EngineKind, string>> = {
+  sdapi: 'SDAPI_AUTH',
+  'openai-compatible': 'OPENAI_COMPATIBLE_API_KEY',
+  comfyui: 'COMFYUI_AUTH',
+}
+
 export function readEngines(read: SettingReader): EngineConfig[] {
   const compatible = readKind(read, {
     kind: 'openai-compatible',
     address: addressSettings['openai-compatible'],
-    key: 'OPENAI_COMPATIBLE_API_KEY',
+    key: engineKeySettings['openai-compatible'],
   })
   const model = read.text('OPENAI_COMPATIBLE_MODEL') ?? ''
   const profile = read.choice('OPENAI_COMPATIBLE_PROFILE', ['generic', 'localai'])
   return [
-    ...readKind(read, { kind: 'sdapi', address: addressSettings.sdapi, key: 'SDAPI_AUTH' }),
+    ...readKind(read, { kind: 'sdapi', address: addressSettings.sdapi, key: engineKeySettings.sdapi }),
     ...compatible.map(engine => ({ ...engine, model, profile })),
     ...readComfyUi(read),
   ]
@@ -46,7 +53,11 @@ export function readEngines(read: SettingReader): EngineConfig[] {
 
 /** Without a workflow it could draw nothing. */
 function readComfyUi(read: SettingReader): EngineConfig[] {
-  const engines = readKind(read, { kind: 'comfyui', address: addressSettings.comfyui, key: 'COMFYUI_AUTH' })
+  const engines = readKind(read, {
+    kind: 'comfyui',
+    address: addressSettings.comfyui,
+    key: engineKeySettings.comfyui,
+  })
   const folder = read.text('COMFYUI_WORKFLOWS')
   if ((folder === null) !== (engines.length === 0)) {
     read.problems.push('COMFYUI_BASE_URL and COMFYUI_WORKFLOWS belong together: set both or neither')

@@ -7,7 +7,8 @@ export type PackageConfig = {
   name: string
   /** As npm knows it. */
   package: string
-  apiKey: string
+  /** Null: the environment has none; it may come from the database or from accounts. */
+  apiKey: string | null
   /** Null = the package's own. */
   baseUrl: string | null
 }
@@ -31,17 +32,23 @@ export function readPackages(read: SettingReader): PackageConfig[] {
       )
       return []
     }
-    const variable = name.toUpperCase().replaceAll('-', '_')
-    const apiKey = read.made(`${variable}_API_KEY`)
-    const baseUrl = read.made(`${variable}_BASE_URL`)
-    if (apiKey === null) {
-      read.problems.push(`${variable}_API_KEY is missing: AI_SDK_PROVIDERS names ${name}`)
-    }
+    const apiKey = read.made(keyVariableOf(name))
+    const baseVariable = `${prefixOf(name)}_BASE_URL`
+    const baseUrl = read.made(baseVariable)
     if (baseUrl !== null && !isAddress(baseUrl)) {
-      read.problems.push(`${variable}_BASE_URL must be a URL that begins http:// or https://`)
-    } else found.push({ name, package: packageName, apiKey: apiKey ?? '', baseUrl })
+      read.problems.push(`${baseVariable} must be a URL that begins http:// or https://`)
+    } else found.push({ name, package: packageName, apiKey, baseUrl })
   }
   return found
+}
+
+/** The variable that holds the key of a package. */
+export function keyVariableOf(name: string): string {
+  return `${prefixOf(name)}_API_KEY`
+}
+
+function prefixOf(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_')
 }
 
 function isAddress(text: string): boolean {

@@ -30,6 +30,7 @@ import { createRetryBudget } from './generations/retry-budget.ts'
 import { createRunner, type Runner } from './generations/runner.ts'
 import { createSettledBus, type SettledBus } from './generations/settled.ts'
 import { createPulse, defaultStillAfterMs, type Pulse } from './jobs/pulse.ts'
+import { describeKeyPlaces } from './key-places.ts'
 import { type Keyring, openKeyring } from './keyring/keyring.ts'
 import type { Log } from './log.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
@@ -41,7 +42,6 @@ import type { Moderation } from './moderation/moderation.ts'
 import { openModeration } from './moderation/open.ts'
 import { openDatabase } from './open-database.ts'
 import { createOutbound, type OutboundClient, type OutboundJudge } from './outbound.ts'
-import { hostedNames } from './providers/registry.ts'
 import { createProviderSource, type KeyedProviders } from './providers/source.ts'
 import { decideSandbox, decideStanding, type SandboxState } from './sandbox.ts'
 import { createSeal } from './seal.ts'
@@ -288,7 +288,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const secret = await orClose([opened, database], () => loadSecret(config))
   const keyring = await orClose([opened, database], () =>
     openKeyring({
-      ...{ log, db: database.db, source: opened.providers, providers: hostedNames },
+      ...{ log, db: database.db, source: opened.providers, ...describeKeyPlaces(config) },
       secrets: [secret, ...config.earlierAuthSecrets],
     }),
   )

@@ -1,8 +1,8 @@
 // What `doctor` says of upstreams: the keys there are and whether each works, keys that are lost, and providers that have
 // none.
+import { type KeyPlace, listKeyPlaces } from '../key-places.ts'
 import type { LostKey } from '../keyring/key-store.ts'
 import type { Provider } from '../providers/provider.ts'
-import { keySettings } from '../read-providers.ts'
 import { type CheckResult, report } from './doctor-result.ts'
 import type { OutsideNeeds } from './needs.ts'
 import { proveProvider } from './provider-check.ts'
@@ -20,22 +20,41 @@ export async function checkProviders(needs: OutsideNeeds, known: KnownKeys): Pro
     const advice = 'Check the key, the base URL and the way out.'
     return report(name, { status: 'fail', message: `${message}${from}`, advice })
   })
-  const missing = known.rows.flatMap(checkConfigured)
+  const places = new Map(listKeyPlaces(known.config).map(place => [place.provider, place]))
+  const missing = known.rows.flatMap(row => checkConfigured(row, places.get(row.provider)))
+  const engines = known.rows.filter(row => row.keyFrom !== null && places.get(row.provider)?.isEngine)
+  const careless = known.config.byok.isOn
+    ? await Promise.all(engines.map(({ provider }) => checkCareless(needs, provider)))
+    : []
   return [
     ...proved,
     ...missing,
+    ...careless.flat(),
     ...known.rows.flatMap(checkSeal),
     ...known.unreadableReplaced.map(checkReplaced),
   ]
 }
 
-const unconfigured = 'Not configured: '
-const variables: Readonly<Record<string, string>> = keySettings
+/** Accounts may bring keys for it: where any will do, its work is to be had for the fee. */
+async function checkCareless(needs: OutsideNeeds, name: string): Promise<CheckResult[]> {
+  const made = needs.providerWith(name, 'doctor:a-key-that-nobody-has-given-out')
+  const proof = made && (await proveProvider(needs, made).catch(() => null))
+  if (proof?.works !== true) return []
+  const message = 'It answers a wrong key as it answers yours, and accounts may bring keys for it.'
+  const advice =
+    'Let it check keys, or take its own away, or set BYOK=off: its work costs such accounts the fee alone.'
+  return [report(`keys of ${name}`, { status: 'warn', message, advice })]
+}
 
-/** Not one that a key was lost of, which is told elsewhere. */
-function checkConfigured({ provider, keyFrom }: KnownKeys['rows'][number]): CheckResult[] {
-  if (keyFrom !== null) return []
-  const message = `${unconfigured}${variables[provider]} or \`providers set-key ${provider}\` gives it a key.`
+const unconfigured = 'Not configured: '
+
+/** Not one that a key was lost of, which is told elsewhere, nor an engine, which needs none. */
+function checkConfigured(
+  { provider, keyFrom }: KnownKeys['rows'][number],
+  place: KeyPlace | undefined,
+): CheckResult[] {
+  if (keyFrom !== null || !place || place.isEngine) return []
+  const message = `${unconfigured}${place.variable} or \`providers set-key ${provider}\` gives it a key.`
   return [report(`provider ${provider}`, { status: 'ok', message })]
 }
 
@@ -49,7 +68,9 @@ export function foldUnconfigured(checks: readonly CheckResult[]): CheckResult[] 
   const missing = checks.filter(isMissing)
   if (missing.length <= mostUnconfigured) return [...checks]
   const named = missing.map(({ name }) => name.slice('provider '.length))
-  const shown = named.map(name => `${name} (${variables[name]})`)
+  const shown = missing.map(
+    ({ message }, at) => `${named[at]} (${message.slice(unconfigured.length).split(' ')[0]})`,
+  )
   const folded = report('providers', { status: 'ok', message: `${unconfigured}${shown.join(', ')}.` })
   return checks.flatMap(check => (check === missing[0] ? [folded] : isMissing(check) ? [] : [check]))
 }

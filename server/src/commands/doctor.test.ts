@@ -80,6 +80,25 @@ test('doctor names each provider without a key and the variable that gives it on
   expect(await lines({ env: all })).toEqual([])
 })
 
+test('doctor warns of an engine that takes any key while accounts may bring theirs, and asks nothing of one without', async () => {
+  const engine = (ok: boolean): Provider => ({
+    name: 'sdapi',
+    idempotentCreates: false,
+    submit: () => Promise.reject(new Error('a check makes no picture')),
+    check: async () => (ok ? { ok: true } : { ok: false, message: 'It refused the password.' }),
+  })
+  const env = { SDAPI_BASE_URL: 'http://gpu-1:7860', SDAPI_AUTH: 'user:password' }
+  const careless = (await diagnose({ env, providers: [engine(true)] })).named('keys of sdapi')
+  expect(careless).toMatchObject({ status: 'warn', advice: expect.stringContaining('BYOK=off') })
+  const off = await diagnose({ env: { ...env, BYOK: 'off' }, providers: [engine(true)] })
+  expect(off.named('keys of sdapi')).toBe(undefined)
+  const careful = await diagnose({ env, providers: [engine(false)] })
+  expect(careful.named('keys of sdapi')).toBe(undefined)
+  expect(careful.named('provider sdapi')?.status).toBe('fail')
+  const keyless = await diagnose({ env: { ...env, SDAPI_AUTH: '' }, providers: [engine(true)] })
+  expect([keyless.named('provider sdapi')?.status, keyless.named('keys of sdapi')]).toEqual(['ok', undefined])
+})
+
 test('doctor says that nodes hold different secrets, and which', async () => {
   const say = (secret: string, processName: string) =>
     noteSecret({ db: database.db, log: silentLog, processName, secretPrint: fingerprintOf(secret) })

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { ConfigError } from '../config.ts'
 import { roleAdvice } from '../db/check-settings.ts'
 import { statement } from '../db/db.ts'
+import { listKeyPlaces } from '../key-places.ts'
 import { countOwnSeals, listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
 import { describeModeration } from '../moderation/open.ts'
@@ -183,7 +184,7 @@ async function checkRetention(needs: DatabaseNeeds): Promise<CheckResult[]> {
 
 /** Only where there are tasks that no key shows. */
 async function checkOrphans(needs: DatabaseNeeds, config: Config): Promise<CheckResult[]> {
-  const configured = Object.values(config.providers).flatMap(({ apiKey }) => apiKey ?? [])
+  const configured = listKeyPlaces(config).flatMap(({ apiKey }) => apiKey ?? [])
   const orphans = await listOrphans(needs, configured)
   return orphans.map(({ provider, fingerprint, tasks }) => {
     const message = `${tasks} tasks were made with the key ${fingerprint}, which is not known any more.`
@@ -228,7 +229,7 @@ type Examined = { checks: CheckResult[]; known: KnownKeys }
 
 /** Where the database tells nothing, the keys of the environment are all there are. */
 function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
-  const rows = describeKeys(config, Object.keys(config.providers).sort(), [])
+  const rows = describeKeys(config, [])
   return { checks, known: { config, keys: new Map(), unreadableReplaced: [], rows } }
 }
 
@@ -285,7 +286,8 @@ async function examineOutside(io: CommandIo, known: KnownKeys): Promise<CheckRes
   // What hangs is told by the check that it hangs in, which is given up first.
   return attemptWithin(2 * CHECK_TIMEOUT_MS, opening, async () => {
     const needs = await io.openOutside(known.config, known.keys)
-    const hosted = new Set(known.rows.map(({ provider }) => provider))
+    // What has no key and can be used all the same: the built-in illustrator, and engines that ask for none.
+    const keyed = new Set(known.rows.flatMap(({ provider, keyFrom }) => (keyFrom === null ? [] : provider)))
     try {
       const checks = [
         [checkSandbox(needs)],
@@ -293,7 +295,7 @@ async function examineOutside(io: CommandIo, known: KnownKeys): Promise<CheckRes
         attempt('models', 'Run `models check`.', () => checkModels(needs)),
         attempt('providers', 'Check the base URLs.', () => checkProviders(needs, known)),
         ...needs.providers
-          .filter(({ name }) => !hosted.has(name))
+          .filter(({ name }) => !keyed.has(name))
           .map(engine =>
             attempt(`provider ${engine.name}`, 'Check its address.', () => checkEngine(needs, engine)),
           ),

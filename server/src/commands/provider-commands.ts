@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { getAccount } from '../accounts/accounts.ts'
 import type { Config } from '../config.ts'
 import { AppError, invalidField } from '../errors.ts'
+import { listKeyPlaces } from '../key-places.ts'
 import {
   checkKey,
   checkProvider,
@@ -35,15 +36,9 @@ export type ProviderRow = {
 }
 
 /** One row for each provider that takes a key. A key of the database goes before that of the environment. */
-export function describeKeys(
-  config: Config,
-  names: readonly string[],
-  kept: readonly KeptKey[],
-): ProviderRow[] {
-  return names.map(provider => {
+export function describeKeys(config: Config, kept: readonly KeptKey[]): ProviderRow[] {
+  return listKeyPlaces(config).map(({ provider, apiKey: configured }) => {
     const stored = kept.find(each => each.provider === provider)
-    const configured =
-      Object.entries(config.providers).find(([name]) => name === provider)?.[1].apiKey ?? null
     if (stored && (stored.seal !== 'unreadable' || configured === null)) {
       const { lastLetters, fingerprint, setAt, seal } = stored
       return { provider, keyFrom: 'database', lastLetters, fingerprint, setAt, seal }
@@ -69,7 +64,7 @@ async function runList(io: CommandIo, options: Options): Promise<void> {
     const owner = await ownerOf(needs, options)
     const store = await needs.openKeyStore()
     const kept = await listKeptKeys(store, owner)
-    if (owner === 'operator') return describeKeys(needs.config, store.providers, kept)
+    if (owner === 'operator') return describeKeys(needs.config, kept)
     return kept.map(({ seal, ...key }): ProviderRow => ({ ...key, keyFrom: 'database', seal }))
   })
   const rows = providers.map(each => [
@@ -160,10 +155,11 @@ export async function testProviders(
   needs: Pick<OutsideNeeds, 'http' | 'providerWith'>,
   known: { config: Config; keys: ReadonlyMap<string, string>; rows: readonly ProviderRow[] },
 ): Promise<Tested[]> {
+  const places = listKeyPlaces(known.config)
   const keyOf = ({ provider, keyFrom }: ProviderRow) =>
     keyFrom === 'database'
       ? (known.keys.get(provider) ?? null)
-      : (Object.entries(known.config.providers).find(([name]) => name === provider)?.[1].apiKey ?? null)
+      : (places.find(each => each.provider === provider)?.apiKey ?? null)
   const keyed = known.rows.filter(({ keyFrom }) => keyFrom !== null)
   return Promise.all(keyed.map(row => testOne(needs, row, keyOf(row))))
 }
@@ -171,7 +167,7 @@ export async function testProviders(
 /** What the database and the environment have, for whoever proves it. */
 export async function readKnownKeys(config: Config, store: KeyStoreNeeds) {
   const { keys, unreadableReplaced } = await readKeys(store)
-  const rows = describeKeys(config, store.providers, await listKeptKeys(store, 'operator'))
+  const rows = describeKeys(config, await listKeptKeys(store, 'operator'))
   return { config, keys, unreadableReplaced, rows }
 }
 

@@ -43,13 +43,14 @@ export type OwnWork = { hasKeys: boolean; unreadable: ReadonlySet<string> }
 export function openOwnKeys(
   byok: Pick<OwnKeys, 'isOn' | 'fee'>,
   keyring: Keyring,
-  { withKey }: Pick<ProviderSource, 'withKey'>,
+  { withKey, takesOwnKeys }: Pick<ProviderSource, 'withKey' | 'takesOwnKeys'>,
 ): OwnKeys {
   return {
     ...byok,
     async list(accountId) {
       if (!keyring.mayOwn(accountId)) return []
-      const kept = await keyring.list({ accountId })
+      // One brought for an engine that has lost its own key serves nothing new: any key would do there.
+      const kept = (await keyring.list({ accountId })).filter(({ provider }) => takesOwnKeys(provider))
       return kept.map(({ provider, seal }) => ({ provider, isReadable: seal !== 'unreadable' }))
     },
     find: keyring.findOwn,

@@ -28,6 +28,8 @@ export type KeyStoreNeeds = {
   seal: Seal
   /** Providers that a key can be kept for. */
   providers: readonly string[]
+  /** Of these, engines that the environment gives none: they take any key for want of one of their own. */
+  keylessEngines?: readonly string[]
 }
 
 type Row = { provider: string; last_letters: string; fingerprint: string; set_at: Date; sealed: string }
@@ -57,6 +59,24 @@ export function checkProvider({ providers }: Pick<KeyStoreNeeds, 'providers'>, p
   throw invalidField('provider', `No provider of that name takes a key. There are ${providers.join(', ')}.`)
 }
 
+/**
+ * Throws invalid_request where an account may bring no key. An engine that asks for none would draw on the operator's
+ * machine for the fee alone, whatever key it is shown.
+ */
+async function checkOwnable(
+  { db, providers, keylessEngines = [] }: Pick<KeyStoreNeeds, 'db' | 'providers' | 'keylessEngines'>,
+  provider: string,
+): Promise<void> {
+  if (providers.includes(provider) && !keylessEngines.includes(provider)) return
+  const kept = (await db.query<Row>(sql.list)).map(row => row.provider)
+  const ownable = providers.filter(name => !keylessEngines.includes(name) || kept.includes(name))
+  if (ownable.includes(provider)) return
+  const why = providers.includes(provider)
+    ? 'It is an engine of the operator that asks for no key, so there is none to bring.'
+    : 'No provider of that name takes a key.'
+  throw invalidField('provider', `${why} Keys can be brought for ${ownable.join(', ')}.`)
+}
+
 export async function listKeptKeys(needs: KeyStoreNeeds, owner: KeyOwner): Promise<KeptKey[]> {
   const rows =
     owner === 'operator'
@@ -73,7 +93,8 @@ export async function setKey(
   owner: KeyOwner,
   { provider, key }: { provider: string; key: string },
 ): Promise<KeptKey> {
-  checkProvider(needs, provider)
+  if (owner === 'operator') checkProvider(needs, provider)
+  else await checkOwnable(needs, provider)
   checkKey(key)
   const values = [provider, needs.seal.seal(key), lastLettersOf(key), fingerprintOf(key)]
   const [row] =

@@ -39,6 +39,7 @@ export type KeyringNeeds = {
   source: KeyedProviders
   /** Providers that a key can be kept for. */
   providers: readonly string[]
+  keylessEngines?: readonly string[]
 }
 
 /** How soon a key is in force where its notification was lost. */

@@ -1,5 +1,5 @@
-// Which adapters there are. One that calls a hosted upstream is a line of `hosted`: it is made anew for every key that
-// comes along, the operator's or an account's. What runs without a key of its own is a line of `createEngines`.
+// Which adapters there are. One that calls a hosted upstream is a line of `hosted`; engines and packages come from the
+// settings. Each is made anew for every key that comes along, the operator's or an account's.
 import type { EngineConfig, HostedConfig, PackageConfig, ProviderSettings } from '../config.ts'
 import { createAiSdkProvider } from './ai-sdk.ts'
 import { createBflProvider } from './bfl.ts'
@@ -40,33 +40,52 @@ export type EngineSettings = {
   packages?: readonly PackageConfig[]
 }
 
-/**
- * Upstreams that the settings alone describe; the built-in illustrator and the AI SDK's packages among them. Throws
- * WorkflowError when a workflow template has mistakes.
- */
-export function createEngines({ engines = [], packages = [] }: EngineSettings): Provider[] {
-  return [createSketchProvider(), ...engines.map(createSelfHosted), ...packages.map(createAiSdkProvider)]
+/** An adapter that a key can be given to while the service runs. */
+export type KeyedAdapter = {
+  name: string
+  /**
+   * Stands for itself and works without a key too. Its memory is the machine's: whoever may ask it is shown every task,
+   * so its tasks say nothing of the key they were made with.
+   */
+  isEngine: boolean
+  /** Of the environment; null = none. */
+  configured: string | null
+  create(apiKey: string): Provider
 }
 
-function createSelfHosted(engine: EngineConfig): Provider {
-  if (engine.kind === 'sdapi') return createSdapiProvider(engine)
-  if (engine.kind === 'openai-compatible') return createOpenAiCompatibleProvider(engine)
-  return createComfyUiProvider({ ...engine, workflows: loadWorkflows(engine.workflows ?? '') })
+/** Workflow templates are read here, once. Throws WorkflowError when one has mistakes. */
+export function listKeyedAdapters(settings: EngineSettings): KeyedAdapter[] {
+  const { providers, engines = [], packages = [] } = settings
+  return [
+    ...hostedNames.flatMap((name): KeyedAdapter[] => {
+      const create = hosted[name]
+      if (!create) return []
+      const make = (apiKey: string) => create({ ...providers[name], apiKey })
+      return [{ name, isEngine: false, configured: providers[name].apiKey, create: make }]
+    }),
+    ...engines.map(engine => ({
+      ...{ name: engine.name, isEngine: true, configured: engine.apiKey || null },
+      create: openSelfHosted(engine),
+    })),
+    ...packages.map(each => ({
+      ...{ name: each.name, isEngine: false, configured: each.apiKey },
+      create: (apiKey: string) => createAiSdkProvider({ ...each, apiKey }),
+    })),
+  ]
 }
 
-/** Names that a key can be kept for. */
+/** What needs neither key nor address. */
+export function createBuiltIn(): Provider[] {
+  return [createSketchProvider()]
+}
+
+function openSelfHosted(engine: EngineConfig): (apiKey: string) => Provider {
+  if (engine.kind === 'sdapi') return apiKey => createSdapiProvider({ ...engine, apiKey })
+  if (engine.kind === 'openai-compatible')
+    return apiKey => createOpenAiCompatibleProvider({ ...engine, apiKey })
+  const workflows = loadWorkflows(engine.workflows ?? '')
+  return apiKey => createComfyUiProvider({ ...engine, apiKey, workflows })
+}
+
+/** Names of the hosted upstreams that there is an adapter for. */
 export const hostedNames = Object.keys(hosted).sort() as HostedName[]
-
-export function isHostedName(name: string): name is HostedName {
-  return Object.hasOwn(hosted, name)
-}
-
-/** Null where no adapter of that name takes a key. */
-export function createHosted(
-  settings: { providers: ProviderSettings },
-  name: string,
-  apiKey: string,
-): Provider | null {
-  if (!isHostedName(name)) return null
-  return hosted[name]?.({ ...settings.providers[name], apiKey }) ?? null
-}

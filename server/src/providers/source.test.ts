@@ -38,6 +38,27 @@ test('names and keys are the same arrays until they change, which is how others 
   expect([source.names() === names, source.keys() === keys]).toEqual([false, false])
 })
 
+test('an engine works without a key, takes one of the database, and accounts may bring theirs as long as it has one', () => {
+  const source = open({ OPENAI_COMPATIBLE_BASE_URL: 'http://gpu-1:8080/v1' })
+  const takes = () => source.takesOwnKeys('openai-compatible')
+  const keyless = source.get('openai-compatible')
+  expect([keyless?.name, takes()]).toEqual(['openai-compatible', false])
+  source.setKeys(new Map([['openai-compatible', 'token-of-the-database']]))
+  expect([source.get('openai-compatible') === keyless, takes()]).toEqual([false, true])
+  expect(source.keys()).toContain('token-of-the-database')
+  source.setKeys(new Map())
+  expect([source.has('openai-compatible'), takes()]).toEqual([true, false])
+  expect(['openai', 'sketch', 'nobody'].map(source.takesOwnKeys)).toEqual([true, false, false])
+})
+
+test('a package is a provider from its first key on, and takes those of accounts without one', () => {
+  const source = open({ AI_SDK_PROVIDERS: 'luma=@ai-sdk/luma' })
+  expect([source.has('luma'), source.takesOwnKeys('luma')]).toEqual([false, true])
+  expect(source.withKey('luma', 'luma-key-of-a-customer')?.name).toBe('luma')
+  source.setKeys(new Map([['luma', 'luma-key-of-the-database']]))
+  expect(source.names()).toEqual(['luma', 'sketch'])
+})
+
 test('a name without an adapter takes no key', () => {
   const source = open()
   source.setKeys(new Map([['nobody', 'x']]))

@@ -2,7 +2,7 @@
 // the key it was made with, so a call under way is not disturbed.
 import { fingerprintOf, markTasks } from './made-with.ts'
 import type { Provider } from './provider.ts'
-import { createEngines, createHosted, type EngineSettings, hostedNames } from './registry.ts'
+import { createBuiltIn, type EngineSettings, type KeyedAdapter, listKeyedAdapters } from './registry.ts'
 
 export type ProviderSource = {
   /** The one with the operator's key; undefined where there is none. */
@@ -11,6 +11,8 @@ export type ProviderSource = {
   has(name: string): boolean
   /** The names of all that can be used, sorted. The same array until they change. */
   names(): readonly string[]
+  /** Whether accounts may bring a key for it: an engine that asks for none would draw for the fee of any. */
+  takesOwnKeys(name: string): boolean
   /** Made with somebody else's key, and for tasks of his `earlier` ones with these; null where no adapter takes one. */
   withKey(name: string, apiKey: string, earlier?: readonly string[]): Provider | null
 }
@@ -33,24 +35,27 @@ export type KeyedProviders = ProviderSource & {
 }
 
 export function createProviderSource(settings: EngineSettings): KeyedProviders {
-  const engines = createEngines(settings)
+  const adapters = new Map(listKeyedAdapters(settings).map(each => [each.name, each]))
+  const builtIn = createBuiltIn()
   const made = new Map<string, { apiKey: string; provider: Provider }>()
   let current = new Map<string, Provider>()
   let names: readonly string[] = []
   let stopped: ReadonlySet<string> = new Set()
   let inUse: readonly string[] = []
-  const makers = createMakers(settings)
+  const makers = createMakers(adapters)
+  let keyed: ReadonlySet<string> = new Set()
 
-  function hostedWith(name: string, apiKey: string): Provider | null {
+  function providerOf({ name, isEngine, create }: KeyedAdapter, apiKey: string): Provider {
     const last = made.get(name)
     if (last?.apiKey === apiKey) return last.provider
-    const plain = createHosted(settings, name, apiKey)
-    if (!plain) return null
-    const provider = markTasks(plain, fingerprintOf(apiKey), {
-      find: fingerprint => makers.find(name, fingerprint),
-      earlier: () => makers.list(name),
-      onOrphan: fingerprint => makers.noteOrphan(name, fingerprint),
-    })
+    const plain = create(apiKey)
+    const provider = isEngine
+      ? plain
+      : markTasks(plain, fingerprintOf(apiKey), {
+          find: fingerprint => makers.find(name, fingerprint),
+          earlier: () => makers.list(name),
+          onOrphan: fingerprint => makers.noteOrphan(name, fingerprint),
+        })
     made.set(name, { apiKey, provider })
     return provider
   }
@@ -59,23 +64,23 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
     keys: ReadonlyMap<string, string>,
     replaced: ReadonlyMap<string, readonly string[]> = new Map(),
   ): void {
-    const next = new Map(engines.map(engine => [engine.name, engine]))
+    const next = new Map(builtIn.map(each => [each.name, each]))
     const used: string[] = []
     const earlier = new Map<string, string[]>()
     const inForce: [string, string][] = []
-    for (const name of hostedNames) {
-      const configured = settings.providers[name].apiKey
+    for (const adapter of adapters.values()) {
+      const { name, configured } = adapter
       const apiKey = keys.get(name) ?? configured
       const before = replaced.get(name) ?? []
       earlier.set(name, configured === null ? [...before] : [...before, configured])
       used.push(...before)
-      const provider = apiKey === null ? null : hostedWith(name, apiKey)
-      if (provider) next.set(name, provider)
+      if (apiKey !== null || adapter.isEngine) next.set(name, providerOf(adapter, apiKey ?? ''))
       if (apiKey === null) continue
       used.push(apiKey)
       inForce.push([name, apiKey])
     }
     makers.setKeys(earlier, inForce)
+    keyed = new Set(inForce.map(([name]) => name))
     current = next
     const now = [...next.keys()].sort()
     if (now.join() !== names.join()) names = now
@@ -94,27 +99,29 @@ export function createProviderSource(settings: EngineSettings): KeyedProviders {
     setStopped(providers) {
       stopped = providers
     },
-    withKey: (name, apiKey, earlier = []) => createForeign(settings, { name, apiKey, earlier }),
+    takesOwnKeys: name => adapters.get(name)?.isEngine === false || keyed.has(name),
+    withKey: (name, apiKey, earlier = []) => createForeign(adapters.get(name), { apiKey, earlier }),
   }
 }
 
 function createForeign(
-  settings: EngineSettings,
-  { name, apiKey, earlier }: { name: string; apiKey: string; earlier: readonly string[] },
+  adapter: KeyedAdapter | undefined,
+  { apiKey, earlier }: { apiKey: string; earlier: readonly string[] },
 ): Provider | null {
-  const provider = createHosted(settings, name, apiKey)
-  const make = (key: string) => createHosted(settings, name, key)
+  if (!adapter) return null
+  const provider = adapter.create(apiKey)
+  if (adapter.isEngine) return provider
   const find = (fingerprint: string) => {
     const key = earlier.find(each => fingerprintOf(each) === fingerprint)
-    return key === undefined ? null : make(key)
+    return key === undefined ? null : adapter.create(key)
   }
   // Whose key it is knows what became of it: there is nobody to alarm.
   const ring = { find, earlier: () => [], onOrphan: () => {} }
-  return provider && markTasks(provider, fingerprintOf(apiKey), ring)
+  return markTasks(provider, fingerprintOf(apiKey), ring)
 }
 
 /** Providers with keys that gave way to others, for the tasks that were made with them; and tasks that none shows. */
-function createMakers(settings: EngineSettings) {
+function createMakers(adapters: ReadonlyMap<string, KeyedAdapter>) {
   const nameOf = (provider: string, fingerprint: string) => `${provider} ${fingerprint}`
   let known = new Map<string, string>()
   let current = new Set<string>()
@@ -126,7 +133,7 @@ function createMakers(settings: EngineSettings) {
     const name = nameOf(provider, fingerprint)
     const apiKey = known.get(name)
     if (apiKey === undefined) return null
-    const maker = made.get(name) ?? createHosted(settings, provider, apiKey)
+    const maker = made.get(name) ?? adapters.get(provider)?.create(apiKey) ?? null
     made.set(name, maker)
     return maker
   }

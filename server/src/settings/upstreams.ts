@@ -121,7 +121,7 @@ const packages: Setting[] = [
     default: '',
     values: 'name=package, …',
     meaning:
-      'Providers behind packages of the Vercel AI SDK, such as `luma=@ai-sdk/luma`. Each wants `LUMA_API_KEY` by its name, and takes `LUMA_BASE_URL`. See docs/providers/ai-sdk.md.',
+      'Providers behind packages of the Vercel AI SDK, such as `luma=@ai-sdk/luma`. Each takes `LUMA_API_KEY` by its name, where the database holds no key for it, and `LUMA_BASE_URL`. See docs/providers/ai-sdk.md.',
   },
 ]
 

@@ -87,7 +87,7 @@ export const importTable: Record<string, readonly string[]> = {
     'providers:types',
     'storage:types',
     // The names of the variables that give providers their keys.
-    'read-providers',
+    'key-places',
   ],
   config: [
     'plans-setting',
@@ -98,6 +98,7 @@ export const importTable: Record<string, readonly string[]> = {
     'setting-values',
     'settings',
   ],
+  'key-places': ['config:types', 'read-engines', 'read-packages', 'read-providers'],
   'read-engines': ['setting-values'],
   'read-packages': ['setting-values'],
   'read-providers': ['setting-values'],
