@@ -6,7 +6,7 @@ import { createFirstAdminKey } from './accounts/first-start.ts'
 import { createPasswords } from './accounts/passwords.ts'
 import { createApp } from './app.ts'
 import { runCommand } from './commands/command-line.ts'
-import type { CommandIo, OutsideNeeds } from './commands/needs.ts'
+import type { CommandIo, OutsideNeeds, Stored } from './commands/needs.ts'
 import { describeError } from './commands/present.ts'
 import { type Config, loadConfig, loadTestSettings, publicOrigin } from './config.ts'
 import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from './credits/ledger.ts'
@@ -21,6 +21,8 @@ import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
 import { createLog, type Log } from './log.ts'
 import type { ModelList } from './models/catalog.ts'
 import { checkCatalog } from './models/check.ts'
+import { noLife } from './models/life.ts'
+import { readLife } from './models/life-store.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import { dialects } from './models/options.ts'
 import { openDatabase } from './open-database.ts'
@@ -168,14 +170,15 @@ function openIo(): CommandIo {
         close,
       }
     },
-    async openOutside(config, keys = new Map()) {
+    async openOutside(config, stored = nothingStored) {
       // `doctor` opens it twice; what is said at the opening is said once.
       const outside = openOutside(config, hasOpened ? quiet(config, 'error') : quiet(config))
       hasOpened = true
-      outside.providers.setKeys(keys)
+      outside.providers.setKeys(stored.keys)
+      outside.life.set(stored.life)
       return toOutsideNeeds(config, outside)
     },
-    findKeys: config => findKeys(config, quiet(config)),
+    findStored: config => findStored(config, quiet(config)),
     roles: { serve: () => runRole('serve'), work: () => runRole('work'), all: () => runRole('all') },
     async migrate(config) {
       const { applied, close } = await openDatabase(config, quiet(config))
@@ -204,19 +207,22 @@ async function openKeyStore(config: Config, db: Db): Promise<KeyStoreNeeds> {
   return { db, seal, ...describeKeyPlaces(config) }
 }
 
+const nothingStored: Stored = { keys: new Map(), life: noLife }
+
 /** Does not make a database for it. */
-async function findKeys(config: Config, log: Log): Promise<ReadonlyMap<string, string>> {
-  if (!config.database && !existsSync(join(config.dataDir, 'auth-secret'))) return new Map()
+async function findStored(config: Config, log: Log): Promise<Stored> {
+  if (!config.database && !existsSync(join(config.dataDir, 'auth-secret'))) return nothingStored
   try {
     const { db, close } = await openDatabase(config, log)
     try {
-      return (await readKeys(await openKeyStore(config, db))).keys
+      const life = await readLife(db)
+      return { life, keys: (await readKeys(await openKeyStore(config, db))).keys }
     } finally {
       await close()
     }
   } catch (error) {
     process.stderr.write(`Keys in the database are not counted: ${describeError(error)}\n`)
-    return new Map()
+    return nothingStored
   }
 }
 

@@ -35,6 +35,7 @@ import { type Keyring, openKeyring } from './keyring/keyring.ts'
 import type { Log } from './log.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
+import { createLifeMemory, createLives, type LifeMemory, type Lives } from './models/life-store.ts'
 import { loadCatalogEntries } from './models/load.ts'
 import { rememberStanding } from './models/standing.ts'
 import { addTwins } from './models/twins.ts'
@@ -69,6 +70,7 @@ export type Outside = {
   providers: KeyedProviders
   sandbox(): SandboxState
   standing(): Standing
+  life: LifeMemory
   http: OutboundClient & OutboundJudge
   storage: Storage
   redact: Redact
@@ -93,7 +95,9 @@ export function openOutside(config: Config, log: Log): Outside {
   const providers = createProviderSource(config)
   const facts = () => ({ ...config.sandbox, providers: providers.names().filter(isEarnest) })
   const sandbox = () => decideSandbox(facts())
-  const standing = rememberStanding(providers.names, () => decideStanding(facts()))
+  const life = createLifeMemory()
+  const turns = { names: providers.names, life: life.current }
+  const standing = rememberStanding(turns, () => decideStanding(facts()))
   const catalog = createCatalog({
     entries: addTwins(
       loadCatalogEntries(config.catalogFile ? { overrideFile: config.catalogFile } : {}),
@@ -107,7 +111,7 @@ export function openOutside(config: Config, log: Log): Outside {
   checkGptimage2Model(catalog, config.gptimage2Model)
   const storage = openStorage(config.storageUrl, { assertNoTransaction, now: systemClock })
   const redact = createRedact(secretsOf(config), providers.keys)
-  return { catalog, providers, sandbox, standing, http, storage, redact, close: () => http.close() }
+  return { catalog, providers, sandbox, standing, life, http, storage, redact, close: () => http.close() }
 }
 
 /** The illustrator is no sign of a real installation. */
@@ -150,6 +154,7 @@ export type Services = Omit<Outside, 'storage'> &
     uploads: UploadNeeds
     moderation: Moderation
     keyring: Keyring
+    lives: Lives
     ownKeys: OwnKeys
     lookAtLosses(): Promise<void>
     webhooks: EndpointNeeds
@@ -280,24 +285,34 @@ function openWebhooks(
   }
 }
 
+type KnownNeeds = Pick<Outside, 'providers' | 'life'> &
+  Pick<Services, 'config' | 'db' | 'log' | 'metrics'> & { secrets: readonly string[] }
+
+/** What the database knows of upstreams: in force before anybody is served. */
+async function openKnown(needs: KnownNeeds): Promise<Pick<Services, 'keyring' | 'lives'>> {
+  const { db, log, secrets, providers: source } = needs
+  const keyring = await openKeyring({ db, log, source, secrets, ...describeKeyPlaces(needs.config) })
+  const lives = createLives(needs)
+  await lives.refresh()
+  return { keyring, lives }
+}
+
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
   const database = await openDatabase(config, log)
   const opened = await orClose([database], () => openOutside(config, log))
   const secret = await orClose([opened, database], () => loadSecret(config))
-  const keyring = await orClose([opened, database], () =>
-    openKeyring({
-      ...{ log, db: database.db, source: opened.providers, ...describeKeyPlaces(config) },
-      secrets: [secret, ...config.earlierAuthSecrets],
-    }),
+  const { db } = database
+  const secrets = [secret, ...config.earlierAuthSecrets]
+  const known = await orClose([opened, database], () =>
+    openKnown({ ...opened, config, db, log, metrics, secrets }),
   )
   const site = openSite(config, secret)
-  const { db } = database
   const own = { db, log, metrics, storage: opened.storage }
   const storage = await orClose([opened, database], () => openOwnStorage(own))
-  const ownKeys = openOwnKeys(config.byok, keyring, opened.providers)
-  const parts = { ...opened, ...site, storage, db, config, log, metrics, keyring, ownKeys }
+  const ownKeys = openOwnKeys(config.byok, known.keyring, opened.providers)
+  const parts = { ...opened, ...site, storage, db, config, log, metrics, ...known, ownKeys }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))
   const queue = createQueueSample({ db, metrics, elapsedMs }, config.queueBound)
   const settled = createSettledBus()

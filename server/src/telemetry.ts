@@ -105,6 +105,12 @@ function countGenerations(registers: Registers) {
 function watchRoutes(registers: Registers) {
   const labelNames = ['provider', 'upstream_model'] as const
   return {
+    routeGone: new Gauge({
+      name: 'darkroom_route_gone_timestamp_seconds',
+      help: 'Since when a route is switched off because its upstream says that it has no such model, whole installation.',
+      labelNames,
+      registers,
+    }),
     routeInFlight: new Gauge({
       name: 'darkroom_route_in_flight',
       help: 'Calls of orders under way at a route, whole installation.',

@@ -45,11 +45,12 @@ export const defaultCheckEveryMs = minute
 
 export async function startWork(services: Services, tuning: WorkTuning): Promise<Work> {
   const { db, runner, settled, log } = services
-  const { keyring } = services
+  const { keyring, lives } = services
   await leaveMarkAtStart(services)
   const stopListening = [
     await db.listen('generation_settled', id => settled.announce(id, null)),
     await db.listen('provider_keys', keyring.note, { onReconnect: () => keyring.note('') }),
+    await db.listen('model_life', lives.note, { onReconnect: lives.note }),
   ]
   if (tuning.runsGenerations) {
     const fill = () => {
@@ -105,6 +106,7 @@ function servingTasks(services: Services): PeriodicTask[] {
     { name: 'moderation.sample', everyMs: second, run: () => services.moderation.refresh() },
     { name: 'storage.probe', everyMs: second, run: () => services.storage.probe() },
     { name: 'keys.refresh', everyMs: refreshEveryMs, run: () => services.keyring.refresh() },
+    { name: 'models.refresh', everyMs: refreshEveryMs, run: () => services.lives.refresh() },
     { name: 'secret.note', firstMs: second, everyMs: minute, run: () => noteSecret(services) },
     { name: 'losses.look', everyMs: lossLookEveryMs, run: services.lookAtLosses },
     { name: 'waiters.poll', everyMs: second, run: () => settled.poll(db, runner.runs) },

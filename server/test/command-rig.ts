@@ -7,6 +7,7 @@ import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from
 import { findRoleFault, findSettingFaults } from '../src/db/check-settings.ts'
 import type { Db } from '../src/db/db.ts'
 import { findAnnouncedTerm, listDifferingTerms } from '../src/generations/retention.ts'
+import { readLife } from '../src/models/life-store.ts'
 import type { Provider } from '../src/providers/provider.ts'
 import { hostedNames } from '../src/providers/registry.ts'
 import { decideSandbox } from '../src/sandbox.ts'
@@ -96,7 +97,7 @@ async function runOn(
         }),
         close,
       })),
-    findKeys: async () => new Map(),
+    findStored: async () => ({ keys: new Map(), life: await readLife(db) }),
     openOutside: async config => ({
       providerWith: name => surroundings.providers?.find(each => each.name === name) ?? null,
       models: surroundings.models ?? noModels,

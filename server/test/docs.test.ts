@@ -170,7 +170,7 @@ async function showHelp(words: readonly string[]): Promise<{ code: number; text:
     loadConfig: refuse,
     openDatabase: refuse,
     openOutside: refuse,
-    findKeys: refuse,
+    findStored: refuse,
     roles: { all: refuse, serve: refuse, work: refuse },
     migrate: refuse,
   }

@@ -370,6 +370,9 @@ function expectPlayed(scenario: ContractScenario, { outcome, counters, creates, 
   const kind = outcome.kind === 'failed' ? outcome.failure : outcome.kind
   expect(kind, JSON.stringify(outcome)).toBe(scenario.outcome)
   if (scenario.match !== undefined) expect(outcome).toMatchObject(scenario.match)
+  // It switches the model off for everybody: never by chance, and by no other kind.
+  const isGone = outcome.kind === 'failed' && outcome.gone === true
+  expect(isGone, JSON.stringify(outcome)).toBe(scenario.match?.gone === true)
   if (outcome.kind === 'succeeded') {
     expect(outcome.images.length).toBeGreaterThan(0)
     expect(outcome.images.length).toBe(scenario.pictures ?? outcome.images.length)

@@ -4,6 +4,7 @@ import { AppError } from '../src/errors.ts'
 import type { Catalog, ModelList } from '../src/models/catalog.ts'
 import { createCatalog } from '../src/models/create-catalog.ts'
 import type { ModelEntry } from '../src/models/entry.ts'
+import type { ModelLife } from '../src/models/life.ts'
 import { loadCatalogEntries } from '../src/models/load.ts'
 import { type GenerationOptions, noOptions } from '../src/models/options.ts'
 
@@ -16,6 +17,7 @@ export type CatalogSetting = {
   withoutBuiltIn?: boolean
   entries?: ModelEntry[]
   creditPriceUsd?: number
+  life?: ModelLife
 }
 
 export function openCatalog(setting: CatalogSetting = {}): Catalog & ModelList {
@@ -24,6 +26,7 @@ export function openCatalog(setting: CatalogSetting = {}): Catalog & ModelList {
     configuredProviders: new Set(setting.providers ?? ['openai', 'google']),
     sandbox: setting.sandbox ?? false,
     withoutBuiltIn: setting.withoutBuiltIn ?? false,
+    ...(setting.life ? { life: setting.life } : {}),
   }
   return createCatalog({
     entries: setting.entries ?? shippedEntries,

@@ -11,6 +11,7 @@ const recentMs = 60 * 60 * 1_000
 
 export function describeRoute(route: RouteRow, now: Date): RouteReport {
   const name = `route ${route.provider}/${route.upstreamModel}`
+  if (route.gone) return describeGone(name, route, route.gone)
   const message = [...describeHealth(route), ...describeLoad(route)].join('; ')
   if (route.breaker === 'open') {
     const advice =
@@ -24,6 +25,16 @@ export function describeRoute(route: RouteRow, now: Date): RouteReport {
     (lastSuccessAt === null || lastSuccessAt < lastFailure.at)
   if (isFailing) return { name, status: 'warn', message, advice: 'Its last call failed. Read the error.' }
   return { name, status: 'ok', message }
+}
+
+function describeGone(
+  name: string,
+  { provider, upstreamModel }: RouteRow,
+  { since, said, generationId }: NonNullable<RouteRow['gone']>,
+): RouteReport {
+  const message = `switched off since ${since.toISOString()}, when the order ${generationId} met it: ${said}`
+  const advice = `Its orders take other routes, or are refused. Once it is there again, run \`models restore ${provider} ${upstreamModel}\`.`
+  return { name, status: 'warn', message, advice }
 }
 
 function describeHealth({ lastSuccessAt, lastFailure }: RouteRow): string[] {

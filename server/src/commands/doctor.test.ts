@@ -115,24 +115,30 @@ test('doctor says that nodes hold different secrets, and which', async () => {
 test('doctor tells of each route whether it works, what it is given and its last error', async () => {
   const route: RouteRow = {
     ...{ provider: 'openai', upstreamModel: 'gpt-image-2', breaker: 'closed', lastSuccessAt: null },
-    ...{ lastFailure: null, inFlight: 0, waiting: 0, pacing: null },
+    ...{ lastFailure: null, gone: null, inFlight: 0, waiting: 0, pacing: null },
   }
   const at = new Date(now().getTime() - 60_000)
   const failed = { ...route, lastFailure: { kind: 'unavailable', message: 'overloaded', at } }
   const worked = { ...failed, lastSuccessAt: now() }
   const pacing = { maxInFlight: 3, imagesPerMinute: 50, imagesLastMinute: 12 }
-  const names = ['unused', 'failing', 'healed', 'open', 'full']
+  const gone = { since: at, said: 'no such model', generationId: '0198c0de-0000-7000-8000-000000000000' }
+  const names = ['unused', 'failing', 'healed', 'open', 'full', 'gone']
   const states: RouteRow[] = [
     route,
     failed,
     worked,
     { ...worked, breaker: 'open' },
     { ...worked, pacing, inFlight: 3, waiting: 7 },
+    { ...worked, gone },
   ]
   const routes = states.map((each, nth) => ({ ...each, upstreamModel: names[nth] ?? '' }))
   const found = await diagnose({ routes })
   const shown = names.map(name => found.named(`route openai/${name}`))
-  expect(shown.map(each => each?.status)).toEqual(['ok', 'warn', 'ok', 'warn', 'ok'])
+  expect(shown.map(each => each?.status)).toEqual(['ok', 'warn', 'ok', 'warn', 'ok', 'warn'])
+  expect(shown[5]?.message).toBe(
+    `switched off since ${at.toISOString()}, when the order ${gone.generationId} met it: no such model`,
+  )
+  expect(shown[5]?.advice).toContain('`models restore openai gone`')
   expect(shown[0]?.message).toBe('not used yet')
   expect(shown[1]?.message).toBe(`no success yet; last error unavailable ${at.toISOString()}: overloaded`)
   expect(shown[3]?.message).toMatch(/^breaker open; last success /)
@@ -144,7 +150,7 @@ test('doctor tells of each route whether it works, what it is given and its last
 test('doctor folds routes that no order has taken into one line, and lists each of them with --json', async () => {
   const route: RouteRow = {
     ...{ provider: 'openai', upstreamModel: 'a', breaker: 'closed', lastSuccessAt: null },
-    ...{ lastFailure: null, inFlight: 0, waiting: 0, pacing: null },
+    ...{ lastFailure: null, gone: null, inFlight: 0, waiting: 0, pacing: null },
   }
   const routes = ['b', 'c', 'd'].map(upstreamModel => ({ ...route, upstreamModel }))
   const surroundings = { routes: [{ ...route, lastSuccessAt: now() }, ...routes] }

@@ -9,6 +9,8 @@ import { statement } from '../db/db.ts'
 import { listKeyPlaces } from '../key-places.ts'
 import { countOwnSeals, listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
+import { type ModelLife, noLife } from '../models/life.ts'
+import { readLife } from '../models/life-store.ts'
 import { describeModeration } from '../moderation/open.ts'
 import { describeViolations } from './doctor-ledger.ts'
 import { describeOwnSeals } from './doctor-own-keys.ts'
@@ -225,16 +227,17 @@ function checkModels(needs: OutsideNeeds): CheckResult[] {
   ]
 }
 
-type Examined = { checks: CheckResult[]; known: KnownKeys }
+type Known = KnownKeys & { life: ModelLife }
+type Examined = { checks: CheckResult[]; known: Known }
 
 /** Where the database tells nothing, the keys of the environment are all there are. */
 function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
   const rows = describeKeys(config, [])
-  return { checks, known: { config, keys: new Map(), unreadableReplaced: [], rows } }
+  return { checks, known: { config, keys: new Map(), unreadableReplaced: [], rows, life: noLife } }
 }
 
-async function checkRoutes(io: CommandIo, config: Config, needs: DatabaseNeeds): Promise<CheckResult[]> {
-  const outside = await io.openOutside(config)
+async function checkRoutes(io: CommandIo, known: Known, needs: DatabaseNeeds): Promise<CheckResult[]> {
+  const outside = await io.openOutside(known.config, { keys: new Map(), life: known.life })
   try {
     const now = needs.now()
     const routes = await outside.listRoutes(needs)
@@ -262,7 +265,10 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
     let { known, checks } = onlyConfigured(config, [])
     checks = [
       ...(await attempt('database', advice, () => checkDatabase(needs))),
-      ...(await attempt('routes', 'Run `models check`.', () => checkRoutes(io, config, needs))),
+      ...(await attempt('routes', 'Run `models check`.', async () => {
+        known.life = await readLife(needs.db)
+        return checkRoutes(io, known, needs)
+      })),
       ...(await attempt('tasks', advice, () => checkOrphans(needs, config))),
       ...(await attempt('secrets', advice, () => checkSameSecret(needs, config))),
       ...(await attempt('losses', advice, () => checkLosses(needs, config))),
@@ -271,7 +277,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
       ...(await attemptWithin(LEDGER_TIMEOUT_MS + CHECK_TIMEOUT_MS, ledger, () => checkLedger(needs))),
       ...(await attempt('keys', 'Set AUTH_SECRET as it is on the nodes.', async () => {
         const store = await needs.openKeyStore()
-        known = await readKnownKeys(config, store)
+        known = { ...(await readKnownKeys(config, store)), life: known.life }
         return describeOwnSeals(await countOwnSeals(store)).map(({ name, ...parts }) => report(name, parts))
       })),
     ]
@@ -281,11 +287,11 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
   }
 }
 
-async function examineOutside(io: CommandIo, known: KnownKeys): Promise<CheckResult[]> {
+async function examineOutside(io: CommandIo, known: Known): Promise<CheckResult[]> {
   const opening = { name: 'models', advice: 'Run `models check`.' }
   // What hangs is told by the check that it hangs in, which is given up first.
   return attemptWithin(2 * CHECK_TIMEOUT_MS, opening, async () => {
-    const needs = await io.openOutside(known.config, known.keys)
+    const needs = await io.openOutside(known.config, known)
     // What has no key and can be used all the same: the built-in illustrator, and engines that ask for none.
     const keyed = new Set(known.rows.flatMap(({ provider, keyFrom }) => (keyFrom === null ? [] : provider)))
     try {

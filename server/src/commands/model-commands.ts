@@ -1,12 +1,17 @@
-// `models list` and `models check`. Neither needs the database, which is asked for keys where there is one.
+// `models list`, `models check` and `models restore`. The first two need no database, and ask it where there is one.
 import type { Command } from 'commander'
+import type { GoneModel } from '../models/life.ts'
+import { restoreModel } from '../models/life-store.ts'
 import { jsonOption } from './arguments.ts'
 import type { CommandIo } from './needs.ts'
-import { withOutside } from './needs.ts'
-import { answer, layOutTable } from './present.ts'
+import { withDatabase, withOutside } from './needs.ts'
+import { answer, layOutTable, showTime } from './present.ts'
 
 async function runList(io: CommandIo, options: { json?: true }): Promise<void> {
-  const models = await withOutside(io, needs => needs.models.list())
+  const { models, gone } = await withOutside(io, ({ models, stored }) => ({
+    models: models.list(),
+    gone: stored.life.gone,
+  }))
   const rows = models.map(model => [
     model.id,
     model.name,
@@ -15,7 +20,20 @@ async function runList(io: CommandIo, options: { json?: true }): Promise<void> {
     model.notes.join(' '),
   ])
   const lines = layOutTable(['model', 'name', 'listed by', 'offered', 'notes'], rows)
-  answer(io, options.json === true, { document: { models }, lines })
+  answer(io, options.json === true, { document: { models, gone }, lines: [...lines, ...gone.map(showGone)] })
+}
+
+function showGone({ provider, upstreamModel, since, said, generationId }: GoneModel): string {
+  return `switched off: ${provider}/${upstreamModel} since ${showTime(since)}, met by the order ${generationId}: ${said}`
+}
+
+async function runRestore(
+  io: CommandIo,
+  { provider, upstreamModel, json }: { provider: string; upstreamModel: string; json: boolean },
+): Promise<void> {
+  const restored = await withDatabase(io, ({ db }) => restoreModel(db, { provider, upstreamModel }))
+  const line = `${provider}/${upstreamModel} is used again, by every node. It is switched off anew if its upstream still has no such model.`
+  answer(io, json, { document: { restored }, lines: [line] })
 }
 
 async function runCheck(io: CommandIo, options: { json?: true }): Promise<boolean> {
@@ -34,7 +52,7 @@ export function addModelCommands(program: Command, io: CommandIo, fail: () => vo
   const models = program.command('models').description('the model catalogue')
   models
     .command('list')
-    .description('list models, who lists them and whether they can be used now')
+    .description('list models, who lists them, whether they can be used now, and what was found to be gone')
     .addOption(jsonOption())
     .action((options: { json?: true }) => runList(io, options))
   models
@@ -44,4 +62,13 @@ export function addModelCommands(program: Command, io: CommandIo, fail: () => vo
     .action(async (options: { json?: true }) => {
       if (!(await runCheck(io, options))) fail()
     })
+  models
+    .command('restore')
+    .description('use an upstream model again that was switched off, for its upstream said that it has none')
+    .argument('<provider>', 'as `models list` names it')
+    .argument('<upstream-model>', "the upstream's own id")
+    .addOption(jsonOption())
+    .action((provider: string, upstreamModel: string, options: { json?: true }) =>
+      runRestore(io, { provider, upstreamModel, json: options.json === true }),
+    )
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { adjustCredits, findAllViolations, grantCredits, refundGeneration } from '../credits/ledger.ts'
 import type { Db } from '../db/db.ts'
 import type { KeyStoreNeeds } from '../keyring/key-store.ts'
+import type { ModelLife } from '../models/life.ts'
 import type { OutboundClient } from '../outbound.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -57,6 +58,8 @@ export type RouteRow = {
   breaker: 'closed' | 'open'
   lastSuccessAt: Date | null
   lastFailure: { kind: string; message: string; at: Date } | null
+  /** Switched off because its upstream said that it has no such model. */
+  gone: { since: Date; said: string; generationId: string } | null
   inFlight: number
   waiting: number
   pacing: { maxInFlight: number | null; imagesPerMinute: number | null; imagesLastMinute: number } | null
@@ -81,6 +84,9 @@ export type OutsideNeeds = {
   close(): Promise<void>
 }
 
+/** What the database knows of upstreams. Its keys go before those of the environment. */
+export type Stored = { keys: ReadonlyMap<string, string>; life: ModelLife }
+
 export type CommandIo = {
   writeOut(text: string): void
   writeError(text: string): void
@@ -89,10 +95,9 @@ export type CommandIo = {
   /** Throws ConfigError. */
   loadConfig(): Config
   openDatabase(config: Config): Promise<DatabaseNeeds>
-  /** `keys` are those of the database, which go before those of the environment. */
-  openOutside(config: Config, keys?: ReadonlyMap<string, string>): Promise<OutsideNeeds>
-  /** The database's keys where there is a database; none, and a line about it, where it cannot be used. */
-  findKeys(config: Config): Promise<ReadonlyMap<string, string>>
+  openOutside(config: Config, stored?: Stored): Promise<OutsideNeeds>
+  /** From the database where there is one; nothing, and a line about it, where it cannot be used. */
+  findStored(config: Config): Promise<Stored>
   /** Each resolves when the role has ended by itself or by a signal. */
   roles: Readonly<Record<'serve' | 'work' | 'all', () => Promise<void>>>
   /** Names of the migrations it applied. */
@@ -116,12 +121,13 @@ export async function withDatabase<Result>(
 /** Runs with storage, models and providers open and closes them whatever happens. */
 export async function withOutside<Result>(
   io: CommandIo,
-  run: (needs: OutsideNeeds) => Promise<Result> | Result,
+  run: (needs: OutsideNeeds & { stored: Stored }) => Promise<Result> | Result,
 ): Promise<Result> {
   const config = io.loadConfig()
-  const needs = await io.openOutside(config, await io.findKeys(config))
+  const stored = await io.findStored(config)
+  const needs = await io.openOutside(config, stored)
   try {
-    return await run(needs)
+    return await run({ ...needs, stored })
   } finally {
     await needs.close()
   }

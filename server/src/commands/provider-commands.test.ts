@@ -8,6 +8,7 @@ import { adjustCredits, findAllViolations, grantCredits, refundGeneration } from
 import { findRoleFault, findSettingFaults } from '../db/check-settings.ts'
 import { findAnnouncedTerm, listDifferingTerms } from '../generations/retention.ts'
 import { findOwnKey, readKeys } from '../keyring/key-store.ts'
+import { noLife } from '../models/life.ts'
 import type { Provider } from '../providers/provider.ts'
 import { hostedNames } from '../providers/registry.ts'
 import { createSeal } from '../seal.ts'
@@ -63,7 +64,7 @@ async function run(line: string, { input = '', secrets = ['first'], env = {} }: 
       openKeyStore: async () => store,
       close: async () => {},
     }),
-    findKeys: async () => (await readKeys(store)).keys,
+    findStored: async () => ({ keys: (await readKeys(store)).keys, life: noLife }),
     openOutside: async () => ({
       models: { list: () => [], check: () => ({ problems: [], warnings: [] }) },
       providers: [],

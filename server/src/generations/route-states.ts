@@ -1,6 +1,6 @@
 // Each configured route as it stands over all processes: what it is given, what waits for it, how it has fared.
 import type { Db } from '../db/db.ts'
-import type { Catalog, Pacing } from '../models/catalog.ts'
+import type { Catalog, ConfiguredRoute, Pacing } from '../models/catalog.ts'
 import type { Metrics } from '../telemetry.ts'
 import { nameOfRoute } from './routing.ts'
 import { routeSql } from './routing-sql.ts'
@@ -12,6 +12,8 @@ export type RouteState = {
   retiresAt: string | null
   isRetired: boolean
   successor: string | null
+  /** Switched off because its upstream said that it has no such model. */
+  gone: ConfiguredRoute['gone']
   /** `open` when any process has left it alone in the last seconds. */
   breaker: 'closed' | 'open'
   lastSuccessAt: Date | null
@@ -53,9 +55,9 @@ export async function listRouteStates(needs: {
   const byName = new Map(rows.map(row => [row.route, row]))
   return needs.catalog.configuredRoutes().map(route => {
     const row = byName.get(nameOfRoute(route))
-    const { provider, upstreamModel, models, retiresAt, isRetired, successor, pacing } = route
+    const { provider, upstreamModel, models, retiresAt, isRetired, successor, gone, pacing } = route
     return {
-      ...{ provider, upstreamModel, models, retiresAt, isRetired, successor },
+      ...{ provider, upstreamModel, models, retiresAt, isRetired, successor, gone },
       breaker: row?.is_open ? 'open' : 'closed',
       lastSuccessAt: row?.last_success_at ?? null,
       lastFailure: toFailure(row),

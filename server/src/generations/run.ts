@@ -2,6 +2,7 @@
 // outcome by the table in generation.ts. Money moves only in finish.ts; nothing here guesses from texts.
 import { fp } from '../failpoints.ts'
 import type { Route } from '../models/catalog.ts'
+import type { Lives } from '../models/life-store.ts'
 import type { ProviderFailure } from '../providers/provider.ts'
 import { StorageError } from '../storage/storage.ts'
 import { type Breaker, probeEveryMs } from './breaker.ts'
@@ -32,6 +33,7 @@ export type RunNeeds = ReconcileNeeds & {
   retryBudget: RetryBudget
   breaker: Breaker
   ownKeys: OwnKeys
+  lives: Pick<Lives, 'noteGone'>
 }
 
 /** An attempt whose intent is committed. `isRepeat`: the same create was sent before, and may have run then. */
@@ -53,9 +55,25 @@ export async function runGeneration(
   const beganAt = performance.now()
   const parts = await submitOrFail(needs, { ...started, received })
   if (__FAILPOINTS__) await fp('submit.after')
+  if (parts) await noteGone(needs, started, parts)
   const ageMs = performance.now() - beganAt
   const sold = parts ? await act(needs, { ...started, received, ageMs }, parts) : null
   await dropLeftovers(needs, started.generation, { received, sold })
+}
+
+/**
+ * Before the order is tried elsewhere: whoever comes next finds the route switched off. What an account's own key may not
+ * use is no news of the model.
+ */
+async function noteGone(
+  { lives }: RunNeeds,
+  { generation, route }: Started,
+  parts: PartOutcome[],
+): Promise<void> {
+  const { provider, upstreamModel } = route
+  const gone = parts.find(({ outcome }) => outcome.kind === 'failed' && outcome.gone)?.outcome
+  if (gone?.kind !== 'failed' || generation.ownProviders !== null) return
+  await lives.noteGone({ provider, upstreamModel, said: gone.message, generationId: generation.id })
 }
 
 /**

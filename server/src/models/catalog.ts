@@ -1,6 +1,7 @@
 // What is offered, as data. This file states what the rest of the service may ask of the catalogue.
 import type { ImageFormat, ProviderRequest, ThinkingLevel } from '../providers/provider.ts'
 import type { ModelEntry } from './entry.ts'
+import type { GoneModel, ModelLife } from './life.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
 
 /** One way to serve a model. */
@@ -52,7 +53,12 @@ export type Routing = {
 }
 
 /** A route with the models that it serves. */
-export type ConfiguredRoute = Route & { models: string[]; isRetired: boolean }
+export type ConfiguredRoute = Route & {
+  models: string[]
+  isRetired: boolean
+  /** What its upstream said when it was found not to have it any more; null = it has not. */
+  gone: Pick<GoneModel, 'since' | 'said' | 'generationId'> | null
+}
 
 /** A request the catalogue has accepted: defaults filled in, price fixed. */
 export type Offer = {
@@ -75,6 +81,8 @@ export type Standing = {
   sandbox: boolean
   /** True: outside the sandbox the built-in model serves nobody. */
   withoutBuiltIn?: boolean
+  /** What has turned out about upstream models; left out: nothing. */
+  life?: ModelLife
 }
 
 export type Catalog = {

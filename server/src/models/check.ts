@@ -35,7 +35,7 @@ const RETIREMENT_NOTICE_DAYS = 60
 export function checkCatalog(entries: readonly ModelEntry[], needs: CheckNeeds): CatalogReport {
   const shelf = stockShelf({ ...needs, entries })
   const report: CatalogReport = { models: 0, combinations: 0, problems: [], warnings: [], notOffered: [] }
-  for (const entry of entries) {
+  for (const entry of shelf.entries.values()) {
     report.models += 1
     checkRoutes(shelf, entry, report)
     checkPrices(shelf, entry, report)

@@ -12,7 +12,8 @@ import type {
   Route,
   Standing,
 } from './catalog.ts'
-import { dayOf, isListed, isRetired, type ModelEntry, type Upstream } from './entry.ts'
+import { dayOf, isListed, isRetired, type ModelEntry, type Upstream, upstreamKey } from './entry.ts'
+import { applyLife, findGone, noLife, type Stock } from './life.ts'
 import { describeModel } from './list-models.ts'
 import { isOffered } from './offered.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
@@ -26,7 +27,6 @@ import {
   type Shelf,
   SKETCH_PROVIDER,
   sandboxRouteFor,
-  upstreamKey,
 } from './shelf.ts'
 import { readSizeAsRatio } from './size-as-ratio.ts'
 import {
@@ -88,7 +88,8 @@ function openShelf(shelf: Shelf): Catalog {
     toProviderRequest: (route, prompt, options) =>
       describeRequest(getUpstream(shelf, route, options), prompt, options),
     under(configuredProviders) {
-      const standing = { configuredProviders, sandbox: false }
+      const { life = noLife } = shelf.standing()
+      const standing = { configuredProviders, sandbox: false, life }
       return openShelf({ ...shelf, ...standing, standing: () => standing, onlyConfigured: true })
     },
     expectedCostUsdMicro: () => 0,
@@ -120,9 +121,14 @@ export function stockShelf(needs: CatalogNeeds): Shelf {
   const sketch = [...upstreams.values()].find(({ provider }) => provider === SKETCH_PROVIDER)
   if (needs.standing().sandbox && !sketch)
     throw new Error('the sandbox needs an entry with a route to the built-in model')
+  const stockNow = rememberStock({ entries, upstreams }, needs)
   return {
-    entries,
-    upstreams,
+    get entries() {
+      return stockNow().entries
+    },
+    get upstreams() {
+      return stockNow().upstreams
+    },
     get configuredProviders() {
       return needs.standing().configuredProviders
     },
@@ -133,6 +139,16 @@ export function stockShelf(needs: CatalogNeeds): Shelf {
     creditPriceUsdMicro: toCreditPriceUsdMicro(needs.creditPriceUsd),
     quotePrice: needs.quotePrice,
     now: needs.now,
+  }
+}
+
+/** Made anew only when something has turned out. */
+function rememberStock(stock: Stock, needs: Pick<CatalogNeeds, 'standing' | 'now'>): () => Stock {
+  let known = { life: noLife, stock }
+  return () => {
+    const { life = noLife } = needs.standing()
+    if (known.life !== life) known = { life, stock: applyLife(stock, life, needs.now()) }
+    return known.stock
   }
 }
 
@@ -273,12 +289,14 @@ type SortedRoutes = { configured: ConfiguredRoute[]; unconfigured: ConfiguredRou
 /** In the sandbox nothing but the built-in model is asked for anything. */
 function sortRoutes(shelf: Shelf): SortedRoutes {
   const now = shelf.now()
+  const { life = noLife } = shelf.standing()
   const isConfigured = ({ provider }: Upstream) =>
     provider === SKETCH_PROVIDER || (!shelf.sandbox && shelf.configuredProviders.has(provider))
   const describe = (upstream: Upstream) => ({
     ...toRoute(upstream),
     models: [...shelf.entries.values()].filter(each => each.routes.includes(upstream)).map(({ id }) => id),
     isRetired: isRetired(upstream, now),
+    gone: findGone(life, { provider: upstream.provider, upstreamModel: upstream.model }),
   })
   const upstreams = [...shelf.upstreams.values()]
   return {

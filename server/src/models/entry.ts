@@ -59,6 +59,11 @@ export function maxCountOf(entry: ModelEntry, dialect: Dialect): number {
   return entry.limits[dialect]?.maxCount ?? entry.maxCount
 }
 
+/** A route by its name, as the maps of the catalogue have it. */
+export function upstreamKey(provider: string, model: string): string {
+  return `${provider}/${model}`
+}
+
 /** The UTC day of an instant, as `YYYY-MM-DD`; days compare as text. */
 export function dayOf(at: Date): string {
   return at.toISOString().slice(0, 10)

@@ -18,7 +18,11 @@ export function describeRetirement(shelf: Shelf, entry: ModelEntry, dialect: Dia
  */
 export function findSuccessor(shelf: Shelf, entry: ModelEntry, dialect: Dialect): string | null {
   if (entry.successor !== null) return entry.successor
-  const names = entry.routes.flatMap(route => route.successor ?? []).toReversed()
+  const now = shelf.now()
+  // What has ended itself succeeds nobody.
+  const ended = entry.routes.filter(route => isRetired(route, now)).map(({ model }) => model)
+  const successors = entry.routes.flatMap(route => route.successor ?? []).toReversed()
+  const names = successors.filter(name => !ended.includes(name))
   for (const name of names) {
     const heir = [...shelf.entries.values()].find(
       each =>

@@ -7,9 +7,10 @@ import { computeSize, formatSize, type SizeTable } from './sizes.ts'
 import { findRefusedField } from './upstream.ts'
 
 export type Shelf = {
-  entries: ReadonlyMap<string, ModelEntry>
+  /** With the ends that have turned out. */
+  readonly entries: ReadonlyMap<string, ModelEntry>
   /** By provider and upstream id; also those of retired routes, whose work may still be under way. */
-  upstreams: ReadonlyMap<string, Upstream>
+  readonly upstreams: ReadonlyMap<string, Upstream>
   readonly configuredProviders: ReadonlySet<string>
   readonly sandbox: boolean
   standing: () => Standing
@@ -24,10 +25,6 @@ export type Shelf = {
 
 /** The built-in illustrator needs no key and so is there unless it is left out. */
 export const SKETCH_PROVIDER = 'sketch'
-
-export function upstreamKey(provider: string, model: string): string {
-  return `${provider}/${model}`
-}
 
 /** Routes whose provider is configured and whose upstream is not retired, in order of preference. */
 export function listLiveRoutes(shelf: Shelf, entry: ModelEntry): Upstream[] {

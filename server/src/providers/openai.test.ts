@@ -12,6 +12,7 @@ import type { Upstream } from '../../test/upstreams/upstream.ts'
 import { createOutbound } from '../outbound.ts'
 import { createDiskStorage } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
+import { classifyErrorAnswer } from './openai/failures.ts'
 import { createOpenAiProvider, NOT_RUN } from './openai.ts'
 import type { ProviderRequest, ReferenceImage } from './provider.ts'
 
@@ -66,14 +67,14 @@ const scenarios: ContractScenario[] = [
   refused('leaky_error', 'unknown_outcome'),
   refused('unverified', 'misconfigured'),
   refused('region', 'misconfigured'),
-  refused('retired', 'model_retired'),
+  refused('retired', 'model_retired', { gone: true }),
   refused('overloaded', 'unavailable', { overloaded: true }),
   refused('error_500', 'unknown_outcome'),
   { behaviour: 'error_500, when=after', outcome: 'unknown_outcome', billable: 1 },
   refused('timeout_408', 'unknown_outcome'),
   refused('conflict_409', 'unknown_outcome'),
-  { ...refused('', 'model_retired'), request: { upstreamModel: 'gpt-image-1' } },
-  { ...refused('', 'model_retired'), request: { upstreamModel: 'dall-e-3' } },
+  { ...refused('', 'model_retired', { gone: true }), request: { upstreamModel: 'gpt-image-1' } },
+  { ...refused('', 'model_retired', { gone: true }), request: { upstreamModel: 'dall-e-3' } },
   { ...refused('', 'invalid_request', { field: 'quality' }), request: { quality: 'xhigh' } },
   { ...refused('', 'invalid_request', { field: 'size' }), request: { width: 1000, height: 1000 } },
   { ...refused('', 'invalid_request', { field: 'count' }), request: { count: 11 } },
@@ -136,6 +137,27 @@ describeProviderContract('openai', {
   },
   request,
   scenarios,
+})
+
+it('calls a model gone by status and code together, never by words or by either alone', () => {
+  const answer = (status: number, code: string | null) => {
+    const error = {
+      message: 'The model `x` does not exist.',
+      type: 'invalid_request_error',
+      code,
+      param: null,
+    }
+    return classifyErrorAnswer({ status, headers: {}, body: JSON.stringify({ error }) })
+  }
+  expect(answer(404, 'model_not_found')).toMatchObject({ failure: 'model_retired', gone: true })
+  for (const [status, code] of [
+    [404, null],
+    [403, 'model_not_found'],
+    [400, 'model_not_found'],
+  ] as const) {
+    const { gone, failure } = answer(status, code)
+    expect([gone, failure], `${status} ${code}`).toEqual([undefined, 'model_retired'])
+  }
 })
 
 describe('the OpenAI adapter', () => {

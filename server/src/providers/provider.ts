@@ -136,6 +136,11 @@ export type ProviderFailure = {
    * what was billed.
    */
   accepted?: true
+  /**
+   * For model_retired: status and code of the upstream, as it documents them, leave no doubt that it has no such model,
+   * so no order is sent there any more. Without it the answer may as well mean an address or an account of ours.
+   */
+  gone?: true
   /** Refusals may be billed too. */
   usage?: Usage
   /** For unavailable: the upstream answered that it is overloaded, so trying again adds to its load. */

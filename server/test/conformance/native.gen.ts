@@ -656,6 +656,11 @@ export interface components {
             retired: boolean;
             retiresAt: string | null;
             successor: string | null;
+            gone: {
+                since: string;
+                message: string;
+                generationId: string;
+            } | null;
             breaker: "closed" | "open";
             lastSuccessAt: string | null;
             lastError: {

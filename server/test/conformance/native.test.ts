@@ -5,6 +5,7 @@ import ajvFormats from 'ajv-formats'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKey } from '../../src/accounts/keys.ts'
+import { restoreModel } from '../../src/models/life-store.ts'
 import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
 import { sendRaw } from './raw-request.ts'
 
@@ -434,6 +435,12 @@ describe('refusals', () => {
       expect(ended.body.error).toMatch(/nothing was charged/i)
     }
     expect(await rig.balance(accountId)).toBe(100)
+    // The last one has switched the model off.
+    await restoreModel(rig.database.db, { provider: 'openai', upstreamModel: 'gpt-image-2' })
+    await eventually('it is used again', async () => {
+      const { status } = await call(apiKey, generations, { body: { model, prompt: 'luck' }, headers: wait })
+      return status < 300
+    })
   })
 })
 

@@ -1,6 +1,7 @@
 // G-3, G-12, G-15: only what did not run is tried again, at another upstream too, and never so often that it adds to
 // an upstream's trouble. The breaker's part of that is in breaker.test.ts.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { restoreModel } from '../../src/models/life-store.ts'
 import { type FailureKind, failureKinds } from '../../src/providers/provider.ts'
 import { crashCounts, isProof as inProof } from '../counts.ts'
 import { startFaultProxy } from '../fault-proxy.ts'
@@ -153,6 +154,8 @@ describe('another upstream is asked', () => {
       expect([callsOf(rig.openai, key), callsOf(rig.google, key)], behaviour).toEqual([1, 1])
       expect(await fateOf(key)).toMatchObject({ captured: 5, billed: 1, lossUsdMicro: 0 })
     }
+    // The last answer has switched the model off, for nodes that start after it too.
+    await restoreModel(rig.database.db, { provider: 'openai', upstreamModel: 'gpt-image-2' })
   })
 
   test('by the kind of failure: those that prove that nothing ran, and no other', async () => {

@@ -82,6 +82,8 @@ export const importTable: Record<string, readonly string[]> = {
     'settings',
     'db',
     'moderation',
+    // What is known of the life of upstream models, and the way back for one that was switched off.
+    'models',
     'credits:types',
     'outbound:types',
     'providers:types',

@@ -4,6 +4,7 @@ import type { RouteState } from '../../generations/route-states.ts'
 import { showAge, showSpan } from './words.ts'
 
 export type StandingName =
+  | 'gone'
   | 'stopped'
   | 'resting'
   | 'probing'
@@ -22,6 +23,7 @@ export type RouteStanding = {
 
 /** The worst first, as the page lists them. */
 export const standingNames: readonly StandingName[] = [
+  'gone',
   'stopped',
   'resting',
   'probing',
@@ -33,6 +35,7 @@ export const standingNames: readonly StandingName[] = [
 ]
 
 const words: Record<StandingName, string> = {
+  gone: 'Switched off',
   stopped: 'Stopped',
   resting: 'Resting',
   probing: 'Probing',
@@ -47,7 +50,9 @@ const words: Record<StandingName, string> = {
 const recentMs = 60 * 60 * 1_000
 
 export function isTroubled({ name }: RouteStanding): boolean {
-  return name === 'stopped' || name === 'resting' || name === 'probing' || name === 'failing'
+  return (
+    name === 'gone' || name === 'stopped' || name === 'resting' || name === 'probing' || name === 'failing'
+  )
 }
 
 export type Seen = {
@@ -59,6 +64,7 @@ export type Seen = {
 }
 
 export function judgeRoute(route: RouteState, { isStopped, breaker, now }: Seen): RouteStanding {
+  if (route.gone) return judgeGone(route, route.gone, now)
   if (route.isRetired) return judgeRetired(route)
   if (isStopped) return standing('stopped', 'at its cap on losses')
   if (breaker.state === 'half_open') return standing('probing', 'the next call decides')
@@ -84,6 +90,17 @@ function wordUnproven({ lastFailure, inFlight }: RouteState): string {
 /** A route of a provider without a key or an address; `setting` names what is missing. */
 export function judgeUnconfigured(setting: string): RouteStanding {
   return standing('unconfigured', `set ${setting}`)
+}
+
+/** Its own words stand beside it, as its last error. */
+function judgeGone(
+  { provider, upstreamModel, successor }: RouteState,
+  { since }: NonNullable<RouteState['gone']>,
+  now: Date,
+): RouteStanding {
+  const why = `its upstream has no such model, ${showAge(since, now)}`
+  const restore = `models restore ${provider} ${upstreamModel}`
+  return standing('gone', [why, successor ? `use ${successor}` : '', restore].filter(Boolean).join('; '))
 }
 
 function judgeRetired({ retiresAt, successor }: RouteState): RouteStanding {

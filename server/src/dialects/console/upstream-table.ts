@@ -90,6 +90,7 @@ function breakable(id: string): Markup {
 }
 
 const icons: Record<StandingName, IconName> = {
+  gone: 'cross',
   stopped: 'cross',
   resting: 'pause',
   probing: 'probe',
@@ -150,9 +151,10 @@ function nameKind(kind: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-function showError({ lastFailure }: UpstreamRow, now: Date): Markup | null {
-  if (!lastFailure) return null
-  const { kind, message, at } = lastFailure
+function showError({ gone, lastFailure }: UpstreamRow, now: Date): Markup | null {
+  const last = gone ? { kind: 'model_retired', message: gone.said, at: gone.since } : lastFailure
+  if (!last) return null
+  const { kind, message, at } = last
   const when = html`<time datetime="${at.toISOString()}">${showAge(at, now)}</time>`
   return html`<details><summary><span class="kind">${nameKind(kind)}</span>, ${when}</summary>
 <p class="message">${message}</p></details>`

@@ -19,6 +19,17 @@ const routeObject = z
     retired: z.boolean(),
     retiresAt: z.iso.date().nullable(),
     successor: z.string().nullable().openapi({ description: 'The upstream id that replaces it.' }),
+    gone: z
+      .object({
+        since: z.iso.datetime(),
+        message: z.string().openapi({ description: "The upstream's words, without secrets and prompts." }),
+        generationId: z.uuid().openapi({ description: 'The order that met it first.' }),
+      })
+      .nullable()
+      .openapi({
+        description:
+          'Set where the upstream said that it has no such model. No order is sent there until the operator restores it.',
+      }),
     breaker: z.enum(['closed', 'open']).openapi({
       description: '`open`: a process has seen every call fail and only probes it now.',
     }),
@@ -60,9 +71,14 @@ export function addRoutes(app: OpenAPIHono<HttpEnv>, needs: RoutesRouteNeeds, be
 
 function toRouteObject(route: RouteState): z.infer<typeof routeObject> {
   const { provider, upstreamModel, models, isRetired, retiresAt, successor, breaker, pacing } = route
-  const { lastSuccessAt, lastFailure, succeeded, failed, meanMs, inFlight, waiting } = route
+  const { gone, lastSuccessAt, lastFailure, succeeded, failed, meanMs, inFlight, waiting } = route
   return {
     ...{ provider, upstreamModel, models, retired: isRetired, retiresAt, successor, breaker },
+    gone: gone && {
+      since: gone.since.toISOString(),
+      message: gone.said,
+      generationId: gone.generationId,
+    },
     lastSuccessAt: lastSuccessAt?.toISOString() ?? null,
     lastError: lastFailure && { ...lastFailure, at: lastFailure.at.toISOString() },
     ...{ succeeded, failed, meanSeconds: meanMs === null ? null : meanMs / 1_000, inFlight, waiting, pacing },

@@ -46,6 +46,18 @@ test.each([
   expect(classifyErrorAnswer(answer(httpStatus, status))).toMatchObject({ kind: 'failed', failure })
 })
 
+test('a model is gone by the vendor’s own sentences alone, for its 404 stands for other things too', () => {
+  const said = (message: string) => classifyErrorAnswer(answer(404, 'NOT_FOUND', { message })).gone
+  expect(said('models/x is not found for API version v1beta, or is not supported for generateContent.')).toBe(
+    true,
+  )
+  expect(said('This model models/x is no longer available to new users. Please update your code.')).toBe(true)
+  expect(said('Requested entity was not found.')).toBeUndefined()
+  expect(said('File files/models/x is not found.')).toBeUndefined()
+  const unnamed = answer(404, 'ABORTED', { message: 'models/x is not found for API version v1beta' })
+  expect(classifyErrorAnswer(unnamed).gone).toBeUndefined()
+})
+
 test('only listed answers in the vendor’s own envelope prove that nothing ran', () => {
   expect(NOT_RUN).toEqual([{ httpStatus: 503, status: 'UNAVAILABLE' }])
   const pages = [

@@ -49,6 +49,8 @@ export function classifyErrorAnswer(answer: ErrorAnswer): ProviderFailure {
   if (failure === 'unavailable') {
     return { kind: 'failed', failure, message, overloaded: true, ...describeDelay(answer, envelope) }
   }
+  if (failure === 'model_retired' && envelope !== null && isGone(envelope))
+    return { kind: 'failed', failure, message, gone: true }
   const field = failure === 'invalid_request' && envelope !== null ? findField(envelope) : null
   return field === null ? { kind: 'failed', failure, message } : { kind: 'failed', failure, message, field }
 }
@@ -64,6 +66,13 @@ function chooseKind(httpStatus: number, envelope: Envelope | null): FailureKind 
   // Without the vendor's envelope it is the address that is wrong, not the model that is gone.
   if (httpStatus === 404) return envelope === null ? 'misconfigured' : 'model_retired'
   return envelope !== null && isOurFault(envelope) ? 'misconfigured' : 'invalid_request'
+}
+
+/** The vendor's two sentences: the code alone stands for everything that it does not find, such as an address. */
+const GONE = /^models\/\S+ is not found for API version|^this model .*is no longer available to new users/i
+
+function isGone({ status, message }: Envelope): boolean {
+  return status === 'NOT_FOUND' && GONE.test(message)
 }
 
 function isOurFault(envelope: Envelope): boolean {

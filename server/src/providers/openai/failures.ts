@@ -56,6 +56,8 @@ export function classifyErrorAnswer(answer: ErrorAnswer): ProviderFailure {
     ...(failure === 'content_rejected' ? describeRejection(error) : {}),
     ...(failure === 'invalid_request' && error?.param ? { field: nameField(error.param) } : {}),
     ...(failure === 'unavailable' ? { overloaded: true } : {}),
+    // Under 403 the same code means a project that may not use the model.
+    ...(answer.status === 404 && error?.code === 'model_not_found' ? { gone: true } : {}),
   }
 }
 
