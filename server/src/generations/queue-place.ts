@@ -7,14 +7,25 @@ import { routeSql } from './routing-sql.ts'
 export type QueuePlace = {
   /** 1 = it is next. Accounts take turns: it may come earlier, and no later. */
   position: number
-  /** Until it begins, by how many ended in the last minutes; null where nothing tells. */
+  /**
+   * Until it begins: by how many ended in the last minutes; after a quiet time by how long calls took when they last
+   * succeeded; null where no call ever has.
+   */
   estimatedSeconds: number | null
 }
 
 /** Of one that was taken between being read as queued and being looked for: who is shown as queued is told a place. */
 const taken: QueuePlace = { position: 1, estimatedSeconds: 0 }
 
-type PlaceRow = { id: string; ahead: number; ended: number; window_s: number }
+type PlaceRow = {
+  id: string
+  ahead: number
+  ended: number
+  window_s: number
+  /** Both only where none has ended. */
+  mean_ms: number | null
+  under_way: number | null
+}
 
 /** Of every one among the account's generations that was read as queued. Asks nothing of the database when none does. */
 export async function findQueuePlaces(
@@ -38,7 +49,11 @@ export async function findQueuePlace(
   return places.get(generation.id) ?? null
 }
 
-function toPlace({ ahead, ended, window_s }: PlaceRow): QueuePlace {
+function toPlace({ ahead, ended, window_s, mean_ms, under_way }: PlaceRow): QueuePlace {
   const position = ahead + 1
-  return { position, estimatedSeconds: ended === 0 ? null : Math.ceil((position * window_s) / ended) }
+  if (ended > 0) return { position, estimatedSeconds: Math.ceil((position * window_s) / ended) }
+  if (mean_ms === null) return { position, estimatedSeconds: null }
+  // Those under way end one after the other, each making room for the next.
+  const atOnce = Math.max(1, under_way ?? 0)
+  return { position, estimatedSeconds: Math.ceil((position * mean_ms) / 1_000 / atOnce) }
 }

@@ -27,7 +27,9 @@ export const routeSql = {
   stopWaiting: statement('route_stop_waiting', 'SELECT stop_waiting($1, $2, $3, $4) AS count'),
   /**
    * How many orders stand before each of $2, at most, when accounts take turns: those of its own account before it, and
-   * as many of every other; 1,000 of its own and 5,000 of others are counted, and 2,000 that ended of late.
+   * as many of every other; 1,000 of its own and 5,000 of others are counted, and 2,000 that ended of late. Where none
+   * has, how long calls of its route took when they last succeeded, else those of all routes; and how many orders are
+   * under way there, of 2,000.
    */
   queuePlaces: statement(
     'route_queue_places',
@@ -47,12 +49,21 @@ export const routeSql = {
           SELECT account_id FROM generation WHERE state = 'queued' AND waits_for = l.waits_for AND account_id <> $1
           LIMIT 5000) q GROUP BY 1, 2),
       ended AS MATERIALIZED (SELECT completed_at, pace_route FROM generation
-        WHERE completed_at > (SELECT app_now()) - interval '5 minutes' ORDER BY completed_at DESC LIMIT 2000)
-      SELECT a.id, (a.own + coalesce((SELECT sum(least(o.n, a.own + 1)) FROM others o
+        WHERE completed_at > (SELECT app_now()) - interval '5 minutes' ORDER BY completed_at DESC LIMIT 2000),
+      placed AS (SELECT a.id, a.waits_for, (a.own + coalesce((SELECT sum(least(o.n, a.own + 1)) FROM others o
             WHERE o.waits_for IS NOT DISTINCT FROM a.waits_for), 0))::int AS ahead,
-        (SELECT count(*)::int FROM ended e WHERE a.waits_for IS NULL OR e.pace_route = a.waits_for) AS ended,
-        greatest(1, extract(epoch FROM app_now() - (SELECT min(completed_at) FROM ended)))::float8 AS window_s
-      FROM asked a`,
+          (SELECT count(*)::int FROM ended e WHERE a.waits_for IS NULL OR e.pace_route = a.waits_for) AS ended
+        FROM asked a)
+      SELECT id, ahead, ended,
+        greatest(1, extract(epoch FROM app_now() - (SELECT min(completed_at) FROM ended)))::float8 AS window_s,
+        CASE WHEN ended = 0 THEN coalesce(
+          (SELECT mean_ms FROM route_health WHERE provider || '/' || upstream_model = waits_for),
+          (SELECT sum(mean_ms * succeeded::float8) / nullif(sum(succeeded), 0) FROM route_health
+            WHERE mean_ms IS NOT NULL)) END::float8 AS mean_ms,
+        CASE WHEN ended = 0 THEN (SELECT count(*) FROM (SELECT pace_route FROM generation
+            WHERE state IN ('dispatching', 'awaiting', 'storing', 'reconciling') LIMIT 2000) u
+          WHERE waits_for IS NULL OR u.pace_route = waits_for) END::int AS under_way
+      FROM placed`,
   ),
   /** The latest of what processes have to tell. What began before it was told is dated back by its age. */
   noteHealth: statement(

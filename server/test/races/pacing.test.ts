@@ -152,6 +152,33 @@ test('whoever was read as queued is told a place, also when its turn came meanwh
   expect(await readPositions()).toEqual([1, 1])
 })
 
+test('after a quiet time the estimate is made of how long calls last took, and is null only where none was ever made', async () => {
+  const [account = ''] = await times(1, () => openAccount(database.db, 10_000))
+  const [holder, next] = await claimMany(2, [account])
+  if (!holder || !next) throw new Error('too few')
+  await begin(holder, { max: 2 }, { parts: 2 })
+  expect(await begin(next, { max: 2 })).toBe(0)
+  const waits = [{ id: next.id, state: 'queued' as const }]
+  const estimate = async () =>
+    (await findQueuePlaces(database.db, account, waits)).get(next.id)?.estimatedSeconds
+  expect(await estimate()).toBe(null)
+  const fared = (model: string, meanMs: number) =>
+    ask(
+      database.db,
+      `INSERT INTO route_health (provider, upstream_model, succeeded, mean_ms) VALUES ('openai', $1, 10, $2)`,
+      [model, meanMs],
+    )
+  // No call ever succeeded there: what is known of others.
+  await fared('another', 30_000)
+  expect(await estimate()).toBe(30)
+  await fared('gpt-image-2', 12_000)
+  expect(await estimate()).toBe(12)
+  await release(database.db, holder.id)
+  expect(await estimate()).toBe(1)
+  await ask(database.ownerDb, `UPDATE clock_offset SET value = '6 minutes'`)
+  expect(await estimate()).toBe(12)
+})
+
 test('images of a minute are counted to the second, over all that begin them', async () => {
   const accounts = await times(3, () => openAccount(database.db, 10_000))
   const claimed = await claimMany(20, accounts, 2)

@@ -123,10 +123,10 @@ const queuePlace = z
     position: z.int().openapi({
       description: '1 = it is next. Accounts take turns: it may come earlier, and no later.',
     }),
-    estimatedSeconds: z
-      .int()
-      .nullable()
-      .openapi({ description: 'Until it begins, as things went of late; null where nothing tells.' }),
+    estimatedSeconds: z.int().nullable().openapi({
+      description:
+        'Until it begins, as things went of late, or as they last went; null where nothing was ever made.',
+    }),
   })
   .openapi('QueuePlace')
 
