@@ -1,7 +1,8 @@
-// Runs every suite at the full counts of the reliability plan and writes what it measured as a dated report:
-// `npm run proof [-- path of a test …]`. The report is written also when a suite is red, and says so.
+// Runs every suite that repeats itself at the full counts of the reliability plan and writes what it measured as a
+// dated report: `npm run proof [-- path of a test …]`. The report is written also when a suite is red, and says so.
+// All other suites have no other count: `npm test` runs them whole.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,13 +11,24 @@ const server = dirname(dirname(fileURLToPath(import.meta.url)))
 const root = dirname(server)
 const chosen = process.argv.slice(2)
 
+/** The test files that take a count of `test/counts.ts`, or record what they measured. */
+function findCounted() {
+  const counted = /from '[./]+(test\/)?(crash\/)?(counts|record)\.ts'/
+  return ['src', 'test'].flatMap(folder =>
+    readdirSync(join(server, folder), { recursive: true })
+      .filter(name => name.endsWith('.test.ts'))
+      .map(name => join(folder, name))
+      .filter(name => counted.test(readFileSync(join(server, name), 'utf8'))),
+  )
+}
+
 /** One run of the suites at full counts; resolves with the runner's exit code. */
 function runSuites({ report, record }) {
   const runner = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const reporters = ['--reporter', 'default', '--reporter', 'json', '--outputFile.json', report]
-  const child = spawn(process.execPath, [runner, 'run', '--maxWorkers', '1', ...reporters, ...chosen], {
+  const suites = chosen.length > 0 ? chosen : findCounted()
+  const child = spawn(process.execPath, [runner, 'run', ...reporters, ...suites], {
     cwd: server,
-    // Suites measure times: nothing else runs beside them.
     env: { ...process.env, PROOF: '1', PROOF_RECORD: record },
     stdio: 'inherit',
   })
@@ -121,7 +133,9 @@ const text = [
 ].join('\n')
 const folder = join(root, 'docs', 'proof')
 mkdirSync(folder, { recursive: true })
-const file = join(folder, `${day}.md`)
+/** A run of chosen suites adds a report to those of its day. */
+const earlier = readdirSync(folder).filter(name => name.startsWith(day)).length
+const file = join(folder, earlier === 0 ? `${day}.md` : `${day}-${earlier + 1}.md`)
 writeFileSync(file, text)
 rmSync(report, { force: true })
 rmSync(record, { force: true })

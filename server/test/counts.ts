@@ -63,6 +63,8 @@ export const crashCounts = {
   failpointRounds: countOf(5),
   // I-12: kills at each of them, each kind of call; with both kinds twenty for every point of the crash table.
   failpointKills: countOf(10),
+  // G-1: rounds over every mode of the upstream at every point that it can lead to.
+  failpointModeRounds: countOf(5),
   failpointTimeoutMs: isProof ? 7_200_000 : 900_000,
   // 5.5 and 5.10: kills over all seeds, 1,000 of them in a proof run, and never fewer than 300.
   killSeeds: isProof ? 10 : 3,

@@ -140,7 +140,6 @@ export const rows: Record<string, string[]> = {
     'failpoints: after throw at any point of the money path the books hold and a retry finds the same order',
     'failpoints: after hang at any point of the money path the books hold and a retry finds the same order',
     'failpoint rule: whatever moves money or asks an upstream stands between two failpoints',
-    'open: under the modes of the upstream each point is tried once in a proof (984 cases), not five times: a round takes some ten minutes',
     'open: no crash between a cancel at the upstream and its settlement, which stands in the rule as an exception',
   ],
   'G-2 never a second paid call after an unknown outcome': [

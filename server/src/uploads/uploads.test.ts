@@ -142,7 +142,8 @@ test('what was sent is gone once it has been checked, and all orders share the o
   const made = await announce(bytes)
   await send(made, bytes)
   expect(files()).toHaveLength(1)
-  const taken = await Promise.all(Array.from({ length: 8 }, () => take(made.key)))
+  // As many as one account may have decoded and waiting at once; a sixth could be asked to come again.
+  const taken = await Promise.all(Array.from({ length: 5 }, () => take(made.key)))
   expect(new Set(taken.map(({ key }) => key)).size).toBe(1)
   expect(files()).toHaveLength(1)
   expect(files()[0]).toContain('picture')

@@ -57,6 +57,14 @@ async function order(apiKey: string, body: object): Promise<Shown> {
   return made.body
 }
 
+/** Of an order that a process may have to queue for a moment first. */
+async function watchAtWork(at: Node, apiKey: string, id: string): Promise<Watch> {
+  const isRunning = async () =>
+    (await client.call(apiKey, `GET ${generations}/${id}`)).body.status === 'running'
+  await eventually('it is at work', isRunning)
+  return await watch(at, apiKey, { id })
+}
+
 const isAtWork = (each: Watch) => namesOf(each).includes('running')
 
 const namesOf = ({ events }: Watch) =>
@@ -67,7 +75,7 @@ describe('the events of a generation', () => {
     const { apiKey } = await rig.account({ credits: 100, key: { rate: null } })
     const resume = rig.openai.pause()
     const { id } = await order(apiKey, { prompt: 'a mill', partialImages: 2 })
-    const seen = await watch(node, apiKey, { id })
+    const seen = await watchAtWork(node, apiKey, id)
     const second = await watch(node, apiKey, { id })
     await eventually('both see it at work', () => isAtWork(seen) && isAtWork(second))
     resume()
@@ -105,7 +113,7 @@ describe('the events of a generation', () => {
     const { apiKey } = await rig.account({ credits: 100 })
     const resume = rig.openai.pause()
     const { id } = await order(apiKey, { prompt: 'plain' })
-    const seen = await watch(node, apiKey, { id })
+    const seen = await watchAtWork(node, apiKey, id)
     await eventually('it is at work', () => isAtWork(seen))
     resume()
     await seen.ended
@@ -135,7 +143,7 @@ describe('the events of a generation', () => {
     }
     const resume = rig.openai.pause()
     const quick = await place(first, body)
-    const here = await watch(first, apiKey, { id: quick })
+    const here = await watchAtWork(first, apiKey, quick)
     const there = await watch(node, apiKey, { id: quick })
     await eventually('both see it at work', () => isAtWork(here) && isAtWork(there))
     resume()
@@ -143,7 +151,7 @@ describe('the events of a generation', () => {
     expect(namesOf(here)).toEqual(['running', 'partial', 'partial', 'end'])
     expect(namesOf(there)).toEqual(['running', 'end'])
     const doomed = await place(first, { ...body, prompt: 'elsewhere [[emulate: slow=60000]]' })
-    const cut = await watch(first, apiKey, { id: doomed })
+    const cut = await watchAtWork(first, apiKey, doomed)
     await eventually('the first event', () => cut.events.length > 0)
     await first.kill()
     await cut.ended
