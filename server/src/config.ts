@@ -98,6 +98,8 @@ export type Config = {
   /** 0 = everything is kept. */
   retentionDays: number
   webhookLogDays: number
+  /** Whether a webhook's URL must echo a challenge before it is sent anything else. */
+  webhookChallenge: boolean
   logLevel: LogLevel
   logPrompts: boolean
   metricsToken: string | null
@@ -227,6 +229,7 @@ function readWork(read: SettingReader) {
     scrubPerHour: read.integer('SCRUB_OBJECTS_PER_HOUR', { min: 0, max: 360_000 }),
     webhookConcurrency: read.integer('WEBHOOK_CONCURRENCY', { min: 1, max: 1_000 }),
     retentionDays: readRetentionDays(read),
+    webhookChallenge: read.flag('WEBHOOK_CHALLENGE'),
     webhookLogDays: read.integer('WEBHOOK_LOG_DAYS', { min: 1, max: 3_650 }),
     logLevel: read.choice('LOG_LEVEL', logLevels),
     logPrompts: read.flag('LOG_PROMPTS'),

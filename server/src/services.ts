@@ -270,7 +270,7 @@ function openWebhooks(
   const seal = createSeal([secret, ...config.earlierAuthSecrets], 'webhook secrets')
   const refusalOf = (url: string) => http.refusalOf(url)
   return {
-    webhooks: { db: needs.db, seal, now: systemClock, refusalOf },
+    webhooks: { db: needs.db, seal, now: systemClock, refusalOf, challenges: config.webhookChallenge },
     deliverer: createDeliverer(
       {
         ...needs,

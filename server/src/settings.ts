@@ -248,6 +248,13 @@ const working: Setting[] = [
       'Webhooks one worker sends at once, at most 16 of them to the same endpoint, and 64 or half of all while it answers within a second.',
   },
   {
+    name: 'WEBHOOK_CHALLENGE',
+    default: 'off',
+    values: 'on, off',
+    meaning:
+      'Whether the URL of a new or moved webhook is sent a challenge first, which it must echo before it is sent anything else.',
+  },
+  {
     name: 'WEBHOOK_LOG_DAYS',
     default: '30',
     values: '1 to 3650',

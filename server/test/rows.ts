@@ -140,7 +140,6 @@ export const rows: Record<string, string[]> = {
     'failpoints: after throw at any point of the money path the books hold and a retry finds the same order',
     'failpoints: after hang at any point of the money path the books hold and a retry finds the same order',
     'failpoint rule: whatever moves money or asks an upstream stands between two failpoints',
-    'open: no crash between a cancel at the upstream and its settlement, which stands in the rule as an exception',
   ],
   'G-2 never a second paid call after an unknown outcome': [
     'faults: whatever an upstream answers it was asked once, nobody pays, and the deadline is the end',
@@ -287,7 +286,9 @@ export const rows: Record<string, string[]> = {
   'W-9 log, resend, test event': [
     'webhook routes: a test event and a resend are delivered and on record; the log has pages',
     'webhook routes: what failed since a time is sent again, so many in a call, each under its old id',
-    'open: the headers of an answer are not kept, and of more than twenty attempts the newest are shown',
+    'webhook routes: a delivery is sent again ten times a minute, never after fifty attempts, and all of them can be read',
+    'answers: headers are kept in their order; those that say who somebody is keep their names alone',
+    'answers: never more than 32 headers of 256 letters each',
   ],
   'W-10 slow receivers do not starve others': [
     'webhooks: a receiver that hangs delays nobody else and is cut after 5 s',
@@ -306,7 +307,10 @@ export const rows: Record<string, string[]> = {
     'webhook routes: an account can have twenty endpoints and no more',
     'webhook routes: one host is sent no more tests than it can bear, by whomever',
     'host pace: one host has so many turns a second, whichever of its addresses is named',
-    'open: an ownership challenge is not offered',
+    'webhook ownership: nothing but the challenge is sent before its echo; what happened meanwhile arrives then',
+    'webhook ownership: a new URL must prove itself, other changes need no proof, and an echo of the old one proves nothing',
+    'webhook ownership: making, moving, enabling and asking send one host no more than tests may, by whomever',
+    'challenges: no server that answers what it was sent, and none that says anything else, echoes',
   ],
   ...doorRows,
   // The API.

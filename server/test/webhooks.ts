@@ -1,4 +1,7 @@
 // What the suites of webhooks share: calls of the native API, orders that end at once, and the database's clock.
+import { createAccount } from '../src/accounts/accounts.ts'
+import { createPasswords } from '../src/accounts/passwords.ts'
+import { grantCredits } from '../src/credits/ledger.ts'
 import type { Node, Rig } from './harness.ts'
 import { ask } from './money.ts'
 
@@ -80,4 +83,27 @@ export async function deliveriesOf(
 ): Promise<ShownDelivery[]> {
   const { body } = await call(node, apiKey, { path: `/api/v1/webhooks/${webhookId}/deliveries?limit=100` })
   return body.deliveries as ShownDelivery[]
+}
+
+/** A new account whose user has signed in: the cookie of a browser. */
+export async function signIn(
+  rig: Rig,
+  node: Pick<Node, 'url'>,
+  email: string,
+): Promise<{ accountId: string; cookie: string }> {
+  const password = 'correct horse battery'
+  const hashPassword = createPasswords({ cost: { log2N: 12, r: 8, p: 1 } }).hash
+  const needs = { db: rig.database.db, now: () => new Date(), grantCredits, hashPassword }
+  const { accountId } = await createAccount(needs, { email, password, credits: 0, signupCredits: 0 })
+  const answer = await fetch(`${node.url}/api/auth/sign-in/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: node.url },
+    body: JSON.stringify({ email, password }),
+  })
+  if (answer.status !== 200) throw new Error(`no sign-in: ${answer.status}`)
+  const cookie = answer.headers
+    .getSetCookie()
+    .map(line => line.split(';')[0])
+    .join('; ')
+  return { accountId, cookie }
 }

@@ -1,8 +1,12 @@
 // The OpenAPI description of webhooks: their management, at whichever door it is mounted, and what a receiver is sent.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../http/context.ts'
+import { challengeEventType } from '../webhooks/challenge.ts'
 import { eventTypes } from '../webhooks/events.ts'
 import {
+  attemptList,
+  attemptQuery,
+  challengeEvent,
   changeWebhookRequest,
   createdWebhook,
   createWebhookRequest,
@@ -43,6 +47,7 @@ const delivery = one.extend({ deliveryId: z.uuid() })
 export function describeWebhooks(registry: Registry, door: WebhookDoor): void {
   describeEndpoints(registry, door)
   describeSecretsAndTests(registry, door)
+  describeChallenge(registry, door)
   describeDeliveries(registry, door)
 }
 
@@ -177,6 +182,23 @@ function describeSecretsAndTests(registry: Registry, door: WebhookDoor): void {
   })
 }
 
+function describeChallenge(registry: Registry, door: WebhookDoor): void {
+  const { named, answered, invalid, unknown } = createParts(door)
+  registry.registerPath({
+    method: 'post',
+    path: `${door.base}/{id}/challenge`,
+    ...named('challengeWebhook', 'Ask for the proof of ownership again'),
+    description:
+      'Sends `webhook.challenge` once more and enables a webhook that was disabled because it never echoed one. One that has is left as it is. Refused where no proof is asked for. Shares the limit per minute of test events.',
+    request: { params: one },
+    responses: {
+      202: answered('The webhook as it is now', webhookObject),
+      400: invalid,
+      ...unknown,
+    },
+  })
+}
+
 function describeDeliveries(registry: Registry, door: WebhookDoor): void {
   const { base } = door
   const { named, answered, invalid, unknown } = createParts(door)
@@ -197,6 +219,13 @@ function describeDeliveries(registry: Registry, door: WebhookDoor): void {
     ...named('getWebhookDelivery', 'Read a delivery'),
     request: { params: delivery },
     responses: { 200: answered('The delivery with its newest attempts', deliveryObject), ...unknown },
+  })
+  registry.registerPath({
+    method: 'get',
+    path: `${base}/{id}/deliveries/{deliveryId}/attempts`,
+    ...named('listWebhookAttempts', 'List the attempts of a delivery'),
+    request: { params: delivery, query: attemptQuery },
+    responses: { 200: answered('All of them by pages, oldest first', attemptList), 400: invalid, ...unknown },
   })
   registry.registerPath({
     method: 'post',
@@ -246,6 +275,26 @@ const examples = {
   },
 } as const
 
+const exampleChallenge = {
+  event: challengeEventType,
+  data: {
+    endpointId: '01990000-0000-7000-8000-000000000001',
+    challenge: 'q0iX3hTn1m8V4vLxw9bS2cKfJ6yZpUaRgDeHtQoMlWk',
+    createdAt: '2026-04-26T01:23:45.000Z',
+  },
+}
+
+/** What every request to a receiver bears. */
+const sentHeaders = (type: string) =>
+  z.object({
+    'X-Gptimg-Event': header('The event.', type),
+    'X-Gptimg-Delivery': header('The same over repeats.', exampleId),
+    'X-Gptimg-Signature': header('Hex HMAC-SHA256 of the body, keyed with the whole secret.', 'a1b2…'),
+    'webhook-id': header('As `X-Gptimg-Delivery`.', exampleId),
+    'webhook-timestamp': header('Of this attempt, in Unix seconds.', '1777166630'),
+    'webhook-signature': header('As Standard Webhooks says; several while a secret is replaced.', 'v1,…'),
+  })
+
 /** The `webhooks` section: what a receiver of ours is sent. Once for a document, whichever doors it has. */
 export function describeEvents(registry: Registry, tag: string): void {
   for (const type of eventTypes) {
@@ -260,17 +309,7 @@ export function describeEvents(registry: Registry, tag: string): void {
       // It is we who call; the signature is the credential.
       security: [],
       request: {
-        headers: z.object({
-          'X-Gptimg-Event': header('The event.', type),
-          'X-Gptimg-Delivery': header('The same over repeats.', exampleId),
-          'X-Gptimg-Signature': header('Hex HMAC-SHA256 of the body, keyed with the whole secret.', 'a1b2…'),
-          'webhook-id': header('As `X-Gptimg-Delivery`.', exampleId),
-          'webhook-timestamp': header('Of this attempt, in Unix seconds.', '1777166630'),
-          'webhook-signature': header(
-            'As Standard Webhooks says; several while a secret is replaced.',
-            'v1,…',
-          ),
-        }),
+        headers: sentHeaders(type),
         body: {
           required: true,
           content: { 'application/json': { schema: generationEvent, example: examples[type] } },
@@ -279,4 +318,22 @@ export function describeEvents(registry: Registry, tag: string): void {
       responses: { 204: { description: 'Taken. Any other 2xx does as well.' } },
     })
   }
+  registry.registerWebhook({
+    method: 'post',
+    path: challengeEventType,
+    tags: [tag],
+    summary: 'A webhook must prove that it is wanted',
+    description:
+      'Sent first to a new or moved webhook where the installation asks for it, and nothing else until it is answered with a 2xx whose body is the text of `challenge`, or `{"challenge": "…"}`, alone.',
+    operationId: 'onWebhookChallenge',
+    security: [],
+    request: {
+      headers: sentHeaders(challengeEventType),
+      body: {
+        required: true,
+        content: { 'application/json': { schema: challengeEvent, example: exampleChallenge } },
+      },
+    },
+    responses: { 200: { description: 'The echo.' } },
+  })
 }

@@ -1,13 +1,14 @@
 // Endpoints and deliveries onto the wire.
 import type { z } from '@hono/zod-openapi'
-import type { Delivery } from '../webhooks/deliveries.ts'
+import type { Delivery, DeliveryAttempt } from '../webhooks/deliveries.ts'
 import type { Endpoint } from '../webhooks/endpoints.ts'
-import type { deliveryObject, webhookObject } from './shared-webhook-schema.ts'
+import type { deliveryAttempt, deliveryObject, webhookObject } from './shared-webhook-schema.ts'
 
 export function toWebhookObject(endpoint: Endpoint): z.infer<typeof webhookObject> {
-  const { disabledAt, failures, createdAt, updatedAt, ...same } = endpoint
+  const { disabledAt, failures, ownership, createdAt, updatedAt, ...same } = endpoint
   return {
     ...same,
+    ...(ownership === null ? {} : { ownership }),
     disabledAt: disabledAt?.toISOString() ?? null,
     consecutiveFailures: failures,
     createdAt: createdAt.toISOString(),
@@ -21,13 +22,18 @@ export function toDeliveryObject(delivery: Delivery): z.infer<typeof deliveryObj
     ...same,
     status: state,
     nextAttemptAt: nextAttemptAt?.toISOString() ?? null,
-    attempts: attempts.map(({ n, startedAt, error, ...attempt }) => ({
-      number: n,
-      startedAt: startedAt.toISOString(),
-      error: error as z.infer<typeof deliveryObject>['attempts'][number]['error'],
-      ...attempt,
-    })),
+    attempts: attempts.map(toAttemptObject),
     createdAt: createdAt.toISOString(),
     endedAt: endedAt?.toISOString() ?? null,
+  }
+}
+
+export function toAttemptObject(attempt: DeliveryAttempt): z.infer<typeof deliveryAttempt> {
+  const { n, startedAt, error, ...same } = attempt
+  return {
+    number: n,
+    startedAt: startedAt.toISOString(),
+    error: error as z.infer<typeof deliveryAttempt>['error'],
+    ...same,
   }
 }

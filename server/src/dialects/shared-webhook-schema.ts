@@ -1,7 +1,8 @@
 // Webhooks on the wire: endpoints, deliveries, and what is sent to a receiver.
 import { z } from '@hono/zod-openapi'
+import { challengeEventType } from '../webhooks/challenge.ts'
 import { deliveryStates, shownAttempts } from '../webhooks/deliveries.ts'
-import { maxLabelLength, maxOverlapS, maxUrlLength } from '../webhooks/endpoints.ts'
+import { maxLabelLength, maxOverlapS, maxUrlLength, ownerships } from '../webhooks/endpoints.ts'
 import { eventTypes } from '../webhooks/events.ts'
 import { policyNames } from '../webhooks/policy.ts'
 
@@ -72,9 +73,13 @@ export const webhookObject = z
     id: z.uuid(),
     ...fields,
     enabled: z.boolean(),
-    disabledReason: z.enum(['owner', 'failures', 'gone']).nullable(),
+    disabledReason: z.enum(['owner', 'failures', 'gone', 'unproven']).nullable(),
     disabledAt: z.iso.datetime().nullable(),
     consecutiveFailures: z.int(),
+    ownership: z.enum(ownerships).optional().openapi({
+      description:
+        'Only where a proof of ownership is asked for. `pending`: the URL has not echoed its challenge yet, and is sent nothing else. `unproven`: it never did; ask again.',
+    }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -106,17 +111,27 @@ export const rotatedWebhook = webhookObject
 
 export const webhookList = z.object({ webhooks: z.array(webhookObject) }).openapi('WebhookList')
 
-const deliveryAttempt = z
+export const deliveryAttempt = z
   .object({
     number: z.int(),
     startedAt: z.iso.datetime(),
     durationMs: z.int(),
     status: z.int().nullable().openapi({ description: 'What the receiver answered.' }),
     error: z
-      .enum(['blocked_address', 'unreachable', 'timeout', 'connection_lost'])
+      .enum(['blocked_address', 'unreachable', 'timeout', 'connection_lost', 'not_echoed'])
       .nullable()
-      .openapi({ description: 'Why there is no answer.' }),
+      .openapi({
+        description: 'Why there is no answer; `not_echoed`: the answer to a challenge was something else.',
+      }),
     answer: z.string().nullable().openapi({ description: 'The first 1,024 bytes of the answer.' }),
+    headers: z
+      .record(z.string(), z.string())
+      .nullable()
+      .openapi({
+        description:
+          'Of the answer, the first 32 with 256 characters each; cookies and credentials are left out. Null where there is no answer.',
+        example: { 'content-type': 'text/plain', server: 'nginx' },
+      }),
   })
   .openapi('WebhookAttempt')
 
@@ -124,14 +139,16 @@ export const deliveryObject = z
   .object({
     id: z.uuid().openapi({ description: '`webhook-id` and `X-Gptimg-Delivery` of every attempt.' }),
     event: z.string(),
-    generationId: z.uuid().nullable().openapi({ description: 'Null for a test.' }),
+    generationId: z.uuid().nullable().openapi({ description: 'Null for a test and for a challenge.' }),
     status: z.enum(deliveryStates).openapi({
       description:
         '`exhausted`: every attempt failed. `dropped`: the webhook was disabled, or its generation is gone.',
     }),
     nextAttemptAt: z.iso.datetime().nullable(),
     attemptCount: z.int(),
-    attempts: z.array(deliveryAttempt).openapi({ description: `The newest ${shownAttempts}.` }),
+    attempts: z
+      .array(deliveryAttempt)
+      .openapi({ description: `The newest ${shownAttempts}; all of them are a list of their own.` }),
     createdAt: z.iso.datetime(),
     endedAt: z.iso.datetime().nullable(),
   })
@@ -141,7 +158,24 @@ export const deliveryList = z
   .object({ deliveries: z.array(deliveryObject), nextCursor: z.string().nullable() })
   .openapi('WebhookDeliveryList')
 
+export const attemptQuery = deliveryQuery.omit({ status: true })
+
+export const attemptList = z
+  .object({ attempts: z.array(deliveryAttempt), nextCursor: z.string().nullable() })
+  .openapi('WebhookAttemptList')
+
 export const resentCount = z.object({ resent: z.int() }).openapi('ResentWebhooks')
+
+export const challengeEvent = z
+  .object({
+    event: z.literal(challengeEventType),
+    data: z.object({
+      endpointId: z.uuid(),
+      challenge: z.string().openapi({ description: 'To be answered, alone.' }),
+      createdAt: z.iso.datetime(),
+    }),
+  })
+  .openapi('WebhookChallenge')
 
 export const generationEvent = z
   .object({

@@ -12,12 +12,14 @@ import { sayKnownFields, toIssues } from '../http/issues.ts'
 import { readJsonBody } from '../http/read-json.ts'
 import {
   getDelivery,
+  listAttempts,
   listDeliveries,
   resendDelivery,
   resendFailed,
   sendTest,
 } from '../webhooks/deliveries.ts'
 import {
+  challengeEndpoint,
   changeEndpoint,
   createEndpoint,
   deleteEndpoint,
@@ -27,8 +29,9 @@ import {
   rotateSecret,
 } from '../webhooks/endpoints.ts'
 import { eventTypes } from '../webhooks/events.ts'
-import { toDeliveryObject, toWebhookObject } from './shared-webhook-present.ts'
+import { toAttemptObject, toDeliveryObject, toWebhookObject } from './shared-webhook-present.ts'
 import {
+  attemptQuery,
   changeWebhookRequest,
   createWebhookRequest,
   deliveryQuery,
@@ -54,10 +57,12 @@ function pathsBelow(base: string) {
     all: base,
     one,
     rotate: `${one}/rotate-secret`,
+    challenge: `${one}/challenge`,
     test: `${one}/test`,
     resendFailed: `${one}/resend-failed`,
     deliveries: `${one}/deliveries`,
     delivery,
+    attempts: `${delivery}/attempts`,
     resend: `${delivery}/resend`,
   }
 }
@@ -75,9 +80,10 @@ export function addWebhookRoutes(
   addDeliveries(app, needs, { paths, enter })
   app.all(paths.all, methodNotAllowed(['GET', 'POST']))
   app.all(paths.one, methodNotAllowed(['GET', 'PATCH', 'DELETE']))
-  for (const path of [paths.rotate, paths.test, paths.resendFailed, paths.resend])
+  for (const path of [paths.rotate, paths.challenge, paths.test, paths.resendFailed, paths.resend])
     app.all(path, methodNotAllowed(['POST']))
-  for (const path of [paths.deliveries, paths.delivery]) app.all(path, methodNotAllowed(['GET']))
+  for (const path of [paths.deliveries, paths.delivery, paths.attempts])
+    app.all(path, methodNotAllowed(['GET']))
 }
 
 function addEndpoints(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { paths, enter }: Door): void {
@@ -136,6 +142,10 @@ function addDeliveries(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pa
     const { accountId } = await enter(context, route, scope)
     return { accountId, endpointId: idOf(context) }
   }
+  app.post(paths.challenge, async context => {
+    const { accountId, endpointId: id } = await ownerOf(context, paths.challenge, 'generate')
+    return context.json(toWebhookObject(await challengeEndpoint(webhooks, { accountId, id })), 202)
+  })
   const deliveryIdOf = (context: HttpContext) => context.req.param('deliveryId') ?? ''
   app.post(paths.test, async context => {
     const owner = await ownerOf(context, paths.test, 'generate')
@@ -148,15 +158,20 @@ function addDeliveries(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pa
   })
   app.get(paths.deliveries, async context => {
     const owner = await ownerOf(context, paths.deliveries, 'read')
-    const parsed = deliveryQuery.strict().safeParse(context.req.query(), { error: sayKnownFields })
-    if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
-    const { limit = 20, cursor = null, status = null } = parsed.data
+    const { limit = 20, cursor = null, status = null } = readQuery(context, deliveryQuery.strict())
     const { deliveries, nextCursor } = await listDeliveries(db, owner, { limit, cursor, state: status })
     return context.json({ deliveries: deliveries.map(toDeliveryObject), nextCursor })
   })
   app.get(paths.delivery, async context => {
     const owner = await ownerOf(context, paths.delivery, 'read')
     return context.json(toDeliveryObject(await getDelivery(db, owner, deliveryIdOf(context))))
+  })
+  app.get(paths.attempts, async context => {
+    const owner = await ownerOf(context, paths.attempts, 'read')
+    const { limit = 20, cursor = null } = readQuery(context, attemptQuery.strict())
+    const page = { id: deliveryIdOf(context), limit, cursor }
+    const { attempts, nextCursor } = await listAttempts(db, owner, page)
+    return context.json({ attempts: attempts.map(toAttemptObject), nextCursor })
   })
   app.post(paths.resend, async context => {
     const owner = await ownerOf(context, paths.resend, 'generate')
@@ -166,6 +181,12 @@ function addDeliveries(app: OpenAPIHono<HttpEnv>, needs: WebhookRouteNeeds, { pa
 
 function idOf(context: HttpContext): string {
   return context.req.param('id') ?? ''
+}
+
+function readQuery<Schema extends z.ZodType>(context: HttpContext, schema: Schema): z.infer<Schema> {
+  const parsed = schema.safeParse(context.req.query(), { error: sayKnownFields })
+  if (!parsed.success) throw new AppError('invalid_request', undefined, { details: toIssues(parsed.error) })
+  return parsed.data
 }
 
 async function readBody<Schema extends z.ZodType>(

@@ -4,13 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Db } from '../db/db.ts'
 import { gatherOn } from '../db/gather.ts'
 import { fp } from '../failpoints.ts'
-import { scrubSecrets } from '../log.ts'
-import { type OutboundClient, OutboundError, type OutboundResponse } from '../outbound.ts'
+import { type OutboundClient, OutboundError } from '../outbound.ts'
 import type { Seal } from '../seal.ts'
+import { readBeginning, toKeptHeaders, toKeptText } from './answer.ts'
+import { challengeEventType, isEcho, newChallenge, renderChallenge } from './challenge.ts'
 import { type FindFacts, renderGenerationEvent, renderTestEvent } from './events.ts'
 import { createHostPace, type HostPace } from './host-pace.ts'
 import type { DeliveryEvents } from './observe.ts'
-import { decideNext, type NextStep, policies } from './policy.ts'
+import { challengePolicy, decideNext, type NextStep, type Policy, policies } from './policy.ts'
 import { signedHeaders } from './sign.ts'
 import { type ClaimedRow, type FinishedRow, sql } from './sql.ts'
 
@@ -38,8 +39,6 @@ const placesPerEndpoint = 16
 /** More of them while it answers at once, so that a burst does not wait; at most half of all places. */
 const placesPerQuickEndpoint = 64
 const quickMs = 1_000
-/** Kept of an answer, for the owner to read; the rest is never read. */
-const answerBytes = 1_024
 /** More than this in an answer's head already ends it. */
 const maxAnswerBytes = 64 * 1_024
 const firstEndpoint = '00000000-0000-0000-0000-000000000000'
@@ -160,16 +159,20 @@ async function attempt(
     needs.events.deliveryEnded('dropped')
     return false
   }
-  const policy = policies[row.policy]
+  const challenge = row.type === challengeEventType ? newChallenge() : null
+  const policy = challenge === null ? policies[row.policy] : challengePolicy
   const waitMs = pace.takeTurn(row.url)
   if (waitMs > 0) await pause(waitMs)
   const startedAt = needs.now()
   const begunMs = performance.now()
   if (__FAILPOINTS__) await fp('webhook.before')
-  const sent = await send(needs, { row, body, startedAt, timeoutMs: policy.timeoutMs })
+  const asked = challenge === null ? body : renderChallenge(row.endpoint_id, challenge, row.created_at)
+  const sent = await send(needs, { row, body: asked, startedAt, timeoutMs: policy.timeoutMs, challenge })
   if (__FAILPOINTS__) await fp('webhook.after')
-  const next = decideNext(policy, sent, { tries: row.tries + 1, random: needs.random() })
-  const tried = { row, sent, startedAt, durationMs: Math.round(performance.now() - begunMs) }
+  // A status alone, without the echo, is as good as none.
+  const outcome = sent.error === null ? sent : { status: null, retryAfter: null }
+  const next = decideNext(policy, outcome, { tries: row.tries + 1, random: needs.random() })
+  const tried = { row, sent, startedAt, durationMs: Math.round(performance.now() - begunMs), policy }
   const finished = next.ok ? await finishArrived(needs.db, tried) : await finishFailed(needs.db, tried, next)
   const isQuick = next.ok && tried.durationMs < quickMs
   if (!finished) return isQuick
@@ -183,7 +186,7 @@ async function attempt(
   return isQuick
 }
 
-type Tried = { row: ClaimedRow; sent: Sent; startedAt: Date; durationMs: number }
+type Tried = { row: ClaimedRow; sent: Sent; startedAt: Date; durationMs: number; policy: Policy }
 
 /** Most deliveries arrive, and many end at once: they are noted together. Null = taken from us meanwhile. */
 const finishArrived = gatherOn<Tried, FinishedRow | null>(async (db, tried) => {
@@ -192,7 +195,11 @@ const finishArrived = gatherOn<Tried, FinishedRow | null>(async (db, tried) => {
   const column = <Value>(pick: (each: Tried) => Value) => sorted.map(pick)
   const rows = await db.query<FinishedRow & { id: string }>(sql.finishArrived, [
     ...[column(({ row }) => row.id), column(({ row }) => row.epoch), column(({ row }) => row.endpoint_id)],
-    ...[column(({ sent }) => sent.status), column(({ sent }) => sent.answer)],
+    ...[
+      column(({ sent }) => sent.status),
+      column(({ sent }) => sent.answer),
+      column(({ sent }) => sent.headers),
+    ],
     ...[column(({ startedAt }) => startedAt), column(({ durationMs }) => durationMs)],
   ])
   const found = new Map(rows.map(row => [row.id, row]))
@@ -201,12 +208,12 @@ const finishArrived = gatherOn<Tried, FinishedRow | null>(async (db, tried) => {
 
 async function finishFailed(
   db: Db,
-  { row, sent, startedAt, durationMs }: Tried,
+  { row, sent, startedAt, durationMs, policy }: Tried,
   next: NextStep,
 ): Promise<FinishedRow | null> {
-  const { maxFailures, maxFailingMs } = policies[row.policy]
+  const { maxFailures, maxFailingMs } = policy
   const [finished] = await db.query<FinishedRow>(sql.finish, [
-    ...[row.id, row.epoch, row.endpoint_id, false, sent.status, sent.error, sent.answer],
+    ...[row.id, row.epoch, row.endpoint_id, false, sent.status, sent.error, sent.answer, sent.headers],
     ...[startedAt, durationMs, next.delayMs],
     ...[maxFailures, maxFailingMs === null ? null : maxFailingMs / 1000, next.gone],
   ])
@@ -220,6 +227,8 @@ async function renderAll(needs: DelivererNeeds, rows: ClaimedRow[]): Promise<Map
   return new Map(
     rows.flatMap(row => {
       const id = row.generation_id
+      // Each attempt makes a challenge of its own.
+      if (row.type === challengeEventType) return [[row.id, ''] as const]
       if (id === null) return [[row.id, renderTestEvent(row.endpoint_id, row.created_at)] as const]
       const found = facts?.get(id)
       return found ? [[row.id, renderGenerationEvent(row.type, found)] as const] : []
@@ -227,14 +236,21 @@ async function renderAll(needs: DelivererNeeds, rows: ClaimedRow[]): Promise<Map
   )
 }
 
-type Sent = { status: number | null; retryAfter: string | null; error: string | null; answer: string | null }
+type Sent = {
+  status: number | null
+  retryAfter: string | null
+  error: string | null
+  answer: string | null
+  /** JSON. */
+  headers: string | null
+}
 
 /** The status decides, whatever becomes of the rest of the answer. */
 async function send(
   needs: DelivererNeeds,
-  delivery: { row: ClaimedRow; body: string; startedAt: Date; timeoutMs: number },
+  delivery: { row: ClaimedRow; body: string; startedAt: Date; timeoutMs: number; challenge: string | null },
 ): Promise<Sent> {
-  const { row, body, startedAt, timeoutMs } = delivery
+  const { row, body, startedAt, timeoutMs, challenge } = delivery
   const secrets = {
     current: needs.seal.open(row.secret),
     old: row.old_secret === null ? null : needs.seal.open(row.old_secret),
@@ -252,11 +268,18 @@ async function send(
     })
     const answer = await readBeginning(response)
     const { status, headers } = response
-    return { status, retryAfter: headers['retry-after'] ?? null, error: null, answer }
+    const isMissed = challenge !== null && !isEcho(answer, challenge)
+    return {
+      status,
+      retryAfter: headers['retry-after'] ?? null,
+      error: isMissed ? 'not_echoed' : null,
+      answer: toKeptText(answer),
+      headers: toKeptHeaders(headers),
+    }
   } catch (error) {
     // Given up by our own stop: nothing is known of the receiver, and whoever takes it up tries again.
     if (!(error instanceof OutboundError) || error.code === 'aborted') throw error
-    return { status: null, retryAfter: null, error: errorWords[error.code], answer: null }
+    return { status: null, retryAfter: null, error: errorWords[error.code], answer: null, headers: null }
   }
 }
 
@@ -267,22 +290,4 @@ const errorWords: Record<Exclude<OutboundError['code'], 'aborted'>, string> = {
   reset: 'connection_lost',
   timeout: 'timeout',
   too_large: 'connection_lost',
-}
-
-async function readBeginning(response: OutboundResponse): Promise<string> {
-  const parts: Buffer[] = []
-  let sizeBytes = 0
-  try {
-    for await (const part of response.body as AsyncIterable<Buffer>) {
-      parts.push(part)
-      sizeBytes += part.length
-      if (sizeBytes >= answerBytes) break
-    }
-  } catch {
-    // Cut off, late or too large: what came of it is kept.
-  }
-  await response.discard()
-  const text = Buffer.concat(parts).subarray(0, answerBytes).toString('utf8')
-  // The database keeps no NUL.
-  return scrubSecrets(text.replaceAll('\0', '\ufffd'))
 }

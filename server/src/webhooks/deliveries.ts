@@ -2,19 +2,16 @@
 import type { Db } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId, newId } from '../ids.ts'
+import { challengeEventType } from './challenge.ts'
 import { type Endpoint, getEndpoint } from './endpoints.ts'
-import { type DeliveryRow, shownAttempts, sql } from './sql.ts'
+import { type AttemptJson, type DeliveryRow, shownAttempts, sql } from './sql.ts'
+import { takeFromWindows } from './windows.ts'
 
 export { shownAttempts }
 
 export const deliveryStates = ['pending', 'delivered', 'exhausted', 'dropped'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
-/**
- * Test events and resends in a minute: of one account, and to one host, whoever asks. Nobody hammers somebody else's
- * server through us, and nobody alone uses up what others may send to a host that they share.
- */
-const perMinute = { account: 10, host: 60 }
 /** A delivery that was tried so often is not sent again. */
 export const maxAttempts = 50
 /** Of one call; a caller who has more to send again calls again. */
@@ -27,6 +24,8 @@ export type DeliveryAttempt = {
   status: number | null
   error: string | null
   answer: string | null
+  /** Null: no answer, or from before they were kept. */
+  headers: Record<string, string> | null
 }
 
 export type Delivery = {
@@ -72,13 +71,29 @@ export async function getDelivery(db: Db, { accountId, endpointId }: Owner, id: 
   return toDelivery(row)
 }
 
+/** Every attempt, oldest first; `nextCursor` counts those that were shown. Throws not_found and invalid_request. */
+export async function listAttempts(
+  db: Db,
+  owner: Owner,
+  { id, limit, cursor }: { id: string; limit: number; cursor: string | null },
+): Promise<{ attempts: DeliveryAttempt[]; nextCursor: string | null }> {
+  await getDelivery(db, owner, id)
+  if (cursor !== null && !/^[1-9]\d{0,8}$/.test(cursor)) {
+    throw invalidField('cursor', 'cursor is none of this list.')
+  }
+  const values = [id, Number(cursor ?? 0), limit + 1]
+  const rows = await db.query<{ attempt: AttemptJson }>(sql.listAttempts, values)
+  const shown = rows.slice(0, limit).map(({ attempt }) => toAttempt(attempt))
+  return { attempts: shown, nextCursor: rows.length > limit ? String(shown.at(-1)?.n) : null }
+}
+
 /** Queues an event that is none, so that a receiver can be tried. */
 export async function sendTest(
   needs: { db: Db; now: () => Date },
   { accountId, endpointId }: Owner,
 ): Promise<Delivery> {
   const endpoint = await getEnabled(needs.db, accountId, endpointId)
-  await takeFromWindows(needs.db, accountId, endpoint)
+  await takeFromWindows(needs.db, accountId, endpoint.url)
   const id = newId(needs.now)
   const [row] = await needs.db.query<{ id: string | null }>(sql.queueTest, [id, endpoint.id, accountId])
   if (!row?.id) throw disabled()
@@ -88,12 +103,15 @@ export async function sendTest(
 /** Sends one delivery again, under its old id. One that is still being tried is left alone. */
 export async function resendDelivery(db: Db, owner: Owner, id: string): Promise<Delivery> {
   const { accountId, endpointId } = owner
-  const { attemptCount } = await getDelivery(db, owner, id)
+  const { attemptCount, event } = await getDelivery(db, owner, id)
   const endpoint = await getEnabled(db, accountId, endpointId)
+  if (event === challengeEventType) {
+    throw invalidField('deliveryId', 'A challenge is no event; ask for a new one.')
+  }
   if (attemptCount >= maxAttempts) {
     throw invalidField('deliveryId', `A delivery of ${maxAttempts} attempts is not sent again.`, 'too_big')
   }
-  await takeFromWindows(db, accountId, endpoint)
+  await takeFromWindows(db, accountId, endpoint.url)
   await db.query(sql.resend, [endpointId, accountId, id, null, 1, maxAttempts])
   return getDelivery(db, owner, id)
 }
@@ -104,7 +122,8 @@ export async function resendFailed(
   { accountId, endpointId }: Owner,
   { since, atMost = resendAtMost }: { since: Date; atMost?: number },
 ): Promise<number> {
-  await takeFromWindows(db, accountId, await getEnabled(db, accountId, endpointId))
+  const { url } = await getEnabled(db, accountId, endpointId)
+  await takeFromWindows(db, accountId, url)
   const values = [endpointId, accountId, null, since, atMost, maxAttempts]
   const [row] = await db.query<{ count: number }>(sql.resend, values)
   return row?.count ?? 0
@@ -113,22 +132,14 @@ export async function resendFailed(
 async function getEnabled(db: Db, accountId: string, id: string): Promise<Endpoint> {
   const endpoint = await getEndpoint(db, accountId, id)
   if (!endpoint.enabled) throw disabled()
+  if (endpoint.ownership === 'pending') {
+    throw invalidField('ownership', 'The webhook has not echoed its challenge yet and is sent nothing else.')
+  }
   return endpoint
 }
 
 function disabled(): AppError {
   return invalidField('enabled', 'The webhook is disabled and is sent nothing; enable it first.')
-}
-
-/** Throws rate_limited. A call that sends many again counts once: what arrives of them is not sent a third time. */
-async function takeFromWindows(db: Db, accountId: string, { url }: Endpoint): Promise<void> {
-  const values = [accountId, new URL(url).host, perMinute.account, perMinute.host]
-  const [row] = await db.query<{ wait_s: number }>(sql.takeFromWindows, values)
-  const retryAfterSeconds = row?.wait_s ?? 0
-  if (retryAfterSeconds === 0) return
-  throw new AppError('rate_limited', 'Enough test events and resends for now; wait a minute.', {
-    retryAfterSeconds,
-  })
 }
 
 /** Where a page ended, opaque to callers; as exact as the database has it. */
@@ -159,15 +170,13 @@ function toDelivery(row: DeliveryRow): Delivery {
     state: deliveryStates.find(state => state === row.state) ?? 'dropped',
     nextAttemptAt: row.ended_at ? null : row.due_at,
     attemptCount: row.attempts,
-    attempts: (row.log ?? []).map(attempt => ({
-      n: attempt.n,
-      startedAt: new Date(attempt.started_at),
-      durationMs: attempt.duration_ms,
-      status: attempt.status,
-      error: attempt.error,
-      answer: attempt.answer,
-    })),
+    attempts: (row.log ?? []).map(toAttempt),
     createdAt: row.created_at,
     endedAt: row.ended_at,
   }
+}
+
+function toAttempt(row: AttemptJson): DeliveryAttempt {
+  const { started_at: startedAt, duration_ms: durationMs, ...same } = row
+  return { ...same, startedAt: new Date(startedAt), durationMs }
 }

@@ -1,5 +1,6 @@
 // Endpoints of an account: who is told of its generations, and with which secret. A secret leaves this file when it is
 // made, and to a repeat of that very call. The account is part of every statement: "not yours" and "not there" are one answer.
+import { randomUUID } from 'node:crypto'
 import type { Db } from '../db/db.ts'
 import { AppError, invalidField } from '../errors.ts'
 import { isId, newId } from '../ids.ts'
@@ -8,6 +9,7 @@ import { type EventType, eventTypes } from './events.ts'
 import { type PolicyName, policyNames } from './policy.ts'
 import { newWebhookSecret } from './sign.ts'
 import { type EndpointRow, type MadeEndpointRow, sql } from './sql.ts'
+import { takeFromWindows } from './windows.ts'
 
 /** So many receivers are a mistake, or an attack on somebody's. */
 export const maxEndpoints = 20
@@ -23,13 +25,18 @@ export type Endpoint = {
   events: EventType[]
   policy: PolicyName
   enabled: boolean
-  disabledReason: 'owner' | 'failures' | 'gone' | null
+  disabledReason: 'owner' | 'failures' | 'gone' | 'unproven' | null
   disabledAt: Date | null
   /** Failed attempts in a row. */
   failures: number
+  /** Whether its URL has echoed the challenge; null = it was never asked. While it is pending nothing else is sent. */
+  ownership: Ownership | null
   createdAt: Date
   updatedAt: Date
 }
+
+export const ownerships = ['pending', 'proven', 'unproven'] as const
+export type Ownership = (typeof ownerships)[number]
 
 export type EndpointNeeds = {
   db: Db
@@ -37,6 +44,8 @@ export type EndpointNeeds = {
   now: () => Date
   /** Why a URL may never be requested, as far as its text tells; null = it may be tried. */
   refusalOf(url: string): string | null
+  /** Whether a URL must prove that it wants what it is sent. */
+  challenges: boolean
 }
 
 export type EndpointInput = {
@@ -76,9 +85,10 @@ export async function createEndpoint(
   const { url, events, label = null, policy = 'default' } = checkFields(needs, input)
   const secret = newWebhookSecret()
   const id = newId(needs.now)
+  const challengeId = needs.challenges ? await takeChallenge(needs.db, accountId, input.url) : null
   const [row] = await needs.db.query<MadeEndpointRow>(sql.createEndpoint, [
     ...[id, accountId, url, label, events, policy, needs.seal.seal(secret), maxEndpoints],
-    ...[repeat?.idempotencyKey ?? null, repeat?.fingerprint ?? null, shownAgainMs],
+    ...[repeat?.idempotencyKey ?? null, repeat?.fingerprint ?? null, shownAgainMs, challengeId],
   ])
   if (!row) throw invalidField('url', `An account can have ${maxEndpoints} webhooks; delete one first.`)
   const endpoint = toEndpoint(row)
@@ -107,20 +117,52 @@ export async function getEndpoint(db: Db, accountId: string, id: string): Promis
   return toEndpoint(row ?? noEndpoint())
 }
 
-/** What is left out stays. Enabling begins with a clean record; disabling drops what has not been sent. */
+/**
+ * What is left out stays. Enabling begins with a clean record; disabling drops what has not been sent. Where proofs are
+ * asked for, a new URL is challenged, and at enabling one that is unproven: either counts as one, needed or not.
+ */
 export async function changeEndpoint(
   needs: EndpointNeeds,
   { accountId, id }: { accountId: string; id: string },
   change: EndpointChange,
 ): Promise<Endpoint> {
   const { url, events, label, policy } = checkFields(needs, change)
+  const mayChallenge = needs.challenges && (url !== undefined || change.enabled === true)
+  const before = mayChallenge ? await getEndpoint(needs.db, accountId, id) : null
+  const challengeId = before && (await takeChallenge(needs.db, accountId, url ?? before.url))
   const [row] = isId(id)
     ? await needs.db.query<EndpointRow>(sql.changeEndpoint, [
         ...[id, accountId, url ?? null, label !== undefined, label ?? null, events ?? null],
-        ...[policy ?? null, change.enabled ?? null],
+        ...[policy ?? null, change.enabled ?? null, challengeId],
       ])
     : []
   return toEndpoint(row ?? noEndpoint())
+}
+
+/**
+ * Sends another challenge to one that has not echoed yet, and enables one that was disabled for that. Throws not_found,
+ * rate_limited, and invalid_request where no proof is asked for or it is disabled for another reason.
+ */
+export async function challengeEndpoint(
+  { db, challenges }: EndpointNeeds,
+  { accountId, id }: { accountId: string; id: string },
+): Promise<Endpoint> {
+  const { url, enabled, disabledReason, ownership } = await getEndpoint(db, accountId, id)
+  if (!challenges) throw invalidField('ownership', 'No proof of ownership is asked for here.')
+  if (!enabled && disabledReason !== 'unproven') {
+    throw invalidField('enabled', 'The webhook is disabled and is sent nothing; enable it first.')
+  }
+  if (ownership === 'proven') return getEndpoint(db, accountId, id)
+  const values = [id, accountId, await takeChallenge(db, accountId, url)]
+  const [row] = await db.query<EndpointRow>(sql.challengeEndpoint, values)
+  return toEndpoint(row ?? noEndpoint())
+}
+
+/** The id of a challenge that may be sent now. Throws rate_limited. */
+async function takeChallenge(db: Db, accountId: string, url: string): Promise<string> {
+  await takeFromWindows(db, accountId, url)
+  // As random as those of events: it must not tell when it was made.
+  return randomUUID()
 }
 
 /** Throws not_found. */
@@ -215,6 +257,7 @@ function toEndpoint(row: EndpointRow): Endpoint {
     disabledReason: row.disabled_reason as Endpoint['disabledReason'],
     disabledAt: row.disabled_at,
     failures: row.failures,
+    ownership: ownerships.find(each => each === row.ownership) ?? null,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }

@@ -9,6 +9,11 @@ export type HostPace = {
   takeTurn(url: string): number
 }
 
+/** By which a host is counted: a dot at its end makes no other one of it. */
+export function hostOf(url: string): string {
+  return new URL(url).host.replace(/\.(?=:|$)/, '')
+}
+
 /** `now` in milliseconds, of a clock that never goes back. */
 export function createHostPace(now: () => number, perSecond = hostPerSecond): HostPace {
   const turnMs = 1_000 / perSecond
@@ -22,8 +27,7 @@ export function createHostPace(now: () => number, perSecond = hostPerSecond): Ho
 
   return {
     takeTurn(url) {
-      // A dot at its end makes no other host of it.
-      const host = new URL(url).host.replace(/\.(?=:|$)/, '')
+      const host = hostOf(url)
       const atMs = now()
       if (nextTurn.size >= mostRemembered) forgetPast(atMs)
       const turnAtMs = Math.max(atMs, nextTurn.get(host) ?? 0)

@@ -47,6 +47,9 @@ export const policies: Record<PolicyName, Policy> = {
   },
 }
 
+/** Of a challenge, whatever the endpoint's: few tries at an address that may be a stranger's, and its end is the last. */
+export const challengePolicy: Policy = { ...policies.default, maxFailures: null }
+
 /** A receiver may ask for a pause, not for a delivery after its event has lost all meaning. */
 const longestRetryAfterMs = 24 * hour
 

@@ -1,4 +1,4 @@
-// Every statement on endpoints and deliveries. The functions called here are in migrations/0015, 0018 and 0032; they keep the order
+// Every statement on endpoints and deliveries. The functions called here are in migrations/0015, 0018, 0025 and 0035; they keep the order
 // in which rows are locked, and are one round trip each.
 import { statement } from '../db/db.ts'
 import type { PolicyName } from './policy.ts'
@@ -13,6 +13,7 @@ export type EndpointRow = {
   disabled_reason: string | null
   disabled_at: Date | null
   failures: number
+  ownership: string | null
   created_at: Date
   updated_at: Date
 }
@@ -59,25 +60,28 @@ export type AttemptJson = {
   status: number | null
   error: string | null
   answer: string | null
+  headers: Record<string, string> | null
 }
 
 const endpointColumns =
-  'id, url, label, events, policy, enabled, disabled_reason, disabled_at, failures, created_at, updated_at'
+  'id, url, label, events, policy, enabled, disabled_reason, disabled_at, failures, ownership, created_at, updated_at'
 
 /** Of a delivery that was sent again and again, the newest. */
 export const shownAttempts = 20
 
+const attemptJson = `json_build_object('n', a.n, 'started_at', a.started_at, 'duration_ms', a.duration_ms,
+      'status', a.status, 'error', a.error, 'answer', a.answer, 'headers', a.headers)`
+
 const deliveryColumns = `d.id, d.type, d.generation_id, d.state, d.attempts, d.due_at, d.created_at, d.ended_at,
   to_char(d.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS place,
-  (SELECT json_agg(json_build_object('n', a.n, 'started_at', a.started_at, 'duration_ms', a.duration_ms,
-      'status', a.status, 'error', a.error, 'answer', a.answer) ORDER BY a.n)
+  (SELECT json_agg(${attemptJson} ORDER BY a.n)
     FROM (SELECT * FROM webhook_attempt WHERE delivery_id = d.id ORDER BY n DESC LIMIT ${shownAttempts}) a) AS log`
 
 export const sql = {
   createEndpoint: statement(
     'webhook_endpoint_create',
     `SELECT ${endpointColumns}, fingerprint, CASE WHEN shown_until > app_now() THEN secret END AS shown_secret
-      FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
   ),
   listEndpoints: statement(
     'webhook_endpoint_list',
@@ -90,7 +94,11 @@ export const sql = {
   ),
   changeEndpoint: statement(
     'webhook_endpoint_change',
-    `SELECT ${endpointColumns} FROM change_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `SELECT ${endpointColumns} FROM change_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+  ),
+  challengeEndpoint: statement(
+    'webhook_endpoint_challenge',
+    `SELECT ${endpointColumns} FROM challenge_webhook_endpoint($1, $2, $3)`,
   ),
   deleteEndpoint: statement('webhook_endpoint_delete', 'SELECT delete_webhook_endpoint($1, $2) AS done'),
   rotateSecret: statement(
@@ -114,19 +122,25 @@ export const sql = {
     'webhook_delivery_find',
     `SELECT ${deliveryColumns} FROM webhook_delivery d WHERE d.id = $1 AND d.endpoint_id = $2 AND d.account_id = $3`,
   ),
+  /** Of a delivery that is known to be the caller's. */
+  listAttempts: statement(
+    'webhook_attempt_list',
+    `SELECT ${attemptJson} AS attempt FROM webhook_attempt a WHERE a.delivery_id = $1 AND a.n > $2::int
+      ORDER BY a.n LIMIT $3`,
+  ),
   claim: statement('webhook_claim', 'SELECT * FROM claim_deliveries($1, $2, $3, $4, $5, $6, $7)'),
   finish: statement(
     'webhook_finish',
-    'SELECT * FROM finish_delivery($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+    'SELECT * FROM finish_delivery($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
   ),
   /** Attempts that arrived, as many as ended at once. Whoever asks names them in the order of their endpoints. */
   finishArrived: statement(
     'webhook_finish_arrived',
     `SELECT a.id, f.state, f.attempt, f.disabled
-       FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::timestamptz[], $7::int[])
-         AS a (id, epoch, endpoint_id, status, answer, started_at, duration_ms)
-       CROSS JOIN LATERAL finish_delivery(a.id, a.epoch, a.endpoint_id, true, a.status, NULL, a.answer, a.started_at,
-         a.duration_ms, NULL, NULL, NULL, false) f`,
+       FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::json[], $7::timestamptz[], $8::int[])
+         AS a (id, epoch, endpoint_id, status, answer, headers, started_at, duration_ms)
+       CROSS JOIN LATERAL finish_delivery(a.id, a.epoch, a.endpoint_id, true, a.status, NULL, a.answer, a.headers,
+         a.started_at, a.duration_ms, NULL, NULL, NULL, false) f`,
   ),
   /** What nobody can tell about any more is not sent. */
   drop: statement(
@@ -136,9 +150,11 @@ export const sql = {
   ),
   sample: statement(
     'webhook_sample',
+    // What waits for a proof is not late.
     `SELECT count(*)::int AS pending,
-        coalesce(extract(epoch FROM app_now() - min(due_at) FILTER (WHERE due_at <= app_now())), 0)::float8 AS age_s
-      FROM webhook_delivery WHERE state = 'pending'`,
+        coalesce(extract(epoch FROM app_now() - min(d.due_at) FILTER (WHERE d.due_at <= app_now()
+          AND (e.ownership IS DISTINCT FROM 'pending' OR d.id = e.challenge_id))), 0)::float8 AS age_s
+      FROM webhook_delivery d LEFT JOIN webhook_endpoint e ON e.id = d.endpoint_id WHERE d.state = 'pending'`,
   ),
   pruneDeliveries: statement(
     'webhook_prune',

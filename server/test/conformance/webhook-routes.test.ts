@@ -5,14 +5,19 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import ajvFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createAccount } from '../../src/accounts/accounts.ts'
-import { createPasswords } from '../../src/accounts/passwords.ts'
-import { grantCredits } from '../../src/credits/ledger.ts'
 import { resendFailed } from '../../src/webhooks/deliveries.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import { ask } from '../money.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
-import { type Called, deliveriesOf, makeWebhook, moveClock, orderNative, call as send } from '../webhooks.ts'
+import {
+  type Called,
+  deliveriesOf,
+  makeWebhook,
+  moveClock,
+  orderNative,
+  call as send,
+  signIn,
+} from '../webhooks.ts'
 import { type Documented, openDocumented } from './documented.ts'
 
 let rig: Rig
@@ -21,7 +26,6 @@ let receiver: Receiver
 let native: Documented
 let owner: { accountId: string; apiKey: string }
 let stranger: { accountId: string; apiKey: string }
-const password = 'correct horse battery'
 const unknownId = '01890000-0000-7000-8000-000000000000'
 const webhooks = '/api/v1/webhooks'
 
@@ -47,23 +51,6 @@ async function call(at: Node, apiKey: string, request: Parameters<typeof send>[2
     .replace(/(?<=\/deliveries\/)[^/]+/, '{deliveryId}')
   native.check({ ...request, template }, answer)
   return answer
-}
-
-async function signIn(email: string): Promise<{ accountId: string; cookie: string }> {
-  const hashPassword = createPasswords({ cost: { log2N: 12, r: 8, p: 1 } }).hash
-  const needs = { db: rig.database.db, now: () => new Date(), grantCredits, hashPassword }
-  const { accountId } = await createAccount(needs, { email, password, credits: 0, signupCredits: 0 })
-  const answer = await fetch(`${node.url}/api/auth/sign-in/email`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', origin: node.url },
-    body: JSON.stringify({ email, password }),
-  })
-  expect(answer.status).toBe(200)
-  const cookie = answer.headers
-    .getSetCookie()
-    .map(line => line.split(';')[0])
-    .join('; ')
-  return { accountId, cookie }
 }
 
 test('an endpoint is made, shown without its secret, changed and removed', async () => {
@@ -192,6 +179,8 @@ test('nobody reaches another account’s endpoint or deliveries, by any route', 
     { method: 'DELETE', path: `${webhooks}/${endpoint}` },
     { method: 'POST', path: `${webhooks}/${endpoint}/rotate-secret` },
     { method: 'POST', path: `${webhooks}/${endpoint}/test` },
+    { method: 'POST', path: `${webhooks}/${endpoint}/challenge` },
+    { method: 'GET', path: `${webhooks}/${endpoint}/deliveries/${sent}/attempts` },
     {
       method: 'POST',
       path: `${webhooks}/${endpoint}/resend-failed`,
@@ -285,7 +274,8 @@ test('a test event and a resend are delivered and on record; the log has pages',
   const path = '/logged'
   const { id, secret } = await makeWebhook(node, apiKey, { url: receiver.url + path })
   receiver.answer((response, received) => {
-    if (received.path === path) response.writeHead(200).end(`thanks, ${secret}`)
+    const headers = { 'x-echo': secret, 'set-cookie': 'sid=1', 'x-long': 'v'.repeat(4_000) }
+    if (received.path === path) response.writeHead(200, headers).end(`thanks, ${secret}`)
     else withStatus(204)(response, received)
   })
   const test = await call(node, apiKey, { method: 'POST', path: `${webhooks}/${id}/test` })
@@ -315,6 +305,9 @@ test('a test event and a resend are delivered and on record; the log has pages',
     { number: 1, status: 200, error: null, answer: 'thanks, whsec_[redacted]' },
     { number: 2, status: 200 },
   ])
+  const [{ headers } = { headers: {} }] = body.attempts as { headers: Record<string, string> }[]
+  expect(headers).toMatchObject({ 'x-echo': 'whsec_[redacted]', 'set-cookie': '[redacted]' })
+  expect([headers['x-long'], headers.date]).toEqual(['v'.repeat(256), expect.any(String)])
 
   for (let order = 0; order < 4; order += 1) await orderNative(node, apiKey)
   const seen: string[] = []
@@ -403,7 +396,7 @@ test('one host is sent no more tests than it can bear, by whomever', async () =>
   expect(tries.flat()).toContain(429)
 })
 
-test('a delivery is sent again ten times a minute, never after fifty attempts, and shows the newest twenty', async () => {
+test('a delivery is sent again ten times a minute, never after fifty attempts, and all of them can be read', async () => {
   const { apiKey } = await rig.account({ credits: 0 })
   const path = '/again'
   receiver.answer(withStatus(204))
@@ -436,13 +429,25 @@ test('a delivery is sent again ten times a minute, never after fifty attempts, a
   expect(shown.body.attemptCount).toBe(50)
   const numbers = (shown.body.attempts as { number: number }[]).map(each => each.number)
   expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => 31 + index))
+  const all: unknown[] = []
+  for (let cursor: unknown = ''; cursor !== null; ) {
+    const page = await call(node, apiKey, {
+      path: `${one}/attempts?limit=20${cursor && `&cursor=${cursor}`}`,
+    })
+    all.push(...(page.body.attempts as { number: number }[]).map(each => each.number))
+    cursor = page.body.nextCursor
+  }
+  expect(all).toEqual(Array.from({ length: 50 }, (_, index) => 1 + index))
+  for (const query of ['cursor=0', 'cursor=x', 'limit=0', 'status=pending']) {
+    expect((await call(node, apiKey, { path: `${one}/attempts?${query}` })).status, query).toBe(400)
+  }
   const worn = await resend()
   expect([worn.status, (worn.body.issues as { path: string }[])[0]?.path]).toEqual([400, 'deliveryId'])
   expect((await call(node, apiKey, since)).body).toEqual({ resent: 0 })
 })
 
 test('the documented call with the session cookie registers, and the same cookie manages', async () => {
-  const { cookie } = await signIn('hooks@example.com')
+  const { cookie } = await signIn(rig, node, 'hooks@example.com')
   const registered = await fetch(`${node.url}/api/account/webhooks`, {
     method: 'POST',
     headers: { Cookie: cookie, 'Content-Type': 'application/json' },
@@ -470,7 +475,7 @@ test('the documented call with the session cookie registers, and the same cookie
 })
 
 test('a browser on another site, a form and a stranger are refused at the cookie’s door', async () => {
-  const { cookie } = await signIn('csrf@example.com')
+  const { cookie } = await signIn(rig, node, 'csrf@example.com')
   const path = '/api/account/webhooks'
   const url = 'https://example.com/hook'
   const json = { 'content-type': 'application/json' }
@@ -495,7 +500,7 @@ test('a browser on another site, a form and a stranger are refused at the cookie
 })
 
 test('every answer at the cookie’s door shows the window as to a caller without a key', async () => {
-  const { cookie } = await signIn('window@example.com')
+  const { cookie } = await signIn(rig, node, 'window@example.com')
   const json = { 'content-type': 'application/json', cookie }
   const limitsOf = ({ headers }: Response) =>
     ['limit', 'remaining'].map(name => headers.get(`x-ratelimit-${name}`))
@@ -535,7 +540,11 @@ test('the cookie’s door is described where gptimage2 is, with the events, and 
   for (const name of ['/openapi.json', '/openapi/gptimage2.json', '/gptimage2/openapi.json']) {
     const document = await read(name)
     expect(Object.keys(document.paths)).toContain(path)
-    expect(Object.keys(document.webhooks ?? {})).toEqual(['generation.succeeded', 'generation.failed'])
+    expect(Object.keys(document.webhooks ?? {})).toEqual([
+      'generation.succeeded',
+      'generation.failed',
+      'webhook.challenge',
+    ])
     expect(document.components.securitySchemes).toHaveProperty('SessionCookie')
   }
   const getimages = await read('/openapi/getimages.json')
@@ -543,24 +552,26 @@ test('the cookie’s door is described where gptimage2 is, with the events, and 
   expect(Object.keys(getimages.components.securitySchemes)).toEqual(['ApiKeyBearer'])
 })
 
+type Sent = { schema: { $ref: string }; example: unknown }
+
 test('the document tells receivers what they are sent, with an example that fits its own schema', () => {
   const { webhooks: sent } = native.document as unknown as {
-    webhooks: Record<string, { post: { requestBody: { content: Record<string, { example: unknown }> } } }>
+    webhooks: Record<string, { post: { requestBody: { content: Record<string, Sent> } } }>
   }
-  expect(Object.keys(sent)).toEqual(['generation.succeeded', 'generation.failed'])
+  expect(Object.keys(sent)).toEqual(['generation.succeeded', 'generation.failed', 'webhook.challenge'])
   const ajv = new Ajv2020({ strict: false })
   ajvFormats.default(ajv)
   ajv.addSchema(native.document, 'native')
-  const fits = ajv.compile({ $ref: 'native#/components/schemas/GenerationEvent' })
   for (const [event, { post }] of Object.entries(sent)) {
-    const { example } = post.requestBody.content['application/json'] ?? {}
+    const { schema, example } = post.requestBody.content['application/json'] as Sent
+    const fits = ajv.compile({ $ref: `native${schema.$ref}` })
     expect(example).toMatchObject({ event })
     expect(fits(example), JSON.stringify(fits.errors)).toBe(true)
   }
 })
 
 test('the session of a customer opens none of the operator’s doors, whatever the method says it is', async () => {
-  const { cookie } = await signIn('no-operator@example.com')
+  const { cookie } = await signIn(rig, node, 'no-operator@example.com')
   expect((await fetch(`${node.url}/api/account/webhooks`, { headers: { cookie } })).status).toBe(200)
   const doors = [
     'GET /operator/upstreams',
