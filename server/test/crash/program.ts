@@ -19,8 +19,8 @@ const engine = join(server, 'test', 'crash', 'engine.ts')
 /** The registry with two providers more: production sources know nothing of it. */
 const withEngine: Patch = {
   file: 'src/providers/registry.ts',
-  from: 'return [createSketchProvider(),',
-  to: 'return [createSketchProvider(), ...createEngineProviders(),',
+  from: 'return [createSketchProvider()]',
+  to: 'return [createSketchProvider(), ...createEngineProviders()]',
 }
 
 /** Builds the service, in a mutant's run the mutated one. Throws when a patch no longer fits the sources. */
