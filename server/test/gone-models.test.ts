@@ -95,6 +95,14 @@ test('the order that meets it is made by the next route and charged once, and no
   expect(alarms(one)[0]).toContain(body.id)
 })
 
+test('also where one route alone is left', async () => {
+  rig.openai.script({ behaviour: 'retired', prompt: 'small fox', times: 1 })
+  const { body, text } = await place(two, 'gpt-image-1-mini', 'small fox')
+  expect(body.status, text).toBe('succeeded')
+  expect(await attemptsOf(body.id)).toEqual(['gpt-image-1-mini not_run', 'gpt-image-2.5-flare done'])
+  await restore('gpt-image-1-mini')
+})
+
 test('it stays switched off over a restart, and the operator sees since when and why', async () => {
   await one.kill()
   one = await rig.startNode(env)
@@ -181,7 +189,7 @@ test('without another route the order costs nothing, and from then on each diale
   }
   expect(await rig.balance(account.accountId)).toBe(before)
   expect((await call(two, '/v1/models/gpt-image-2')).status).toBe(404)
-  expect(alarms(one, two)).toHaveLength(2)
+  expect(alarms(one)).toHaveLength(2)
   await restore('gpt-image-2')
   await restore('gemini-3-pro-image', 'google')
   expect(await rig.violations()).toEqual([])

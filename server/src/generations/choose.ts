@@ -50,7 +50,8 @@ export async function listUntried(
   routes: Route[],
 ): Promise<Route[]> {
   if (generation.attempts === 0) return routes
-  if (routes.length <= 1) return []
+  // The only one that is left need not be the one that was tried: that may have been switched off by the answer.
+  if (routes.length === 0) return []
   const tried = await needs.db.query<AttemptRow>(sql.attempts, [generation.id])
   return routes.filter(
     route =>
