@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { ask } from '../../test/money.ts'
-import { listDailyCosts } from './costs.ts'
+import { type DayCost, listDailyCosts } from './costs.ts'
 import { sql } from './sql.ts'
 
 let database: TestDatabase
@@ -61,7 +61,8 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 const costsOf = (from: Date, to: Date) => listDailyCosts(database.db, accountId, { from, to })
-const total = (costs: Map<string, number>) => [...costs.values()].reduce((sum, credits) => sum + credits, 0)
+const total = (costs: Map<string, DayCost>) =>
+  [...costs.values()].reduce((sum, { credits }) => sum + credits, 0)
 
 test('each delivered order counts once, on its day, over all pages', async () => {
   const lines = await ask<{ lines: number }>(
@@ -73,7 +74,7 @@ test('each delivered order counts once, on its day, over all pages', async () =>
   expect(lines[0]?.lines).toBe(orders + orders / 3)
   const costs = await costsOf(at(0), at(orders))
   expect(total(costs)).toBe((orders - orders / 3) * 4)
-  expect(costs.get('2026-01-01')).toBe(96 * 4)
+  expect(costs.get('2026-01-01')).toEqual({ credits: 96 * 4, charged: 96 })
   expect(costs.size).toBe(Math.ceil(orders / 144))
 })
 
@@ -100,11 +101,14 @@ test('a span has what lies in it, to the millisecond, wherever it begins', async
 
 test('no page and no search for its place reads a table from end to end', async () => {
   for (const [statement, values] of [
-    [sql.dailyCosts, [accountId, 1, 10_000, at(0), at(orders)]],
+    [sql.dailyCosts, [accountId, 1, 10_000, at(0), at(orders), null, null, null]],
+    [sql.dailyCosts, [accountId, 1, 10_000, at(0), at(orders), 'gpt-image-2', randomUUID(), 'native']],
     [sql.firstLineSince, [accountId, at(5)]],
   ] as const) {
     const plan = await ask<{ 'QUERY PLAN': string }>(database.db, `EXPLAIN ${statement.text}`, values)
     const scans = plan.map(row => row['QUERY PLAN']).filter(line => /Scan/.test(line))
+    // There are no generations here: that each is looked up by itself shows in no hash.
+    expect(plan.filter(row => /hashed|Hash Join/.test(row['QUERY PLAN']))).toEqual([])
     expect(scans.filter(line => /Seq Scan on (entry|transfer)|Bitmap/.test(line))).toEqual([])
   }
 })

@@ -11,24 +11,52 @@ const disorderMs = 60_000
 /** Lines of one statement: some tens of milliseconds, however many a busy account has. */
 const linesAtOnce = 10_000
 
-/** Credits by UTC day (`2026-11-28`) of the orders made from `from` to `to`, both included. Days without any are left out. */
+/** Orders made from `from` to `to`, both included; of one model, API key or dialect alone where these are given. */
+export type CostFilter = {
+  from: Date
+  to: Date
+  model?: string | undefined
+  apiKeyId?: string | undefined
+  dialect?: string | undefined
+}
+
+/** `charged`: orders that cost anything. */
+export type DayCost = { credits: number; charged: number }
+
+/** By UTC day (`2026-11-28`). Days without any order that ended are left out. */
 export async function listDailyCosts(
   db: Db,
   accountId: string,
-  { from, to }: { from: Date; to: Date },
-): Promise<Map<string, number>> {
+  { from, to, model, apiKeyId, dialect }: CostFilter,
+): Promise<Map<string, DayCost>> {
   const first = await findLine(db, accountId, new Date(from.getTime() - disorderMs))
   const end = await findLine(db, accountId, new Date(to.getTime() + disorderMs))
-  const costs = new Map<string, number>()
+  const costs = new Map<string, DayCost>()
   for (let seq = first; seq < end; seq += linesAtOnce) {
     const last = Math.min(seq + linesAtOnce, end) - 1
     // The database counts microseconds: those of the last millisecond belong to it.
-    const values = [accountId, seq, last, from, new Date(to.getTime() + 1)]
-    for (const { day, credits } of await db.query<{ day: string; credits: number }>(sql.dailyCosts, values)) {
-      costs.set(day, (costs.get(day) ?? 0) + credits)
+    const span = [accountId, seq, last, from, new Date(to.getTime() + 1)]
+    const values = [...span, model ?? null, apiKeyId ?? null, dialect ?? null]
+    for (const { day, credits, charged } of await db.query<DayCost & { day: string }>(
+      sql.dailyCosts,
+      values,
+    )) {
+      const known = costs.get(day) ?? { credits: 0, charged: 0 }
+      costs.set(day, { credits: known.credits + credits, charged: known.charged + charged })
     }
   }
   return costs
+}
+
+const dayMs = 86_400_000
+
+/** The UTC days from that of `from` to that of `to`, each as `2026-11-28`. */
+export function listDays(from: Date, to: Date): string[] {
+  const first = Math.floor(from.getTime() / dayMs)
+  const last = Math.floor(to.getTime() / dayMs)
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    new Date((first + index) * dayMs).toISOString().slice(0, 10),
+  )
 }
 
 /** The number of the first line that is not before the instant; one past the last when there is none. */

@@ -36,11 +36,12 @@ export const sql = {
       SELECT low AS seq FROM halving WHERE low = high`,
   ),
   // Through the holds among the lines $2 to $3 to what became of each. The limits leave no plan but one look-up in an
-  // index for each step, where joins would be made by reading whole tables.
+  // index for each step, where joins would be made by reading whole tables. $6 to $8: of a model, a key, a dialect alone.
   dailyCosts: statement(
     'credits_daily_costs',
     `SELECT (hold.created_at AT TIME ZONE 'UTC')::date::text AS day,
-        -sum(hold.amount + coalesce(back.amount, 0) + coalesce(refund.amount, 0))::bigint AS credits
+        -sum(hold.amount + coalesce(back.amount, 0) + coalesce(refund.amount, 0))::bigint AS credits,
+        count(*) FILTER (WHERE hold.amount + coalesce(back.amount, 0) + coalesce(refund.amount, 0) < 0)::int AS charged
       FROM generate_series($2::bigint, $3::bigint) AS row(seq)
       CROSS JOIN LATERAL (SELECT e.transfer_id, e.amount, e.created_at FROM entry e
         WHERE e.owner = $1 AND e.seq = row.seq AND e.created_at >= $4 AND e.created_at < $5 LIMIT 1) hold
@@ -53,6 +54,9 @@ export const sql = {
       LEFT JOIN LATERAL (SELECT e.amount FROM transfer t JOIN entry e ON e.transfer_id = t.id
         WHERE t.generation_id = ordered.generation_id AND t.kind = 'refund' AND e.owner = $1
           AND e.bucket = 'available' LIMIT 1) refund ON true
+      WHERE CASE WHEN num_nonnulls($6::text, $7::uuid, $8::text) = 0 THEN true ELSE
+        (SELECT (g.model = $6 OR $6 IS NULL) AND (g.api_key_id = $7 OR $7 IS NULL) AND (g.dialect = $8 OR $8 IS NULL)
+          FROM generation g WHERE g.id = ordered.generation_id LIMIT 1) END
       GROUP BY 1`,
   ),
   timeAgo: statement('credits_time_ago', "SELECT app_now() - $1::float8 * interval '1 ms' AS since"),

@@ -125,6 +125,7 @@ export const nativeHead: DocumentHead = {
   tags: [
     { name: 'Generations', description: 'Create and read generations of any model.' },
     { name: 'Models', description: 'What can be ordered, and what it costs.' },
+    { name: 'Usage', description: 'What was charged.' },
     { name: 'Operation', description: 'How the service itself fares.' },
     { name: 'Uploads', description: 'Send pictures to work from.' },
     webhooksTag,

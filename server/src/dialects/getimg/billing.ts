@@ -1,6 +1,6 @@
 // What an account has and what its orders cost, in dollars, over all surfaces: they share one wallet.
 import { z } from '@hono/zod-openapi'
-import { listDailyCosts } from '../../credits/costs.ts'
+import { listDailyCosts, listDays } from '../../credits/costs.ts'
 import { findWallet } from '../../credits/ledger.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
@@ -28,8 +28,8 @@ export async function readCosts(
 ) {
   const costs = await listDailyCosts(db, accountId, { from, to })
   const usd = (credits: number) => toUsdNumber(credits, creditPriceUsdMicro)
-  const data = listDays(from, to).map(date => ({ date, cost: usd(costs.get(date) ?? 0) }))
-  const total = [...costs.values()].reduce((sum, credits) => sum + credits, 0)
+  const data = listDays(from, to).map(date => ({ date, cost: usd(costs.get(date)?.credits ?? 0) }))
+  const total = [...costs.values()].reduce((sum, { credits }) => sum + credits, 0)
   return {
     currency: 'USD' as const,
     data,
@@ -37,14 +37,6 @@ export async function readCosts(
     end: to.toISOString(),
     total_cost: usd(total),
   }
-}
-
-function listDays(from: Date, to: Date): string[] {
-  const first = Math.floor(from.getTime() / dayMs)
-  const last = Math.floor(to.getTime() / dayMs)
-  return Array.from({ length: last - first + 1 }, (_, index) =>
-    new Date((first + index) * dayMs).toISOString().slice(0, 10),
-  )
 }
 
 /** Throws invalid_request naming `start` or `end`. */

@@ -20,6 +20,7 @@ import { describeVerbs } from './describe-verbs.ts'
 import { describeNativeWebhooks } from './describe-webhooks.ts'
 import { describeRoutes } from './routes-route.ts'
 import { createGenerationRequest, generationObject, imageFormats } from './schema.ts'
+import { describeDailyUsage } from './usage-route.ts'
 
 const tags = ['Generations']
 
@@ -34,6 +35,7 @@ export function describeNative(app: OpenAPIHono<HttpEnv>): void {
   describeProviderKeys(app.openAPIRegistry)
   describeCatalog(app.openAPIRegistry)
   describeRoutes(app.openAPIRegistry)
+  describeDailyUsage(app.openAPIRegistry)
 }
 
 function describeCreate(registry: Registry): void {

@@ -7,5 +7,6 @@ export const paths = {
   events: '/api/v1/generations/:id/events',
   catalog: '/api/v1/catalog',
   routes: '/api/v1/routes',
+  dailyUsage: '/api/v1/usage/daily',
   image: '/api/v1/generations/:id/images/:index',
 } as const

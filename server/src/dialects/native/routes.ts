@@ -14,6 +14,7 @@ import { paths } from './paths.ts'
 import { addReads, type ReadRouteNeeds } from './read-routes.ts'
 import { addRoutes, type RoutesRouteNeeds } from './routes-route.ts'
 import { addUploads } from './upload-routes.ts'
+import { addDailyUsage, type UsageNeeds } from './usage-route.ts'
 import { addVerbs, type VerbNeeds } from './verb-routes.ts'
 import { addWebhooks, type WebhookRouteNeeds } from './webhook-routes.ts'
 
@@ -24,6 +25,7 @@ export type NativeNeeds = FailNeeds &
   CatalogRouteNeeds &
   RoutesRouteNeeds &
   VerbNeeds &
+  UsageNeeds &
   WebhookRouteNeeds &
   KeyRouteNeeds & { uploads: UploadNeeds }
 
@@ -39,6 +41,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   addVerbs(app, needs, begin)
   addCatalog(app, needs, begin)
   addRoutes(app, needs, begin)
+  addDailyUsage(app, needs, begin)
   addUploads(app, needs, begin)
   addWebhooks(app, needs, begin)
   addProviderKeys(app, needs, begin)
@@ -49,6 +52,7 @@ export function createNativeDialect(needs: NativeNeeds): OpenAPIHono<HttpEnv> {
   app.all(paths.events, methodNotAllowed(['GET']))
   app.all(paths.catalog, methodNotAllowed(['GET']))
   app.all(paths.routes, methodNotAllowed(['GET']))
+  app.all(paths.dailyUsage, methodNotAllowed(['GET']))
   app.all(paths.cancel, methodNotAllowed(['POST']))
   app.all(paths.image, methodNotAllowed(['GET']))
   describeNative(app)
