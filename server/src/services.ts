@@ -297,6 +297,12 @@ async function openKnown(needs: KnownNeeds): Promise<Pick<Services, 'keyring' | 
   return { keyring, lives }
 }
 
+/** Providers that an account may bring a key for. */
+function listOwnable(config: Config): string[] {
+  const { providers, keylessEngines } = describeKeyPlaces(config)
+  return providers.filter(name => !keylessEngines.includes(name))
+}
+
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
@@ -311,7 +317,8 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const site = openSite(config, secret)
   const own = { db, log, metrics, storage: opened.storage }
   const storage = await orClose([opened, database], () => openOwnStorage(own))
-  const ownKeys = openOwnKeys(config.byok, known.keyring, opened.providers)
+  const byok = { ...config.byok, names: listOwnable(config) }
+  const ownKeys = openOwnKeys(byok, known.keyring, opened.providers)
   const parts = { ...opened, ...site, storage, db, config, log, metrics, ...known, ownKeys }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))
   const queue = createQueueSample({ db, metrics, elapsedMs }, config.queueBound)

@@ -115,12 +115,14 @@ describe('default prices', () => {
   })
 
   it('are marked in the list, and contract prices are not', () => {
-    expect(sandbox.find('getimg', 'seedream-5-lite')?.prices).toEqual([
-      { resolution: null, size: null, quality: null, thinkingLevel: null, credits: 5, default: true },
-    ])
+    const row = {
+      ...{ resolution: null, size: null, quality: null, thinkingLevel: null, aspectRatio: null },
+      ...{ creditsWithReferences: [], ownKey: false },
+    }
+    expect(sandbox.find('getimg', 'seedream-5-lite')?.prices).toEqual([{ ...row, credits: 5, default: true }])
     expect(sandbox.find('getimages', 'google:gemini-3-pro-image-preview')?.prices).toEqual([
-      { resolution: null, size: null, quality: null, thinkingLevel: 'default', credits: 12, default: false },
-      { resolution: null, size: null, quality: null, thinkingLevel: 'deep', credits: 18, default: false },
+      { ...row, thinkingLevel: 'default', credits: 12, default: false },
+      { ...row, thinkingLevel: 'deep', credits: 18, default: false },
     ])
   })
 

@@ -3,7 +3,7 @@
 // an upstream's health to others, and a key that is refused is the customer's to mend.
 import type { OwnKey } from '../keyring/key-store.ts'
 import type { Keyring } from '../keyring/keyring.ts'
-import type { Catalog } from '../models/catalog.ts'
+import type { Catalog, OwnUse } from '../models/catalog.ts'
 import type { Provider, ProviderOutcome, UpstreamTask } from '../providers/provider.ts'
 import type { ProviderSource } from '../providers/source.ts'
 import type { Breaker } from './breaker.ts'
@@ -19,6 +19,8 @@ export type OwnKeys = {
   find(accountId: string, provider: string): Promise<OwnKey | null>
   /** Null where no adapter of that name takes a key. */
   providerWith(name: string, apiKey: string, earlier: readonly string[]): Provider | null
+  /** Providers that an account may bring a key for. */
+  names: readonly string[]
   fee: OwnKeyFee
   /** False: keys may be kept, and new orders do not use them. */
   isOn: boolean
@@ -41,7 +43,7 @@ export type OwnableNeeds = {
 export type OwnWork = { hasKeys: boolean; unreadable: ReadonlySet<string> }
 
 export function openOwnKeys(
-  byok: Pick<OwnKeys, 'isOn' | 'fee'>,
+  byok: Pick<OwnKeys, 'isOn' | 'fee' | 'names'>,
   keyring: Keyring,
   { withKey, takesOwnKeys }: Pick<ProviderSource, 'withKey' | 'takesOwnKeys'>,
 ): OwnKeys {
@@ -138,6 +140,20 @@ export async function needsOfTasks<Needs extends OwnableNeeds>(
   const owner = tasks.find(({ task }) => typeof task?.ownedBy === 'string')?.task?.ownedBy
   if (typeof owner !== 'string') return needs
   return needsOf(needs, { accountId: owner, ownProviders: tasks.map(({ provider }) => provider) })
+}
+
+/** What the account's keys would do for its orders, and what all keys that it could bring would; null = none are used. */
+export async function findOwnUse(
+  { ownKeys, isSandbox }: { ownKeys: OwnKeys; isSandbox(): boolean },
+  accountId: string,
+): Promise<{ brought: OwnUse; possible: OwnUse } | null> {
+  if (!ownKeys.isOn || isSandbox()) return null
+  const feeOfOwn = (price: number) => feeOf(ownKeys.fee, price)
+  const brought = (await ownKeys.list(accountId)).filter(({ isReadable }) => isReadable)
+  return {
+    brought: { providers: new Set(brought.map(({ provider }) => provider)), feeOf: feeOfOwn },
+    possible: { providers: new Set(ownKeys.names), feeOf: feeOfOwn },
+  }
 }
 
 /** Whole credits for one image, rounded up; never above the price itself. */

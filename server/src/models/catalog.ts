@@ -118,11 +118,16 @@ export type Catalog = {
 
 /** One row of a price list, credits for one picture. Null = the price does not depend on it. */
 export type ListedPrice = {
+  aspectRatio: string | null
   resolution: string | null
   size: string | null
   quality: string | null
   thinkingLevel: ThinkingLevel | null
   credits: number
+  /** The same made from one more picture, two more, and so on; ends where that is not offered. Native lists alone. */
+  creditsWithReferences: number[]
+  /** Made with the account's own key. */
+  ownKey: boolean
   /** True where no contract states the number and the service worked it out from the upstream's cost. */
   default: boolean
 }
@@ -155,15 +160,27 @@ export type ListedModel = {
   prices: ListedPrice[]
   /** False = known, but no configured route can serve it now. */
   offered: boolean
+  /** Those that would serve it with a key. */
+  providers: string[]
   /** The day (UTC, YYYY-MM-DD) from which no known route serves the model; null = none known. */
   retiresAt: string | null
   /** Plain sentences such as `gpt-image-1 was retired upstream on 2026-10-23; served by gpt-image-2.` */
   notes: string[]
 }
 
+/** An account's own keys: what they serve is made with them, at a fee in place of the price. */
+export type OwnUse = {
+  providers: ReadonlySet<string>
+  /** The same for every account. */
+  feeOf(price: number): number
+}
+
 export type ModelList = {
-  /** Every model the dialect lists, in the order of the data; `offered` says whether it can be used now. */
-  list(dialect: Dialect): ListedModel[]
+  /**
+   * Every model the dialect lists, in the order of the data; `offered` says whether it can be used now. With `own` what
+   * is offered to an account that has these keys, at what it pays.
+   */
+  list(dialect: Dialect, own?: OwnUse): ListedModel[]
   find(dialect: Dialect, modelId: string): ListedModel | null
 }
 

@@ -322,16 +322,21 @@ function findUpstream(
 }
 
 /** A list walks every combination of every model; only the day and the providers change what it says. */
-function rememberLists(shelf: Shelf): (dialect: Dialect) => ListedModel[] {
-  const lists = new Map<Dialect, { day: string; standing: Standing; models: ListedModel[] }>()
-  return dialect => {
+function rememberLists(shelf: Shelf): ModelList['list'] {
+  const lists = new Map<string, { day: string; standing: Standing; models: ListedModel[] }>()
+  return (dialect, own) => {
     const day = dayOf(shelf.now())
-    const known = lists.get(dialect)
+    const key = [dialect, ...(own ? [...own.providers].sort() : [])].join(' ')
+    const known = lists.get(key)
     const standing = shelf.standing()
     if (known?.day === day && known.standing === standing) return known.models
     const entries = [...shelf.entries.values()].filter(entry => isListed(entry, dialect))
-    const models = entries.map(entry => describeModel(shelf, entry, dialect))
-    lists.set(dialect, { day, standing, models })
+    const models = entries.map(entry => describeModel(shelf, entry, own ? { dialect, own } : { dialect }))
+    if (lists.size >= MAX_LISTS) lists.clear()
+    lists.set(key, { day, standing, models })
     return models
   }
 }
+
+// One for each dialect and for each choice of providers that accounts brought keys for: few in practice.
+const MAX_LISTS = 50

@@ -1,6 +1,6 @@
 // The rows of a dialect's model list: what can be asked for now, at which price, and what became of the
 // upstream's own id.
-import type { ListedModel, ListedPrice, Quote } from './catalog.ts'
+import type { ListedModel, ListedPrice, OwnUse } from './catalog.ts'
 import { listCombinations } from './combinations.ts'
 import { dayOf, isRetired, type ModelEntry, maxCountOf, maxReferencesOf, type Upstream } from './entry.ts'
 import { isSold } from './offered.ts'
@@ -9,7 +9,11 @@ import { findSuccessor } from './retirement.ts'
 import { canServe, listLiveRoutes, quote, type Shelf } from './shelf.ts'
 import { maxOrderOf } from './upstream.ts'
 
-export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect): ListedModel {
+type View = { dialect: Dialect; own?: OwnUse }
+
+export function describeModel(stocked: Shelf, entry: ModelEntry, view: View): ListedModel {
+  const { dialect, own } = view
+  const shelf = own ? addOwn(stocked, own) : stocked
   const all = listCombinations(entry, dialect)
   const sold = all.filter(options => isSold(shelf, entry, { dialect, options }))
   const offered = sold.length > 0
@@ -45,8 +49,9 @@ export function describeModel(shelf: Shelf, entry: ModelEntry, dialect: Dialect)
     maxReferences: Math.min(maxReferences, maxReferencesOf(entry, dialect)),
     maxCount: Math.min(maxCountOf(entry, dialect), largestOrderOf(shelf, entry)),
     streaming: entry.streaming,
-    prices: listPrices(shelf, entry, { dialect, shown }),
+    prices: listPrices(shown, { entry, dialect, priceOf: createPriceOf(shelf, entry, view) }),
     offered,
+    providers: listProviders(shelf, entry),
     retiresAt: lastDayOf(entry),
     notes: describeRoutes(shelf, entry, dialect),
   }
@@ -58,26 +63,41 @@ function largestOrderOf(shelf: Shelf, entry: ModelEntry): number {
   return live.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...live.map(maxOrderOf))
 }
 
-const dimensions = ['resolution', 'size', 'quality', 'thinkingLevel'] as const
+function addOwn(shelf: Shelf, { providers }: OwnUse): Shelf {
+  return { ...shelf, configuredProviders: new Set([...shelf.configuredProviders, ...providers]) }
+}
+
+type Price = { credits: number; isDefault: boolean; ownKey: boolean }
+/** Null = not to be had. */
+type PriceOf = (options: GenerationOptions) => Price | null
+
+/** What an order is charged: the fee, where a key of the account serves it. */
+function createPriceOf(shelf: Shelf, entry: ModelEntry, { dialect, own }: View): PriceOf {
+  const owned = own && { ...shelf, configuredProviders: own.providers, onlyConfigured: true as const }
+  return options => {
+    const price = quote(shelf, entry, { dialect, options })
+    if (!price) return null
+    const ownKey = owned !== undefined && canServe(owned, entry, options)
+    return { ...price, ownKey, credits: ownKey && own ? own.feeOf(price.credits) : price.credits }
+  }
+}
+
+const dimensions = ['resolution', 'size', 'quality', 'thinkingLevel', 'aspectRatio'] as const
 type Dimension = (typeof dimensions)[number]
 
+type Pricing = { entry: ModelEntry; dialect: Dialect; priceOf: PriceOf }
+
 /**
- * The price list without references, as few rows as say it all: a dimension on which no price depends is null.
- * Where a price still differs within a row (a size taken from a ratio), the row shows the highest.
+ * The price list, as few rows as say it all: a dimension on which no price depends is null. Other lists than the
+ * native one say nothing of ratios and of pictures to work from: where a price still differs within a row of theirs, the
+ * row shows the highest.
  */
-function listPrices(
-  shelf: Shelf,
-  entry: ModelEntry,
-  { dialect, shown }: { dialect: Dialect; shown: GenerationOptions[] },
-): ListedPrice[] {
+function listPrices(shown: GenerationOptions[], pricing: Pricing): ListedPrice[] {
   const fewest = Math.min(...shown.map(options => options.referenceCount))
   const rows = shown
     .filter(options => options.referenceCount === fewest)
-    .flatMap(options => {
-      const price = quote(shelf, entry, { dialect, options })
-      return price ? [toRow(entry, options, price)] : []
-    })
-  const dropped = new Set<Dimension>()
+    .flatMap(options => toRow(options, pricing) ?? [])
+  const dropped = new Set<Dimension>(pricing.dialect === 'native' ? [] : ['aspectRatio'])
   for (const dimension of dimensions) {
     if (isPriceless(rows, dimension, dropped)) dropped.add(dimension)
   }
@@ -92,23 +112,48 @@ function listPrices(
   return [...listed.values()]
 }
 
-function toRow(entry: ModelEntry, options: GenerationOptions, price: Quote): ListedPrice {
-  const { resolution, size, quality } = options
+function toRow(options: GenerationOptions, { entry, dialect, priceOf }: Pricing): ListedPrice | null {
+  const price = priceOf(options)
+  if (!price) return null
+  const { resolution, size, quality, aspectRatio } = options
   // Nothing said means the default level, so the two share a row.
   const thinkingLevel = options.thinkingLevel ?? (entry.thinkingLevels.includes('default') ? 'default' : null)
-  return { resolution, size, quality, thinkingLevel, credits: price.credits, default: price.isDefault }
+  return {
+    ...{ resolution, size, quality, thinkingLevel, aspectRatio, credits: price.credits },
+    creditsWithReferences: dialect === 'native' ? listDearer(options, { entry, dialect, priceOf }) : [],
+    ...{ ownKey: price.ownKey, default: price.isDefault },
+  }
+}
+
+/** Empty where no number of pictures changes the price. */
+function listDearer(options: GenerationOptions, { entry, dialect, priceOf }: Pricing): number[] {
+  const most = entry.modes.includes('edit') ? maxReferencesOf(entry, dialect) : 0
+  const without = priceOf(options)?.credits
+  const prices: number[] = []
+  for (let count = options.referenceCount + 1; count <= most; count += 1) {
+    const price = priceOf({ ...options, referenceCount: count })
+    if (!price) break
+    prices.push(price.credits)
+  }
+  return prices.some(credits => credits !== without) ? prices : []
 }
 
 /** True when rows that differ in this dimension alone (and in dropped ones) cost the same. */
 function isPriceless(rows: ListedPrice[], dimension: Dimension, dropped: ReadonlySet<Dimension>): boolean {
-  const prices = new Map<string, number>()
+  const prices = new Map<string, string>()
   const others = dimensions.filter(other => other !== dimension && !dropped.has(other))
   return rows.every(row => {
     const key = others.map(other => row[other]).join('|')
     const known = prices.get(key)
-    prices.set(key, row.credits)
-    return known === undefined || known === row.credits
+    const price = [row.credits, row.ownKey, ...row.creditsWithReferences].join()
+    prices.set(key, price)
+    return known === undefined || known === price
   })
+}
+
+function listProviders(shelf: Shelf, entry: ModelEntry): string[] {
+  const living = entry.routes.filter(route => !isRetired(route, shelf.now()))
+  return [...new Set(living.map(({ provider }) => provider))]
 }
 
 /** The day on which the last known route ends, if every one has an end. */

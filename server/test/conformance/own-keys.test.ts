@@ -64,6 +64,37 @@ let serial = 0
 const ask = <Row>(text: string, values: unknown[] = []) =>
   rig.database.db.query<Row>({ name: `test_own_keys_${serial++}`, text }, values)
 
+test('the catalogue has what an own key serves, at the fee that a quote names, and says which others it could be', async () => {
+  const who = await newCustomer()
+  const id = 'black-forest-labs/flux-2-max'
+  const list = async (query: string) => {
+    const { body } = await client.call(who.apiKey, `GET /api/v1/catalog${query}`)
+    return body.models as { id: string; offered: boolean; ownKeyProviders: string[]; prices: Row[] }[]
+  }
+  type Row = { credits: number; creditsWithImages: number[]; ownKey: boolean; resolution: string | null }
+  const one = async (query: string) => (await list(query)).find(each => each.id === id)
+  expect(await one('')).toBeUndefined()
+  const possible = await one('?all=true')
+  expect(possible).toMatchObject({ offered: false, ownKeyProviders: ['bfl'] })
+  await bring(who, 'a-key-that-is-never-used-here', 'bfl')
+  const owned = await one('')
+  expect(owned).toEqual({ ...possible, offered: true, notes: expect.anything() })
+  for (const { credits, creditsWithImages, ownKey, resolution } of owned?.prices ?? []) {
+    expect(ownKey).toBe(true)
+    const asked = { model: id, quality: undefined, ...(resolution ? { resolution } : {}) }
+    expect(await quote(who, asked)).toMatchObject({ unitCredits: credits, ownKey: true })
+    const images = [{ uploadKey: 'a' }, { uploadKey: 'b' }]
+    expect(await quote(who, { ...asked, images })).toMatchObject({ unitCredits: creditsWithImages[1] })
+  }
+  expect((await list('')).find(each => each.id === 'gpt-image-2')?.prices.some(each => each.ownKey)).toBe(
+    false,
+  )
+  await bring(who, defaultOpenAiKey)
+  const both = (await list('')).find(each => each.id === 'gpt-image-2')
+  expect(both?.offered).toBe(true)
+  expect(both?.prices.every(each => each.ownKey)).toBe(true)
+})
+
 test('an order under an own key costs the fee that was quoted, and costs the operator nothing', async () => {
   const [own, other] = [await newCustomer(), await newCustomer()]
   const full = Number((await quote(other, { n: 3 })).costCredits)

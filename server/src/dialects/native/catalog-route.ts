@@ -1,17 +1,21 @@
-// The models that the service offers, with what each takes and costs. `/api/v1/models` belongs to the imgeo API.
+// The models that the caller can order from, with what each takes and costs. `/api/v1/models` belongs to the imgeo API.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { AppError } from '../../errors.ts'
+import { findOwnUse, type OwnKeys } from '../../generations/own-keys.ts'
 import type { HttpEnv } from '../../http/context.ts'
-import type { ListedModel, ModelList } from '../../models/catalog.ts'
+import type { ListedModel, ListedPrice, ModelList } from '../../models/catalog.ts'
 import type { Begin } from './begin.ts'
 import { common, json, type Registry, rateHeaders, refused } from './describe-parts.ts'
 import { paths } from './paths.ts'
 import { readQuery } from './query.ts'
 
-export type CatalogRouteNeeds = { catalog: ModelList }
+export type CatalogRouteNeeds = { catalog: ModelList; ownKeys: OwnKeys; isSandbox(): boolean }
 
 const catalogQuery = z.strictObject({
   model: z.string().min(1).max(200).optional().openapi({ description: 'The id of one model alone.' }),
+  all: z.enum(['true', 'false']).optional().openapi({
+    description: '`true`: also models that only a key which you have not brought would serve.',
+  }),
 })
 
 const price = z
@@ -20,10 +24,16 @@ const price = z
     size: z.string().nullable(),
     quality: z.string().nullable(),
     thinkingLevel: z.string().nullable(),
+    aspectRatio: z.string().nullable(),
     credits: z.int().openapi({
       description:
-        'For one image, made without pictures to work from, which may cost more: a quote has the price with them. Null fields do not matter to it.',
+        'For one image made without pictures to work from, or with one by a model that only edits. Null fields do not matter to it.',
     }),
+    creditsWithImages: z.array(z.int()).openapi({
+      description:
+        'For one image made with one picture more, two more and so on, as many as are taken; empty where they cost nothing more.',
+    }),
+    ownKey: z.boolean().openapi({ description: 'True: with your own provider key; it is the fee alone.' }),
   })
   .openapi('ModelPrice')
 
@@ -32,11 +42,20 @@ const model = z
     id: z.string(),
     name: z.string(),
     owner: z.string(),
+    offered: z.boolean().openapi({
+      description:
+        'False: only with a key of yours for one of `ownKeyProviders`; prices are what it costs then.',
+    }),
+    ownKeyProviders: z.array(z.string()).openapi({
+      description: 'Providers that would serve it with a key of yours, for the fee.',
+    }),
     edits: z.boolean().openapi({ description: 'Whether it takes `images`.' }),
     aspectRatios: z.array(z.string()).openapi({ description: 'The first is the default.' }),
     resolutions: z.array(z.string()),
     sizes: z.array(z.string()),
-    freeSizes: z.boolean().openapi({ description: "Whether other sizes by the model's rule are taken too." }),
+    freeSizes: z.boolean().openapi({
+      description: "Whether other sizes by the model's rule are taken too; a quote has their price.",
+    }),
     qualities: z.array(z.string()),
     thinkingLevels: z.array(z.string()),
     outputFormats: z.array(z.string()),
@@ -59,21 +78,39 @@ const model = z
 
 export const modelCatalog = z.object({ models: z.array(model) }).openapi('ModelCatalog')
 
-export function addCatalog(app: OpenAPIHono<HttpEnv>, { catalog }: CatalogRouteNeeds, begin: Begin): void {
+export function addCatalog(app: OpenAPIHono<HttpEnv>, needs: CatalogRouteNeeds, begin: Begin): void {
   app.get(paths.catalog, async context => {
-    await begin(context, paths.catalog, 'read')
-    const { model: id } = readQuery(context, catalogQuery)
-    const offered = catalog.list('native').filter(each => each.offered)
-    const asked = id === undefined ? offered : offered.filter(each => each.id === id)
+    const { accountId } = await begin(context, paths.catalog, 'read')
+    const { model: id, all } = readQuery(context, catalogQuery)
+    const listed = await listFor(needs, accountId, all === 'true')
+    const asked = id === undefined ? listed : listed.filter(each => each.id === id)
     if (id !== undefined && asked.length === 0) throw new AppError('not_found', 'There is no such model.')
-    return context.json({ models: asked.map(toModelObject) } satisfies z.infer<typeof modelCatalog>)
+    return context.json({ models: asked } satisfies z.infer<typeof modelCatalog>)
   })
 }
 
-function toModelObject(listed: ListedModel): z.infer<typeof model> {
+async function listFor(
+  needs: CatalogRouteNeeds,
+  accountId: string,
+  all: boolean,
+): Promise<z.infer<typeof model>[]> {
+  const own = await findOwnUse(needs, accountId)
+  const names = own ? needs.ownKeys.names : []
+  const brought = own && own.brought.providers.size > 0 ? own.brought : undefined
+  const possible = all && own ? needs.catalog.list('native', own.possible) : []
+  return needs.catalog.list('native', brought).flatMap(listed => {
+    if (listed.offered) return toModelObject(listed, names)
+    const other = possible.find(({ id, offered }) => offered && id === listed.id)
+    return other ? { ...toModelObject(other, names), offered: false } : []
+  })
+}
+
+function toModelObject(listed: ListedModel, ownKeyNames: readonly string[]): z.infer<typeof model> {
   const { id, name, owner, aspectRatios, resolutions, sizes, freeSizes, qualities, thinkingLevels } = listed
   return {
-    ...{ id, name, owner, edits: listed.modes.includes('edit') },
+    ...{ id, name, owner, offered: true },
+    ownKeyProviders: listed.providers.filter(each => ownKeyNames.includes(each)),
+    edits: listed.modes.includes('edit'),
     ...{ aspectRatios, resolutions, sizes, freeSizes, qualities, thinkingLevels },
     outputFormats: listed.formats,
     backgrounds: listed.backgrounds,
@@ -85,9 +122,17 @@ function toModelObject(listed: ListedModel): z.infer<typeof model> {
     partialImages: listed.streaming,
     maxImages: listed.maxReferences,
     maxN: listed.maxCount,
-    prices: listed.prices.map(({ default: _, ...stated }) => stated),
+    prices: listed.prices.map(toPriceObject),
     retiresAt: listed.retiresAt,
     notes: listed.notes,
+  }
+}
+
+function toPriceObject(listed: ListedPrice): z.infer<typeof price> {
+  const { resolution, size, quality, thinkingLevel, aspectRatio, credits, ownKey } = listed
+  const creditsWithImages = listed.creditsWithReferences
+  return {
+    ...{ resolution, size, quality, thinkingLevel, aspectRatio, credits, creditsWithImages, ownKey },
   }
 }
 
@@ -98,7 +143,7 @@ export function describeCatalog(registry: Registry): void {
     tags: ['Models'],
     summary: 'List the models',
     description:
-      'Every model that the service offers now, with what it takes and what one image costs. Models that only a key of your own can serve are not in it.',
+      'Every model that you can order from now, also by provider keys of your own, with what it takes and what one image costs you.',
     operationId: 'listCatalog',
     request: { query: catalogQuery },
     responses: {
