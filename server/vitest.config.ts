@@ -16,7 +16,8 @@ const alone = [
 ]
 
 const common = {
-  testTimeout: 300_000,
+  // At full counts a test is some twenty times as long.
+  testTimeout: process.env.PROOF === '1' ? 3_600_000 : 300_000,
   hookTimeout: 300_000,
   // What is awaited is the event: a busy machine may take its time.
   expect: { poll: { timeout: 60_000 } },
