@@ -52,6 +52,10 @@ function describeLoad({ inFlight, waiting, pacing }: RouteRow): string[] {
   const load = inFlight > 0 || pacing ? [`${inFlight}${atOnce} in flight`] : []
   if (pacing?.imagesPerMinute != null)
     load.push(`${pacing.imagesLastMinute} of ${pacing.imagesPerMinute} images in the last minute`)
+  if (pacing?.imagesPerWindow) {
+    const { images, seconds } = pacing.imagesPerWindow
+    load.push(`${pacing.imagesLastWindow ?? 0} of ${images} images in the last ${seconds} seconds`)
+  }
   if (waiting > 0) load.push(`${waiting} orders wait for it`)
   return load
 }

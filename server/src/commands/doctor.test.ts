@@ -120,7 +120,10 @@ test('doctor tells of each route whether it works, what it is given and its last
   const at = new Date(now().getTime() - 60_000)
   const failed = { ...route, lastFailure: { kind: 'unavailable', message: 'overloaded', at } }
   const worked = { ...failed, lastSuccessAt: now() }
-  const pacing = { maxInFlight: 3, imagesPerMinute: 50, imagesLastMinute: 12 }
+  const pacing = {
+    ...{ maxInFlight: 3, imagesPerMinute: 50, imagesLastMinute: 12 },
+    ...{ imagesPerWindow: { images: 28, seconds: 10 }, imagesLastWindow: 5 },
+  }
   const gone = { since: at, said: 'no such model', generationId: '0198c0de-0000-7000-8000-000000000000' }
   const names = ['unused', 'failing', 'healed', 'open', 'full', 'gone']
   const states: RouteRow[] = [
@@ -143,7 +146,7 @@ test('doctor tells of each route whether it works, what it is given and its last
   expect(shown[1]?.message).toBe(`no success yet; last error unavailable ${at.toISOString()}: overloaded`)
   expect(shown[3]?.message).toMatch(/^breaker open; last success /)
   expect(shown[4]?.message).toMatch(
-    /; 3 of 3 in flight; 12 of 50 images in the last minute; 7 orders wait for it$/,
+    /; 3 of 3 in flight; 12 of 50 images in the last minute; 5 of 28 images in the last 10 seconds; 7 orders wait for it$/,
   )
 })
 

@@ -62,7 +62,13 @@ export type RouteRow = {
   gone: { since: Date; said: string; generationId: string } | null
   inFlight: number
   waiting: number
-  pacing: { maxInFlight: number | null; imagesPerMinute: number | null; imagesLastMinute: number } | null
+  pacing: {
+    maxInFlight: number | null
+    imagesPerMinute: number | null
+    imagesLastMinute: number
+    imagesPerWindow: { images: number; seconds: number } | null
+    imagesLastWindow: number | null
+  } | null
 }
 
 export type OutsideNeeds = {

@@ -109,6 +109,8 @@ async function tryRoute(
           pacing?.maxInFlight ?? null,
           pacing?.imagesPerMinute ?? null,
           waits,
+          pacing?.imagesPerWindow?.images ?? null,
+          pacing?.imagesPerWindow?.seconds ?? null,
         ])
       : await findRow<{ n: number | null }>(needs.db, sql.beginAttempt, intent)
   return row?.n ?? null

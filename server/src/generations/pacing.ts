@@ -8,7 +8,7 @@ import { routeSql } from './routing-sql.ts'
 import type { GenerationRow } from './sql.ts'
 
 export type Pacing = {
-  /** Whether one has a limit per minute: its places come back with time, which nobody tells. */
+  /** Whether one has a limit within a time: its places come back with time, which nobody tells. */
   needsTicks(): boolean
   /** Asks nothing of the database while no route has a limit. */
   claim(this: void, count: number): Promise<GenerationRow[]>
@@ -31,7 +31,11 @@ export function createPacing(needs: PacingNeeds): Pacing {
   const { breaker } = needs
   const listPaced = () => needs.catalog.configuredRoutes().filter(route => route.pacing)
   return {
-    needsTicks: () => listPaced().some(({ pacing }) => pacing?.imagesPerMinute != null),
+    needsTicks: () =>
+      listPaced().some(
+        ({ pacing }) =>
+          pacing != null && (pacing.imagesPerMinute !== null || pacing.imagesPerWindow !== null),
+      ),
     async claim(count) {
       // Also routes that have retired: what waits for them is claimed, and finds another route or its end.
       const routes = listPaced()
@@ -47,6 +51,8 @@ export function createPacing(needs: PacingNeeds): Pacing {
         routes.map(({ pacing }) => pacing?.imagesPerMinute ?? null),
         // A probe is one order.
         routes.map(route => (breaker.stateOf(route) === 'closed' ? count : 1)),
+        routes.map(({ pacing }) => pacing?.imagesPerWindow?.images ?? null),
+        routes.map(({ pacing }) => pacing?.imagesPerWindow?.seconds ?? null),
       ])
     },
     async letGo() {

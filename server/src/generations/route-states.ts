@@ -28,7 +28,7 @@ export type RouteState = {
   waiting: number
   /** How long the oldest of them has been an order. */
   oldestWaitMs: number | null
-  pacing: (Pacing & { imagesLastMinute: number }) | null
+  pacing: (Pacing & { imagesLastMinute: number; imagesLastWindow: number | null }) | null
 }
 
 type StateRow = {
@@ -44,7 +44,8 @@ type StateRow = {
   in_flight: number | null
   waiting: number | null
   oldest_ms: number | null
-  images: number | null
+  /** Begun in the second that has begun and in each of the 60 before it. */
+  images: number[] | null
 }
 
 export async function listRouteStates(needs: {
@@ -67,9 +68,17 @@ export async function listRouteStates(needs: {
       inFlight: row?.in_flight ?? 0,
       waiting: row?.waiting ?? 0,
       oldestWaitMs: row?.oldest_ms ?? null,
-      pacing: pacing ? { ...pacing, imagesLastMinute: row?.images ?? 0 } : null,
+      pacing: pacing ? { ...pacing, ...countImages(pacing, row?.images ?? []) } : null,
     }
   })
+}
+
+function countImages({ imagesPerWindow }: Pacing, images: readonly number[]) {
+  const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0)
+  return {
+    imagesLastMinute: sum(images),
+    imagesLastWindow: imagesPerWindow ? sum(images.slice(0, imagesPerWindow.seconds + 1)) : null,
+  }
 }
 
 function toFailure(row: StateRow | undefined): RouteState['lastFailure'] {

@@ -18,11 +18,11 @@ export const routeSql = {
   ),
   beginPacedAttempt: statement(
     'route_begin_attempt',
-    'SELECT begin_paced_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS n',
+    'SELECT begin_paced_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS n',
   ),
   claimPaced: statement(
     'route_claim',
-    `SELECT ${generationColumns} FROM claim_paced($1, $2, $3, $4, $5, $6, $7)`,
+    `SELECT ${generationColumns} FROM claim_paced($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
   ),
   stopWaiting: statement('route_stop_waiting', 'SELECT stop_waiting($1, $2, $3, $4) AS count'),
   /**
@@ -104,7 +104,7 @@ export const routeSql = {
       SELECT route, h.last_success_at, h.last_failure_at, h.last_failure_kind, h.last_failure_message,
         h.open_at > app_now() - interval '10 seconds' AS is_open, h.succeeded, h.failed, h.mean_ms, f.in_flight,
         w.waiting, (extract(epoch FROM app_now() - w.oldest_at) * 1000)::float8 AS oldest_ms,
-        sum_minute(shift_minute(p.minute, floor(extract(epoch FROM app_now()))::bigint - p.minute_at)) AS images
+        shift_minute(p.minute, floor(extract(epoch FROM app_now()))::bigint - p.minute_at) AS images
       FROM names LEFT JOIN flying f USING (route) LEFT JOIN waiting w USING (route) LEFT JOIN health h USING (route)
         LEFT JOIN route_pace p USING (route)`,
   ),

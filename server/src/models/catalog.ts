@@ -26,6 +26,8 @@ export type Pacing = {
   maxInFlight: number | null
   /** Images begun in any minute. */
   imagesPerMinute: number | null
+  /** Images begun in any so many seconds, at most 60. */
+  imagesPerWindow: { images: number; seconds: number } | null
 }
 
 /** What a call on a route costs. */

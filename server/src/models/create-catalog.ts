@@ -257,12 +257,13 @@ function findBlamed(
 }
 
 function toRoute(upstream: Upstream, entry?: ModelEntry): Route {
-  const { provider, model, retiresAt, successor, maxCountPerCall, maxInFlight, imagesPerMinute } = upstream
-  const isPaced = maxInFlight !== null || imagesPerMinute !== null
+  const { provider, model, retiresAt, successor, maxCountPerCall } = upstream
+  const { maxInFlight, imagesPerMinute, imagesPerWindow } = upstream
+  const isPaced = maxInFlight !== null || imagesPerMinute !== null || imagesPerWindow !== null
   const weight = entry?.routing === 'weight' ? entry.weights[entry.routes.indexOf(upstream)] : undefined
   return {
     ...{ provider, upstreamModel: model, retiresAt, successor, maxCountPerCall },
-    ...(isPaced ? { pacing: { maxInFlight, imagesPerMinute } } : {}),
+    ...(isPaced ? { pacing: { maxInFlight, imagesPerMinute, imagesPerWindow } } : {}),
     ...(weight === undefined ? {} : { weight }),
   }
 }

@@ -121,6 +121,11 @@ export const upstreamSchema = z.strictObject({
   maxInFlight: z.int().min(1).max(10_000).nullable().default(null),
   /** Images that may be begun there in any minute, over all processes; null = no limit of ours. */
   imagesPerMinute: z.int().min(1).max(100_000).nullable().default(null),
+  /** The same within another window, beside that or instead of it. The database remembers 60 seconds. */
+  imagesPerWindow: z
+    .strictObject({ images: z.int().min(1).max(100_000), seconds: z.int().min(1).max(60).default(60) })
+    .nullable()
+    .default(null),
   parameters: parameters.default({}),
   cost,
   note: z.string().optional(),

@@ -60,9 +60,11 @@ export function findRefusedField(
 }
 
 /** Pictures of the largest order that its limits let through at once: one that is larger would wait for ever. */
-export function maxOrderOf({ maxCountPerCall, maxInFlight, imagesPerMinute }: Upstream): number {
-  const byPlaces = maxInFlight === null ? Number.POSITIVE_INFINITY : maxInFlight * maxCountPerCall
-  return Math.min(byPlaces, imagesPerMinute ?? Number.POSITIVE_INFINITY)
+export function maxOrderOf(upstream: Upstream): number {
+  const { maxCountPerCall, maxInFlight, imagesPerMinute, imagesPerWindow } = upstream
+  const byPlaces = maxInFlight === null ? null : maxInFlight * maxCountPerCall
+  const limits = [byPlaces, imagesPerMinute, imagesPerWindow?.images ?? null]
+  return Math.min(...limits.map(limit => limit ?? Number.POSITIVE_INFINITY))
 }
 
 function refusedShapeField(upstream: Upstream, options: GenerationOptions): keyof GenerationOptions {

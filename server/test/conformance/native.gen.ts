@@ -762,6 +762,11 @@ export interface components {
                 maxInFlight: number | null;
                 imagesPerMinute: number | null;
                 imagesLastMinute: number;
+                imagesPerWindow: {
+                    images: number;
+                    seconds: number;
+                } | null;
+                imagesLastWindow: number | null;
             } | null;
         };
         DailyUsage: {

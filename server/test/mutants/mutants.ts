@@ -478,6 +478,12 @@ export const mutants: Mutant[] = [
     ],
   },
   {
+    name: 'a window forgets the second that it began in',
+    file: pacing,
+    test: 'a window of its own holds to the second beside that of a minute, over all that begin',
+    functions: [{ function: 'sum_seconds', from: '[1:p_seconds + 1]', to: '[1:p_seconds / 2]' }],
+  },
+  {
     name: 'places at routes stay taken',
     file: pacing,
     test: 'every end and every way back gives the places back, once',

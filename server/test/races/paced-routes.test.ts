@@ -133,7 +133,7 @@ describe('while one tenant has queued many orders for a route with few places', 
     for (const nth of [0, 1, 2]) {
       expect(await find(nth)).toMatchObject({
         ...{ breaker: 'closed', succeeded: made, failed: 0, inFlight: 0, waiting: 0, lastError: null },
-        pacing: { maxInFlight, imagesPerMinute: null },
+        pacing: { maxInFlight, imagesPerMinute: null, imagesPerWindow: null },
       })
     }
     const broken = await client.call(few.apiKey, 'POST /api/v1/generations', {

@@ -24,28 +24,31 @@ afterAll(async () => {
 })
 
 type Claimed = { id: string; account_id: string; epoch: number; pace_route: string | null }
-type Limits = { max?: number; perMinute?: number }
+type Limits = { max?: number; perMinute?: number; perWindow?: { images: number; seconds: number } }
 
 const claimQueued = (limit = 32) =>
   database.db.query<Claimed>(sql.claimQueued, ['p', leaseMs, limit, firstAccount])
 
 async function begin(
   { id, epoch }: Pick<Claimed, 'id' | 'epoch'>,
-  { max, perMinute }: Limits,
+  { max, perMinute, perWindow }: Limits,
   { parts = 1, waits = true, at = 'gpt-image-2' } = {},
 ): Promise<number | null> {
-  const pacing = [max ?? null, perMinute ?? null, waits]
+  const window = [perWindow?.images ?? null, perWindow?.seconds ?? null]
+  const pacing = [max ?? null, perMinute ?? null, waits, ...window]
   const values = [id, epoch, 'openai', at, parts, 40_000, null, ...pacing]
   const [row] = await database.db.query<{ n: number | null }>(routeSql.beginPacedAttempt, values)
   return row?.n ?? null
 }
 
-const claimPaced = (limit: number, { max, perMinute }: Limits, routes = [route]) =>
+const claimPaced = (limit: number, { max, perMinute, perWindow }: Limits, routes = [route]) =>
   database.db.query<Claimed>(routeSql.claimPaced, [
     ...['p', leaseMs, limit, routes],
     routes.map(() => max ?? null),
     routes.map(() => perMinute ?? null),
     routes.map(() => limit),
+    routes.map(() => perWindow?.images ?? null),
+    routes.map(() => perWindow?.seconds ?? null),
   ])
 
 async function pace(name = route): Promise<{ in_flight: number } | undefined> {
@@ -179,10 +182,38 @@ test('after a quiet time the estimate is made of how long calls last took, and i
   expect(await estimate()).toBe(12)
 })
 
+/** However long all of this takes, it is that many seconds after the time. */
+const moveClockTo = (time: Date, seconds: number) =>
+  ask(
+    database.ownerDb,
+    'UPDATE clock_offset SET value = value + ($1::timestamptz - app_now()) + make_interval(secs => $2::int)',
+    [time, seconds],
+  )
+const now = async () => (await askOne<{ now: Date }>(database.db, 'SELECT app_now() AS now')).now
+
+test('a window of its own holds to the second beside that of a minute, over all that begin', async () => {
+  const accounts = await times(3, () => openAccount(database.db, 10_000))
+  const claimed = await claimMany(20, accounts, 2)
+  const limits = { perMinute: 13, perWindow: { images: 9, seconds: 10 } }
+  const beganAt = await now()
+  const begun = await Promise.all(claimed.map(each => begin(each, limits)))
+  const allBegunAt = await now()
+  expect(begun.filter(n => n === 1)).toHaveLength(4)
+  for (const [at, each] of claimed.entries()) if (begun[at] === 1) await release(database.db, each.id)
+  await moveClockTo(beganAt, 9)
+  expect(await claimPaced(32, limits)).toEqual([])
+  await moveClockTo(allBegunAt, 11)
+  // By the window four more, by the minute two.
+  expect(await claimPaced(32, limits)).toHaveLength(2)
+  await moveClockTo(allBegunAt, 22)
+  expect(await claimPaced(32, limits)).toEqual([])
+  expect(await claimPaced(32, { perWindow: limits.perWindow })).toHaveLength(4)
+  expect(await violations()).toEqual([])
+})
+
 test('images of a minute are counted to the second, over all that begin them', async () => {
   const accounts = await times(3, () => openAccount(database.db, 10_000))
   const claimed = await claimMany(20, accounts, 2)
-  const now = async () => (await askOne<{ now: Date }>(database.db, 'SELECT app_now() AS now')).now
   const beganAt = await now()
   const begun = await Promise.all(claimed.map(each => begin(each, { perMinute: 9 })))
   const allBegunAt = await now()
@@ -190,13 +221,6 @@ test('images of a minute are counted to the second, over all that begin them', a
   // Ended or not, begun is begun.
   for (const [at, each] of claimed.entries()) if (begun[at] === 1) await release(database.db, each.id)
   expect(await claimPaced(32, { perMinute: 9 })).toEqual([])
-  /** However long all of this takes, it is that many seconds after the time. */
-  const moveClockTo = (time: Date, seconds: number) =>
-    ask(
-      database.ownerDb,
-      'UPDATE clock_offset SET value = value + ($1::timestamptz - app_now()) + make_interval(secs => $2::int)',
-      [time, seconds],
-    )
   await moveClockTo(beganAt, 55)
   expect(await claimPaced(32, { perMinute: 9 })).toEqual([])
   await moveClockTo(allBegunAt, 61)

@@ -80,7 +80,9 @@ function toIdleRow(route: ConfiguredRoute, setting: string): UpstreamRow {
   return {
     ...{ provider, upstreamModel, models, retiresAt, isRetired, successor, gone },
     ...{ lastSuccessAt: null, lastFailure: null, inFlight: 0, waiting: 0, oldestWaitMs: null },
-    pacing: pacing ? { ...pacing, imagesLastMinute: 0 } : null,
+    pacing: pacing
+      ? { ...pacing, imagesLastMinute: 0, imagesLastWindow: pacing.imagesPerWindow ? 0 : null }
+      : null,
     standing: judgeUnconfigured(setting),
     isConfigured: false,
     hour: null,
@@ -196,7 +198,7 @@ const sortedBy: Record<SortKey, (row: UpstreamRow) => number | string | null> = 
   route: nameOfRoute,
   flight: ({ isConfigured, inFlight }) => (isConfigured ? inFlight : null),
   minute: ({ isConfigured, pacing }) =>
-    isConfigured && pacing?.imagesPerMinute ? pacing.imagesLastMinute : null,
+    isConfigured && (pacing?.imagesPerMinute || pacing?.imagesPerWindow) ? pacing.imagesLastMinute : null,
   queue: ({ waiting }) => (waiting > 0 ? waiting : null),
   success: ({ hour }) => hour && hour.succeeded / hour.calls,
   time: ({ hour }) => hour?.p95Ms ?? null,

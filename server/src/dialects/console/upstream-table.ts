@@ -115,8 +115,12 @@ function showFlight({ isConfigured, inFlight, pacing }: UpstreamRow): Markup | s
 }
 
 function showMinute({ isConfigured, pacing }: UpstreamRow): Markup | string | null {
-  if (!isConfigured || !pacing || pacing.imagesPerMinute === null) return null
-  return showOf(pacing.imagesLastMinute, pacing.imagesPerMinute)
+  if (!isConfigured || !pacing) return null
+  const { imagesPerMinute, imagesLastMinute, imagesPerWindow, imagesLastWindow } = pacing
+  if (imagesPerMinute !== null) return showOf(imagesLastMinute, imagesPerMinute)
+  if (imagesPerWindow === null) return null
+  const { images, seconds } = imagesPerWindow
+  return html`${showOf(imagesLastWindow ?? 0, images)} <span class="soft note">in ${seconds} s</span>`
 }
 
 function showOf(count: number, most: number | null): Markup | string {

@@ -187,7 +187,7 @@ last errors first, or it loses as much again. At midnight UTC the count begins a
 <div><dt>Resting, probing</dt><dd>Every call of late has failed. Nothing is sent there but a probe every few seconds, until
 one succeeds.</dd></div>
 <div><dt>Failing</dt><dd>The last call failed, within the last hour, and none has succeeded since.</dd></div>
-<div><dt>In flight, images per minute</dt><dd>Of how many, where the route has limits. They hold over all processes.</dd></div>
+<div><dt>In flight, images per minute</dt><dd>Of how many, where the route has limits; some count within fewer seconds. They hold over all processes.</dd></div>
 <div><dt>Success, time, cost</dt><dd>Of the calls of the last hour, of the 5,000 orders that ended latest at most: the
 share that succeeded, the time half of them and 95 of 100 took, and what they cost you. What a customer asked wrongly is left
 out.</dd></div>

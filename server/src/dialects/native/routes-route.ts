@@ -52,6 +52,8 @@ const routeObject = z
         maxInFlight: z.int().nullable(),
         imagesPerMinute: z.int().nullable(),
         imagesLastMinute: z.int(),
+        imagesPerWindow: z.object({ images: z.int(), seconds: z.int() }).nullable(),
+        imagesLastWindow: z.int().nullable(),
       })
       .nullable()
       .openapi({ description: 'Its limits over all processes; null = it has none.' }),
