@@ -34,6 +34,8 @@ export const failpoints = [
   'T11.after',
   'poll.before',
   'poll.after',
+  'cancel.before',
+  'cancel.after',
   // What comes behind it is the answer, which is no part of the path.
   'answer.before',
 ] as const

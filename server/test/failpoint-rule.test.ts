@@ -22,8 +22,6 @@ const exceptions: Exceptions = {
     'poll.before stands before it, poll.after where its answer is acted on',
   [at('outputs.ts#findFresh needs.providers.get(work.provider).poll')]:
     'asks where a picture lies, while it is fetched: before manifest.before',
-  [at('cancel-tasks.ts#cancelTasks needs.providers.get(provider).cancel')]:
-    'who dies before he settles it leaves a task that is polled on, or one that was given up',
   // When to poll again.
   [at('poller.ts#createRepeats pollSql.repeat')]: 'a poll that is due once more does no harm',
   [at('poll.ts#goOn pollSql.awaitParts')]:

@@ -1,6 +1,7 @@
 // Tells an upstream that tasks are no longer wanted. Whether it listens changes what the operator pays, never what
 // the customer does; so our own state is settled or claimed before, and nothing here throws.
-import type { UpstreamTask } from '../providers/provider.ts'
+import { fp } from '../failpoints.ts'
+import type { Provider, UpstreamTask } from '../providers/provider.ts'
 import { type DispatchNeeds, openContext } from './dispatch.ts'
 import type { Generation } from './generation.ts'
 import type { GenerationEvents } from './observe.ts'
@@ -19,18 +20,20 @@ const cancelTimeoutMs = 15_000
 /** The parts whose end the upstream confirmed. */
 export async function cancelTasks(
   needs: CancelTasksNeeds,
-  { generation, n, provider, tasks }: Tasks,
+  { generation, n, provider: name, tasks }: Tasks,
   timeoutMs = cancelTimeoutMs,
 ): Promise<Set<number>> {
-  const cancel = needs.providers.get(provider)?.cancel
+  const provider = needs.providers.get(name)
   const confirmed = new Set<number>()
-  if (!cancel) return confirmed
+  if (!provider || !canCancel(provider)) return confirmed
   const signal = AbortSignal.timeout(timeoutMs)
   await Promise.all(
     tasks.map(async ({ part, task }) => {
       const context = openContext(needs, { generation, n, part, signal, timeoutMs, received: [] })
       try {
-        const outcome = await callUpstream(needs, generation, () => cancel(task, context))
+        if (__FAILPOINTS__) await fp('cancel.before')
+        const outcome = await callUpstream(needs, generation, () => provider.cancel(task, context))
+        if (__FAILPOINTS__) await fp('cancel.after')
         if (outcome.kind === 'canceled') confirmed.add(part)
         else needs.events.cancelRefused(generation, outcome.message)
       } catch (error) {
@@ -39,4 +42,8 @@ export async function cancelTasks(
     }),
   )
   return confirmed
+}
+
+function canCancel(provider: Provider): provider is Provider & Required<Pick<Provider, 'cancel'>> {
+  return 'cancel' in provider
 }

@@ -19,14 +19,15 @@ import { type BuiltProgram, buildProgram } from './program.ts'
 import { recordProof } from './record.ts'
 
 type Action = 'kill' | 'throw' | 'hang'
-type Outcome = 'succeeded' | 'failed' | 'blocked'
+type Outcome = 'succeeded' | 'failed' | 'blocked' | 'canceled'
 
 /** What leads an order to the point, and how it ends there (RELIABILITY 2.5): killed or thrown, and stalled. */
 type Path = {
   model: string
   directives: string
   broken: Outcome
-  stalled: Outcome
+  /** Several: whoever comes first decides, and nobody pays for any of them. */
+  stalled: Outcome | Outcome[]
   serves: boolean
   /** Pictures ordered; 1. */
   n?: number
@@ -34,10 +35,13 @@ type Path = {
   thrown?: Outcome
   /** What stalls there renews no lease: it stalls until the order has been ended without it. */
   isOvertaken?: true
+  /** The customer cancels it once it is at its upstream. */
+  isCanceled?: true
 }
 
 const plain = { model: 'openai:gpt-image-2', directives: '', stalled: 'succeeded' as const, serves: false }
 const tasks = { ...plain, model: 'engine:tasks', directives: 'slow=150' }
+const canceled = { ...tasks, directives: 'slow=6000', isCanceled: true } as const
 const unknown = { ...plain, directives: 'reset_before_headers', broken: 'failed', stalled: 'failed' } as const
 
 const paths: Record<Failpoint, Path> = {
@@ -61,6 +65,10 @@ const paths: Record<Failpoint, Path> = {
   'T4.after': { ...tasks, broken: 'succeeded' },
   'poll.before': { ...tasks, broken: 'succeeded' },
   'poll.after': { ...tasks, broken: 'succeeded' },
+  // Between a cancel at the upstream and its settlement (T15): what was not said there runs on and is sold, and what
+  // was said is found out by a poll, which may also come before one that stalls. Nobody pays for what is not delivered.
+  'cancel.before': { ...canceled, broken: 'succeeded', stalled: ['canceled', 'failed'] },
+  'cancel.after': { ...canceled, broken: 'failed', stalled: ['canceled', 'failed'] },
   // Outputs at URLs: recorded, then fetched. C8.
   'T5.before': { ...tasks, broken: 'succeeded' },
   'T5.after': { ...tasks, broken: 'succeeded' },
@@ -197,12 +205,14 @@ async function runCase(lane: Lane, each: Case): Promise<string[]> {
   const waits = !queued || point === 'answer.before'
   const taker = path.serves ? lane.front : victim
   const placed = order(taker, { ...call, ...(waits ? { prefer: 'wait=20' } : {}) })
+  const cancels = path.isCanceled ? cancelOnce(lane, victim, key) : null
   const hasEnded = async () => isEnded((await rig.fates(accountId, key))[0])
   if (isOvertaken) {
     await eventually('it is ended without it', hasEnded).catch(() => undefined)
     await rig.arm(victim, '')
   }
   const first = await placed
+  if (action !== 'kill') await cancels
   const surely = each.exact || beforeOutcome.includes(point)
   if (action === 'kill') {
     // Under another mode an order may end without coming here; then nobody dies by himself.
@@ -228,9 +238,21 @@ async function runCase(lane: Lane, each: Case): Promise<string[]> {
   return problems.map(problem => `${key}: ${problem}; ${JSON.stringify({ fates, status: first?.status })}`)
 }
 
-function endOf({ broken, stalled, thrown = broken }: Path, action: Action): Outcome {
-  if (action === 'hang') return stalled
-  return action === 'throw' ? thrown : broken
+/** The customer's cancel at that node, when the order is at its upstream. */
+async function cancelOnce({ rig, accountId, apiKey }: Lane, node: Node, key: string): Promise<void> {
+  let fate: Fate | undefined
+  await eventually('the order is at its upstream', async () => {
+    ;[fate] = await rig.fates(accountId, key)
+    return fate?.state === 'awaiting'
+  })
+  const init = { method: 'POST', headers: { authorization: `Bearer ${apiKey}` } }
+  // The process may die of it.
+  await fetch(`${node.url}/api/v1/generations/${fate?.id}/cancel`, init).catch(() => undefined)
+}
+
+function endsOf({ broken, stalled, thrown = broken }: Path, action: Action): Outcome[] {
+  if (action === 'hang') return [stalled].flat()
+  return [action === 'throw' ? thrown : broken]
 }
 
 function judge(
@@ -242,7 +264,7 @@ function judge(
   const problems: string[] = []
   const check = (holds: boolean, problem: string) => void (holds || problems.push(problem))
   check(isEnded(fate), 'not ended in time')
-  if (exact) check(fate.state === endOf(path, action), 'another end than the table says')
+  if (exact) check(endsOf(path, action).includes(fate.state as Outcome), 'another end than the table says')
   const { n = 1 } = path
   // Of several parts those are sold that were not lost with the process.
   const isCharged = fate.state !== 'succeeded' ? fate.captured === 0 : fate.captured === fate.price
@@ -254,7 +276,9 @@ function judge(
     fate.state !== 'succeeded' || fate.attempts.some(each => each.state === 'done'),
     'sold, and its attempt not done',
   )
-  if (fate.state === 'failed' && fate.billed > 0) check(fate.lossUsdMicro > 0, 'the loss is not in the books')
+  // What was canceled in time is not billed; the emulator counts what it began.
+  if (fate.state === 'failed' && fate.billed > 0 && !path.isCanceled)
+    check(fate.lossUsdMicro > 0, 'the loss is not in the books')
   if (fate.state === 'succeeded' && fate.captured === fate.price)
     check(fate.lossUsdMicro === 0, 'a loss is booked for what was sold')
   for (const answer of [seen.first, seen.again]) {
