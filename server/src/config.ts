@@ -351,6 +351,7 @@ export type TestSettings = {
   leaseMs: number | null
   sweepEveryMs: number | null
   checkEveryMs: number | null
+  listsEveryMs: number | null
   stillAfterMs: number | null
   breaks: boolean
 }
@@ -363,6 +364,7 @@ export function loadTestSettings(): TestSettings {
     leaseMs: milliseconds(process.env.TEST_LEASE_MS),
     sweepEveryMs: milliseconds(process.env.TEST_SWEEP_MS),
     checkEveryMs: milliseconds(process.env.TEST_CHECK_MS),
+    listsEveryMs: milliseconds(process.env.TEST_LISTS_MS),
     stillAfterMs: milliseconds(process.env.TEST_STILL_MS),
     breaks: process.env.TEST_BREAKER !== 'off',
   }

@@ -36,7 +36,7 @@ import {
   type Services,
   systemClock,
 } from './services.ts'
-import { defaultCheckEveryMs, startWork } from './work.ts'
+import { defaultCheckEveryMs, defaultListsEveryMs, startWork } from './work.ts'
 
 type Role = 'serve' | 'work' | 'all'
 
@@ -64,6 +64,7 @@ async function runRole(role: Role): Promise<void> {
       runsGenerations,
       sweepEveryMs: test?.sweepEveryMs ?? sweepEveryMs,
       checkEveryMs: test?.checkEveryMs ?? defaultCheckEveryMs,
+      listsEveryMs: test?.listsEveryMs ?? defaultListsEveryMs,
     })
     try {
       await serveUntil(stopSignal, role, services)

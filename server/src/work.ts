@@ -16,6 +16,7 @@ import { forgetSpent, sweepStrays } from './generations/strays.ts'
 import { sweepDeadlines } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import { refreshEveryMs } from './keyring/keyring.ts'
+import { readModelLists } from './models/read-lists.ts'
 import type { Services } from './services.ts'
 import { purgeUploads } from './uploads/uploads.ts'
 import { pruneDeliveries, sampleDeliveries } from './webhooks/keep.ts'
@@ -39,9 +40,12 @@ export type WorkTuning = {
   sweepEveryMs: number
   /** Between two looks at the books of accounts touched of late. */
   checkEveryMs: number
+  /** Between two looks at whether the list of an upstream's models is due. */
+  listsEveryMs: number
 }
 
 export const defaultCheckEveryMs = minute
+export const defaultListsEveryMs = 10 * minute
 
 export async function startWork(services: Services, tuning: WorkTuning): Promise<Work> {
   const { db, runner, settled, log } = services
@@ -70,7 +74,7 @@ export async function startWork(services: Services, tuning: WorkTuning): Promise
     ...servingTasks(services),
     ...caringTasks(services, tuning),
     ...(tuning.runsGenerations
-      ? [...runningTasks(services, tuning.sweepEveryMs), ...bookTasks(services, stopping.signal)]
+      ? [...runningTasks(services, tuning), ...bookTasks(services, stopping.signal)]
       : []),
   ]
   const periodic: Periodic = startPeriodic(tasks, { log, pulse: services.pulse, random: Math.random })
@@ -130,7 +134,7 @@ function caringTasks(services: Services, { sweepEveryMs, checkEveryMs }: WorkTun
   ]
 }
 
-function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] {
+function runningTasks(services: Services, { sweepEveryMs, listsEveryMs }: WorkTuning): PeriodicTask[] {
   const { db, runner, leaseMs } = services
   return [
     // Due polls and the rows of dead workers, whatever wake-up was lost.
@@ -151,6 +155,7 @@ function runningTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
     { name: 'notes.forget', everyMs: 10 * minute, run: () => forgetSpent(db) },
     ...scrubTasks(services),
     ...webhookTasks(services, sweepEveryMs),
+    { name: 'models.read', everyMs: listsEveryMs, run: () => readModelLists(services) },
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
 }

@@ -1,4 +1,5 @@
 // What doctor says of each route to an upstream: whether it works, what it is given, its last error.
+import { pinnedVersionOf } from '../models/read-lists.ts'
 import type { RouteRow } from './needs.ts'
 
 type RouteReport = { name: string; status: 'ok' | 'warn'; message: string; advice?: string }
@@ -12,7 +13,10 @@ const recentMs = 60 * 60 * 1_000
 export function describeRoute(route: RouteRow, now: Date): RouteReport {
   const name = `route ${route.provider}/${route.upstreamModel}`
   if (route.gone) return describeGone(name, route, route.gone)
-  const message = [...describeHealth(route), ...describeLoad(route)].join('; ')
+  const drift = describeDrift(route, now)
+  const message = [...describeHealth(route), ...describeLoad(route), ...describeEnd(route), ...drift].join(
+    '; ',
+  )
   if (route.breaker === 'open') {
     const advice =
       'It fails every call and is only probed. Read the error; its orders take other routes meanwhile.'
@@ -24,7 +28,32 @@ export function describeRoute(route: RouteRow, now: Date): RouteReport {
     now.getTime() - lastFailure.at.getTime() < recentMs &&
     (lastSuccessAt === null || lastSuccessAt < lastFailure.at)
   if (isFailing) return { name, status: 'warn', message, advice: 'Its last call failed. Read the error.' }
+  if (drift.length > 0) {
+    const advice = 'Look at what it makes now; a route with a version of its own stays as it is.'
+    return { name, status: 'warn', message, advice }
+  }
   return { name, status: 'ok', message }
+}
+
+function describeEnd({ told }: RouteRow): string[] {
+  return told?.shutdownOn ? [`its upstream serves it no more from ${told.shutdownOn} on`] : []
+}
+
+/** As old as this, a change is what one is used to. */
+const newVersionMs = 30 * 24 * recentMs
+
+function describeDrift({ upstreamModel, told }: RouteRow, now: Date): string[] {
+  if (!told?.version) return []
+  const pinned = pinnedVersionOf(upstreamModel)
+  if (pinned !== null)
+    return pinned === told.version
+      ? []
+      : [`its upstream's latest version is ${told.version}, not the one of the route`]
+  const { versionAt, versionBefore } = told
+  if (!versionAt || !versionBefore || now.getTime() - versionAt.getTime() > newVersionMs) return []
+  return [
+    `its upstream serves the version ${told.version} since ${versionAt.toISOString()}, before it ${versionBefore}`,
+  ]
 }
 
 function describeGone(

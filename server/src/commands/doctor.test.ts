@@ -115,7 +115,7 @@ test('doctor says that nodes hold different secrets, and which', async () => {
 test('doctor tells of each route whether it works, what it is given and its last error', async () => {
   const route: RouteRow = {
     ...{ provider: 'openai', upstreamModel: 'gpt-image-2', breaker: 'closed', lastSuccessAt: null },
-    ...{ lastFailure: null, gone: null, inFlight: 0, waiting: 0, pacing: null },
+    ...{ lastFailure: null, gone: null, told: null, inFlight: 0, waiting: 0, pacing: null },
   }
   const at = new Date(now().getTime() - 60_000)
   const failed = { ...route, lastFailure: { kind: 'unavailable', message: 'overloaded', at } }
@@ -125,7 +125,19 @@ test('doctor tells of each route whether it works, what it is given and its last
     ...{ imagesPerWindow: { images: 28, seconds: 10 }, imagesLastWindow: 5 },
   }
   const gone = { since: at, said: 'no such model', generationId: '0198c0de-0000-7000-8000-000000000000' }
-  const names = ['unused', 'failing', 'healed', 'open', 'full', 'gone']
+  const untold = { shutdownOn: null, version: null, versionAt: null, versionBefore: null }
+  const drifted = { ...untold, version: 'new', versionAt: at, versionBefore: 'old' }
+  const names = [
+    'unused',
+    'failing',
+    'healed',
+    'open',
+    'full',
+    'gone',
+    'ending',
+    'drifted',
+    `a/b:${'a'.repeat(64)}`,
+  ]
   const states: RouteRow[] = [
     route,
     failed,
@@ -133,11 +145,27 @@ test('doctor tells of each route whether it works, what it is given and its last
     { ...worked, breaker: 'open' },
     { ...worked, pacing, inFlight: 3, waiting: 7 },
     { ...worked, gone },
+    { ...worked, told: { ...untold, shutdownOn: '2099-01-31' } },
+    { ...worked, told: drifted },
+    { ...worked, told: { ...untold, version: 'b'.repeat(64) } },
   ]
   const routes = states.map((each, nth) => ({ ...each, upstreamModel: names[nth] ?? '' }))
   const found = await diagnose({ routes })
   const shown = names.map(name => found.named(`route openai/${name}`))
-  expect(shown.map(each => each?.status)).toEqual(['ok', 'warn', 'ok', 'warn', 'ok', 'warn'])
+  expect(shown.map(each => each?.status)).toEqual([
+    'ok',
+    'warn',
+    'ok',
+    'warn',
+    'ok',
+    'warn',
+    'ok',
+    'warn',
+    'warn',
+  ])
+  expect(shown[6]?.message).toMatch(/; its upstream serves it no more from 2099-01-31 on$/)
+  expect(shown[7]?.message).toMatch(/; its upstream serves the version new since .*, before it old$/)
+  expect(shown[8]?.message).toMatch(/; its upstream's latest version is b{64}, not the one of the route$/)
   expect(shown[5]?.message).toBe(
     `switched off since ${at.toISOString()}, when the order ${gone.generationId} met it: no such model`,
   )
@@ -153,7 +181,7 @@ test('doctor tells of each route whether it works, what it is given and its last
 test('doctor folds routes that no order has taken into one line, and lists each of them with --json', async () => {
   const route: RouteRow = {
     ...{ provider: 'openai', upstreamModel: 'a', breaker: 'closed', lastSuccessAt: null },
-    ...{ lastFailure: null, gone: null, inFlight: 0, waiting: 0, pacing: null },
+    ...{ lastFailure: null, gone: null, told: null, inFlight: 0, waiting: 0, pacing: null },
   }
   const routes = ['b', 'c', 'd'].map(upstreamModel => ({ ...route, upstreamModel }))
   const surroundings = { routes: [{ ...route, lastSuccessAt: now() }, ...routes] }

@@ -11,6 +11,7 @@ import { countOwnSeals, listOrphans } from '../keyring/key-store.ts'
 import { isLoopbackHost } from '../loopback.ts'
 import { type ModelLife, noLife } from '../models/life.ts'
 import { readLife } from '../models/life-store.ts'
+import { listUnreadLists } from '../models/read-lists.ts'
 import { describeModeration } from '../moderation/open.ts'
 import { describeViolations } from './doctor-ledger.ts'
 import { describeOwnSeals } from './doctor-own-keys.ts'
@@ -236,6 +237,17 @@ function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
   return { checks, known: { config, keys: new Map(), unreadableReplaced: [], rows, life: noLife } }
 }
 
+/** Only those that could not be read of late. */
+async function checkLists({ db }: DatabaseNeeds): Promise<CheckResult[]> {
+  const unread = await listUnreadLists(db)
+  return unread.map(({ provider, readAt, trouble }) => {
+    const last = readAt ? `since ${readAt.toISOString()}` : 'yet'
+    const message = `What it says of the end of its models could not be read ${last}: ${trouble}`
+    const advice = 'It is asked again within an hour. Check its key and address if it stays so.'
+    return report(`model list ${provider}`, { status: 'warn', message, advice })
+  })
+}
+
 async function checkRoutes(io: CommandIo, known: Known, needs: DatabaseNeeds): Promise<CheckResult[]> {
   const outside = await io.openOutside(known.config, { keys: new Map(), life: known.life })
   try {
@@ -269,6 +281,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
         known.life = await readLife(needs.db)
         return checkRoutes(io, known, needs)
       })),
+      ...(await attempt('model lists', advice, () => checkLists(needs))),
       ...(await attempt('tasks', advice, () => checkOrphans(needs, config))),
       ...(await attempt('secrets', advice, () => checkSameSecret(needs, config))),
       ...(await attempt('losses', advice, () => checkLosses(needs, config))),

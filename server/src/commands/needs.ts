@@ -60,6 +60,13 @@ export type RouteRow = {
   lastFailure: { kind: string; message: string; at: Date } | null
   /** Switched off because its upstream said that it has no such model. */
   gone: { since: Date; said: string; generationId: string } | null
+  /** What its upstream's own list says of it. */
+  told: {
+    shutdownOn: string | null
+    version: string | null
+    versionAt: Date | null
+    versionBefore: string | null
+  } | null
   inFlight: number
   waiting: number
   pacing: {

@@ -14,6 +14,7 @@ export type RouteState = {
   successor: string | null
   /** Switched off because its upstream said that it has no such model. */
   gone: ConfiguredRoute['gone']
+  told: ConfiguredRoute['told']
   /** `open` when any process has left it alone in the last seconds. */
   breaker: 'closed' | 'open'
   lastSuccessAt: Date | null
@@ -56,9 +57,9 @@ export async function listRouteStates(needs: {
   const byName = new Map(rows.map(row => [row.route, row]))
   return needs.catalog.configuredRoutes().map(route => {
     const row = byName.get(nameOfRoute(route))
-    const { provider, upstreamModel, models, retiresAt, isRetired, successor, gone, pacing } = route
+    const { provider, upstreamModel, models, retiresAt, isRetired, successor, gone, told, pacing } = route
     return {
-      ...{ provider, upstreamModel, models, retiresAt, isRetired, successor, gone },
+      ...{ provider, upstreamModel, models, retiresAt, isRetired, successor, gone, told },
       breaker: row?.is_open ? 'open' : 'closed',
       lastSuccessAt: row?.last_success_at ?? null,
       lastFailure: toFailure(row),

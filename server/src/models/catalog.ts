@@ -1,7 +1,7 @@
 // What is offered, as data. This file states what the rest of the service may ask of the catalogue.
 import type { ImageFormat, ProviderRequest, ThinkingLevel } from '../providers/provider.ts'
 import type { ModelEntry } from './entry.ts'
-import type { GoneModel, ModelLife } from './life.ts'
+import type { GoneModel, ModelLife, ToldModel } from './life.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
 
 /** One way to serve a model. */
@@ -60,6 +60,8 @@ export type ConfiguredRoute = Route & {
   isRetired: boolean
   /** What its upstream said when it was found not to have it any more; null = it has not. */
   gone: Pick<GoneModel, 'since' | 'said' | 'generationId'> | null
+  /** What its upstream's own list says of it; null = that says nothing, or was not read yet. */
+  told: Pick<ToldModel, 'shutdownOn' | 'version' | 'versionAt' | 'versionBefore'> | null
 }
 
 /** A request the catalogue has accepted: defaults filled in, price fixed. */

@@ -13,7 +13,7 @@ import type {
   Standing,
 } from './catalog.ts'
 import { dayOf, isListed, isRetired, type ModelEntry, type Upstream, upstreamKey } from './entry.ts'
-import { applyLife, findGone, noLife, type Stock } from './life.ts'
+import { applyLife, findLife, noLife, type Stock } from './life.ts'
 import { describeModel } from './list-models.ts'
 import { isOffered } from './offered.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
@@ -297,7 +297,7 @@ function sortRoutes(shelf: Shelf): SortedRoutes {
     ...toRoute(upstream),
     models: [...shelf.entries.values()].filter(each => each.routes.includes(upstream)).map(({ id }) => id),
     isRetired: isRetired(upstream, now),
-    gone: findGone(life, { provider: upstream.provider, upstreamModel: upstream.model }),
+    ...findLife(life, { provider: upstream.provider, upstreamModel: upstream.model }),
   })
   const upstreams = [...shelf.upstreams.values()]
   return {

@@ -67,10 +67,12 @@ function listEnds(life: ModelLife, today: string): Map<string, string> {
   return ends
 }
 
-/** Null = no upstream has said so. */
-export function findGone(
+/** What has turned out about one of them; null = nothing. */
+export function findLife(
   life: ModelLife,
   { provider, upstreamModel }: Pick<GoneModel, 'provider' | 'upstreamModel'>,
-): GoneModel | null {
-  return life.gone.find(each => each.provider === provider && each.upstreamModel === upstreamModel) ?? null
+): { gone: GoneModel | null; told: ToldModel | null } {
+  const isIt = (each: Pick<GoneModel, 'provider' | 'upstreamModel'>) =>
+    each.provider === provider && each.upstreamModel === upstreamModel
+  return { gone: life.gone.find(isIt) ?? null, told: life.told.find(isIt) ?? null }
 }

@@ -22,6 +22,37 @@ export const sql = {
         RETURNING provider, upstream_model, seen_at, said, generation_id)
       SELECT *, pg_notify('model_life', '') AS told FROM restored`,
   ),
+  /** Whose turn it is to read the list: one node, once a day; after what went wrong, in an hour. */
+  takeList: statement(
+    'models_take_list',
+    `INSERT INTO model_list_read AS l (provider, due_at) VALUES ($1, app_now() + interval '1 hour')
+      ON CONFLICT (provider) DO UPDATE SET due_at = excluded.due_at WHERE l.due_at <= app_now()
+      RETURNING provider`,
+  ),
+  /** Also of those that it names no more: what was told of their end holds. */
+  keepList: statement(
+    'models_keep_list',
+    `WITH kept AS (
+        INSERT INTO told_model AS t (provider, upstream_model, shutdown_on, version, version_at)
+        SELECT $1, upstream_model, shutdown_on, version, CASE WHEN version IS NOT NULL THEN app_now() END
+          FROM jsonb_to_recordset($2::jsonb) AS s (upstream_model text, shutdown_on date, version text)
+        ON CONFLICT (provider, upstream_model) DO UPDATE SET shutdown_on = excluded.shutdown_on,
+          version = coalesce(excluded.version, t.version),
+          version_at = CASE WHEN t.version <> excluded.version OR t.version IS NULL THEN excluded.version_at
+            ELSE t.version_at END,
+          version_before = CASE WHEN t.version <> excluded.version THEN t.version ELSE t.version_before END
+      )
+      UPDATE model_list_read SET due_at = app_now() + interval '1 day', read_at = app_now(), trouble = NULL
+        WHERE provider = $1 RETURNING pg_notify('model_life', '') AS told`,
+  ),
+  noteTrouble: statement(
+    'models_note_trouble',
+    'UPDATE model_list_read SET trouble = $2 WHERE provider = $1',
+  ),
+  unread: statement(
+    'models_unread',
+    'SELECT provider, read_at, trouble FROM model_list_read WHERE trouble IS NOT NULL ORDER BY provider',
+  ),
   told: statement(
     'models_told',
     `SELECT provider, upstream_model, to_char(shutdown_on, 'YYYY-MM-DD') AS shutdown_on, version, version_at,

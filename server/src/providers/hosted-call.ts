@@ -2,7 +2,13 @@
 // answers read within bounds, keys kept out of messages. What an answer means stays with each adapter.
 import { OutboundError, type OutboundResponse } from '../outbound.ts'
 import { JsonImagesError, readJsonWithImages } from './json-images.ts'
-import { type CallContext, ImageRejected, type ProviderFailure, type ProviderOutcome } from './provider.ts'
+import {
+  type CallContext,
+  ImageRejected,
+  type ListContext,
+  type ProviderFailure,
+  type ProviderOutcome,
+} from './provider.ts'
 import { findRetryDelayMs } from './retry-delay.ts'
 
 // A TCP and TLS handshake that takes longer than this never becomes a request.
@@ -207,4 +213,29 @@ export async function checkByGet(
     problem = classifyLostCreate(given.vendor, error).message
   }
   return problem === null ? { ok: true } : { ok: false, message: scrubKey(problem, given.apiKey) }
+}
+
+/** A free read, parsed. Null = it could not be read, or is no JSON; `status` tells what it is then. */
+export async function readByGet(
+  {
+    vendor,
+    apiKey,
+    ...call
+  }: { vendor: string; apiKey: string; url: string; headers: Record<string, string> },
+  context: ListContext,
+): Promise<{ status: number; value: unknown } | { status: null; message: string }> {
+  try {
+    const response = await context.http.request({
+      method: 'GET',
+      url: call.url,
+      trust: 'configured',
+      headers: { ...context.headers, accept: 'application/json', ...call.headers },
+      ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
+    })
+    const { status } = response
+    if (status === 200) return { status, value: await readSmallJson(response) }
+    return { status, value: parseJsonOrNull(await readErrorText(response)) }
+  } catch (error) {
+    return { status: null, message: scrubKey(classifyLostRead(vendor, error).message, apiKey) }
+  }
 }

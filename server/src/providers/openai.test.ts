@@ -376,4 +376,36 @@ describe('the OpenAI adapter', () => {
   it('lists as proof of "not run" nothing but the documented overload', () => {
     expect(NOT_RUN).toEqual([{ status: 503, type: 'server_error' }])
   })
+
+  it('tells the end of the models that were asked for, and no end that it cannot read', async () => {
+    const shutdownDates: Record<string, string | null> = {
+      'gpt-image-2': 'soon',
+      'gpt-image-2.5-flare': '2027-02-30',
+    }
+    const lists = await startOpenAiUpstream({ shutdownDates })
+    const own = createOutbound({ allow: [], configuredOrigins: [lists.url] })
+    const read = (apiKey: string) =>
+      createOpenAiProvider({ apiKey, baseUrl: `${lists.url}/v1` }).readModels?.(
+        ['gpt-image-1.5', 'gpt-image-2', 'gpt-image-2.5-flare', 'nobody-knows'],
+        { http: own, signal: AbortSignal.timeout(10_000), timeoutMs: 10_000, headers: {} },
+      )
+    const told = (upstreamModel: string, shutdownOn: string | null) => ({
+      upstreamModel,
+      shutdownOn,
+      version: null,
+    })
+    expect(await read(defaultOpenAiKey)).toEqual({
+      ok: true,
+      models: [
+        told('gpt-image-1.5', '2026-12-01'),
+        told('gpt-image-2', null),
+        told('gpt-image-2.5-flare', null),
+      ],
+    })
+    const refused = await read('sk-of-nobody-0123456789abcdef')
+    expect(refused).toEqual({ ok: false, message: expect.stringContaining('401') })
+    await lists.close()
+    expect(await read(defaultOpenAiKey)).toMatchObject({ ok: false })
+    await own.close()
+  })
 })

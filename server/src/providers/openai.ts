@@ -1,11 +1,21 @@
 // The adapter of OpenAI's Images API (the gpt-image family). A create is sent once: nothing in this file or
 // below it may ever send it again, because OpenAI has no idempotent creates.
 import { OutboundError, type OutboundResponse } from '../outbound.ts'
+import { readByGet } from './hosted-call.ts'
 import { JsonImagesError } from './json-images.ts'
 import { MAX_PICTURE_TEXT_BYTES, readDocument, readStream } from './openai/answer.ts'
 import { classifyErrorAnswer, type ErrorAnswer } from './openai/failures.ts'
+import { readModelList } from './openai/models.ts'
 import { buildCall, type OpenAiCall, UnusableRequest } from './openai/request.ts'
-import type { CallContext, Provider, ProviderFailure, ProviderOutcome, ProviderRequest } from './provider.ts'
+import type {
+  CallContext,
+  ListContext,
+  ModelList,
+  Provider,
+  ProviderFailure,
+  ProviderOutcome,
+  ProviderRequest,
+} from './provider.ts'
 import { ImageRejected, noUsage } from './provider.ts'
 
 export { NOT_RUN } from './openai/failures.ts'
@@ -35,6 +45,7 @@ export function createOpenAiProvider(given: OpenAiOptions): Provider {
     idempotentCreates: false,
     submit: async (request, context) => scrubOutcome(await submit(options, request, context), options.apiKey),
     check: context => check(options, context),
+    readModels: (models, context) => readModels(options, models, context),
   }
 }
 
@@ -173,6 +184,20 @@ async function check(
     if (!(error instanceof OutboundError)) throw error
     return { ok: false, message: scrub(`OpenAI, no answer: ${error.message}`, options.apiKey) }
   }
+}
+
+async function readModels(
+  options: OpenAiOptions,
+  upstreamModels: readonly string[],
+  context: ListContext,
+): Promise<ModelList> {
+  const url = `${options.baseUrl}/models`
+  const { apiKey } = options
+  const read = await readByGet({ vendor: 'OpenAI', apiKey, url, headers: authorize(options) }, context)
+  if (read.status === null) return { ok: false, message: read.message }
+  const models = read.status === 200 ? readModelList(read.value, upstreamModels) : null
+  if (models) return { ok: true, models }
+  return { ok: false, message: `OpenAI answered ${read.status} without a list of models` }
 }
 
 function authorize({ apiKey, organization, project }: OpenAiOptions): Record<string, string> {

@@ -236,6 +236,20 @@ export type WebhookContext = Pick<CallContext, 'http' | 'signal' | 'timeoutMs' |
  */
 export type WebhookNotice = { taskId: string; task?: UpstreamTask }
 
+/** What an upstream's own list says of one of its models; null = it says nothing of it. */
+export type ModelFacts = {
+  upstreamModel: string
+  /** First day (UTC, YYYY-MM-DD) on which it is served no more. */
+  shutdownOn: string | null
+  /** What is served to whoever names no version. */
+  version: string | null
+}
+
+/** What the core lends for reading the list. */
+export type ListContext = Pick<CallContext, 'http' | 'signal' | 'timeoutMs' | 'headers'>
+
+export type ModelList = { ok: true; models: ModelFacts[] } | { ok: false; message: string }
+
 export type Provider = {
   name: string
   /** True when a create may be repeated under the same createKey without a second bill. */
@@ -262,6 +276,11 @@ export type Provider = {
    * wakes the poll of that task. Throws OutboundError when keys cannot be fetched: the caller is asked to come again.
    */
   readWebhook?(request: WebhookRequest, context: WebhookContext): Promise<WebhookNotice | null>
+  /**
+   * What the upstream itself says of the life of these models, read for nothing, once a day. Those that its list does not
+   * name are left out: that proves nothing.
+   */
+  readModels?(upstreamModels: readonly string[], context: ListContext): Promise<ModelList>
   /** A free, cheap call that proves key and address; for `doctor`. */
   check?(context: CallContext): Promise<{ ok: true } | { ok: false; message: string }>
 }

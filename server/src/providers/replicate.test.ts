@@ -512,4 +512,19 @@ describe('the Replicate adapter', () => {
       await expect(read(sign(body), reader)).rejects.toBeInstanceOf(OutboundError)
     })
   })
+
+  it('tells the latest version of each model, and leaves out one that is not there', async () => {
+    const models = ['google/nano-banana', `stability-ai/sdxl:${'a'.repeat(64)}`, 'nobody/knows']
+    const list = await createProvider().readModels?.(models, openContext())
+    const version = expect.stringMatching(/^[0-9a-f]{64}$/)
+    expect(list).toEqual({
+      ok: true,
+      models: models.slice(0, 2).map(upstreamModel => ({ upstreamModel, shutdownOn: null, version })),
+    })
+    const reader = createReplicateProvider({ apiKey: 'another-key', baseUrl: `${upstream.url}/v1` })
+    expect(await reader.readModels?.(models, openContext())).toEqual({
+      ok: false,
+      message: expect.stringContaining('401'),
+    })
+  })
 })

@@ -10,6 +10,7 @@ import {
   limitCall,
   MAX_SMALL_ANSWER_BYTES,
   parseJsonOrNull,
+  readByGet,
   readErrorText,
   readSmallJson,
   scrubKey,
@@ -20,6 +21,9 @@ import type { MultipartForm } from './multipart-form.ts'
 import type {
   CallContext,
   CancelOutcome,
+  ListContext,
+  ModelFacts,
+  ModelList,
   Provider,
   ProviderFailure,
   ProviderOutcome,
@@ -72,6 +76,7 @@ export function createReplicateProvider(given: ReplicateOptions): Provider {
     fetchOutput: (url, context) => fetchOutput(api, url, context),
     readWebhook: (request, context) => readSignedNotice(secrets, request, context),
     check: context => check(api, context),
+    readModels: (models, context) => readModels(api, models, context),
   }
 }
 
@@ -272,6 +277,28 @@ function isSuccess({ status }: OutboundResponse): boolean {
 async function readError(response: OutboundResponse): Promise<ErrorAnswer> {
   const { status, headers } = response
   return { status, headers, text: await readErrorText(response) }
+}
+
+/** Each by itself, for there is no list of these alone; one that is not there is left out. */
+async function readModels(
+  { apiKey, baseUrl }: Api,
+  upstreamModels: readonly string[],
+  context: ListContext,
+): Promise<ModelList> {
+  const models: ModelFacts[] = []
+  const headers = { authorization: `Bearer ${apiKey}` }
+  for (const upstreamModel of upstreamModels) {
+    const [name = ''] = upstreamModel.split(':')
+    const url = `${baseUrl}/models/${name.split('/').map(encodeURIComponent).join('/')}`
+    const read = await readByGet({ vendor: VENDOR, apiKey, url, headers }, context)
+    if (read.status === null) return { ok: false, message: read.message }
+    if (read.status === 404) continue
+    const model = read.status === 200 && isRecord(read.value) ? read.value : null
+    if (!model) return { ok: false, message: `${VENDOR} answered ${read.status} about ${name}` }
+    const version = isRecord(model.latest_version) ? textOrNull(model.latest_version.id) : null
+    models.push({ upstreamModel, shutdownOn: null, version })
+  }
+  return { ok: true, models }
 }
 
 function check(api: Api, context: CallContext): Promise<{ ok: true } | { ok: false; message: string }> {

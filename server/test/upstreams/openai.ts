@@ -22,6 +22,8 @@ export type OpenAiUpstreamOptions = {
   latencyMs?: number
   /** Exact file size of every picture, for benches; absent = small pictures. */
   pictureSizeBytes?: number
+  /** Ends of models in place of the vendor's own, as they stand when the list is read. */
+  shutdownDates?: Record<string, string | null>
 }
 
 export const defaultOpenAiKey = 'sk-emulated-openai-key-0123456789'
@@ -49,7 +51,8 @@ async function handle(exchange: Exchange, settings: Settings): Promise<void> {
   if (route === 'POST /v1/images/generations') return createImages(exchange, settings, 'generation')
   if (route === 'POST /v1/images/edits') return createImages(exchange, settings, 'edit')
   if (route === 'POST /v1/moderations') return moderate(exchange)
-  if (request.method === 'GET' && /^\/v1\/models(\/.+)?$/.test(request.path)) return listModels(exchange)
+  if (request.method === 'GET' && /^\/v1\/models(\/.+)?$/.test(request.path))
+    return listModels(exchange, settings.shutdownDates)
   return sendAnswer(exchange, refuse(404, { message: `Invalid URL (${route})`, code: null }))
 }
 

@@ -39,6 +39,8 @@ export type ReplicateUpstreamOptions = {
   removesAfterMs?: number
   /** How long a second is in `Prefer: wait=N`, `Cancel-After` and between webhooks; default 1,000. */
   secondMs?: number
+  /** Latest versions of models in place of the usual ones, as they stand when a model is read. */
+  latestVersions?: Record<string, string>
 }
 
 export type ReplicateUpstream = Upstream & {
@@ -139,7 +141,10 @@ async function handle(exchange: Exchange, state: State): Promise<void> {
   }
   if (path === '/v1/webhooks/default/secret')
     return sendAnswer(exchange, jsonAnswer(200, { key: state.hooks.secret }))
-  return sendAnswer(exchange, folder === 'models' ? describeModel(rest) : notFound)
+  return sendAnswer(
+    exchange,
+    folder === 'models' ? describeModel(rest, state.settings.latestVersions) : notFound,
+  )
 }
 
 /** Official models by their name; a deployment may be of any. */
@@ -185,7 +190,10 @@ function listPredictions({ request }: Exchange, { predictions, hooks }: State): 
   return jsonAnswer(200, { next, previous: null, results })
 }
 
-function describeModel([owner, name, versions, id]: string[]): Answer {
+function describeModel(
+  [owner, name, versions, id]: string[],
+  latestVersions: Record<string, string> = {},
+): Answer {
   const model = emulatedModels.find(each => each.name === `${owner}/${name}`)
   if (model === undefined) return notFound
   const version = {
@@ -200,8 +208,9 @@ function describeModel([owner, name, versions, id]: string[]): Answer {
       },
     },
   }
+  const latest = { ...version, id: latestVersions[model.name] ?? version.id }
   if (versions === 'versions') return id === model.version ? jsonAnswer(200, version) : notFound
-  return jsonAnswer(200, { owner, name, url: `https://replicate.com/${model.name}`, latest_version: version })
+  return jsonAnswer(200, { owner, name, url: `https://replicate.com/${model.name}`, latest_version: latest })
 }
 
 async function serveFiles(exchange: Exchange, { uploads, hooks }: State, [id]: string[]): Promise<void> {

@@ -76,9 +76,9 @@ function keepFor<Value>(ms: number, read: () => Promise<Value>): () => Promise<V
 }
 
 function toIdleRow(route: ConfiguredRoute, setting: string): UpstreamRow {
-  const { provider, upstreamModel, models, retiresAt, isRetired, successor, gone, pacing } = route
+  const { provider, upstreamModel, models, retiresAt, isRetired, successor, gone, told, pacing } = route
   return {
-    ...{ provider, upstreamModel, models, retiresAt, isRetired, successor, gone },
+    ...{ provider, upstreamModel, models, retiresAt, isRetired, successor, gone, told },
     ...{ lastSuccessAt: null, lastFailure: null, inFlight: 0, waiting: 0, oldestWaitMs: null },
     pacing: pacing
       ? { ...pacing, imagesLastMinute: 0, imagesLastWindow: pacing.imagesPerWindow ? 0 : null }

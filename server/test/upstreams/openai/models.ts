@@ -35,15 +35,19 @@ export function findEmulatedModel(id: string): EmulatedModel | null {
   return models.find(model => model.id === id) ?? null
 }
 
-export async function listModels(exchange: Exchange): Promise<void> {
+export async function listModels(
+  exchange: Exchange,
+  shutdownDates: Record<string, string | null> = {},
+): Promise<void> {
+  const present = (model: EmulatedModel) =>
+    presentModel({ ...model, shutdownDate: shutdownDates[model.id] ?? model.shutdownDate })
   const id = decodeURIComponent(exchange.request.path.slice('/v1/models'.length).replace(/^\//, ''))
-  if (id === '')
-    return sendAnswer(exchange, jsonAnswer(200, { object: 'list', data: models.map(presentModel) }))
+  if (id === '') return sendAnswer(exchange, jsonAnswer(200, { object: 'list', data: models.map(present) }))
   const model = findEmulatedModel(id)
   const answer =
     model === null
       ? refuse(404, { message: `The model '${id}' does not exist`, param: 'model', code: 'model_not_found' })
-      : jsonAnswer(200, presentModel(model))
+      : jsonAnswer(200, present(model))
   return sendAnswer(exchange, answer)
 }
 

@@ -1,0 +1,156 @@
+// What upstreams themselves say of the life of their models: read by one node, once a day, kept over what the data says,
+// and told to the operator. An end that has come retires the model; another version switches nothing.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commandsOn } from './command-rig.ts'
+import { createRig, eventually, type Node, type Rig } from './harness.ts'
+import { startOpenAiUpstream } from './upstreams/openai.ts'
+import { emulatedModels } from './upstreams/replicate/models.ts'
+import { defaultReplicateKey, type ReplicateUpstream, startReplicateUpstream } from './upstreams/replicate.ts'
+import type { Upstream } from './upstreams/upstream.ts'
+
+const classic = 'openai:gpt-image-1.5'
+const far = '2099-01-31'
+const past = '2026-01-31'
+const flux = 'black-forest-labs/flux-schnell'
+const pinned = 'a'.repeat(64)
+const newVersion = 'b'.repeat(64)
+
+let rig: Rig
+let openai: Upstream
+let replicate: ReplicateUpstream
+const shutdownDates: Record<string, string | null> = { 'gpt-image-1.5': far, 'gpt-image-2': far }
+const latestVersions: Record<string, string> = {}
+let nodes: Node[]
+let customer: string
+let admin: string
+const { runJson, diagnose } = commandsOn(() => ({ db: rig.database.db, folder: rig.dataDir }))
+
+beforeAll(async () => {
+  rig = await createRig({ latencyMs: 5 })
+  openai = await startOpenAiUpstream({ shutdownDates })
+  replicate = await startReplicateUpstream({ latestVersions })
+  customer = (await rig.account({ credits: 1_000 })).apiKey
+  admin = (await rig.account({ credits: 0, key: { scopes: ['admin'] } })).apiKey
+  const catalog = join(rig.dataDir, 'catalog.json')
+  // A version of its own, which is not the latest.
+  const upstreams = { 'replicate/stability-ai/sdxl': { model: `stability-ai/sdxl:${pinned}` } }
+  writeFileSync(catalog, JSON.stringify({ upstreams }))
+  const env = {
+    DARKROOM_CATALOG: catalog,
+    OPENAI_BASE_URL: `${openai.url}/v1`,
+    REPLICATE_API_TOKEN: defaultReplicateKey,
+    REPLICATE_BASE_URL: `${replicate.url}/v1`,
+    OUTBOUND_ALLOW: new URL(replicate.files.url).host,
+    TEST_LISTS_MS: '200',
+  }
+  nodes = await Promise.all([rig.startNode(env), rig.startNode(env)])
+})
+afterAll(async () => {
+  await rig.close()
+  await openai.close()
+  await replicate.close()
+})
+
+const run = (text: string) => rig.database.ownerDb.query({ name: `test_lists_${text.length}`, text })
+/** Makes every list due again. */
+const letADayPass = () => run('UPDATE model_list_read SET due_at = now()')
+const readsOf = ({ requests }: Upstream, path: string) => requests.filter(each => each.path === path).length
+const told = (event: string, model: string) =>
+  nodes.flatMap(({ output }) =>
+    output.filter(line => line.includes(`"${event}"`) && line.includes(`"${model}"`)),
+  )
+
+type Route = { upstreamModel: string; retiresAt: string | null; retired: boolean }
+
+async function routeOf(node: Node, upstreamModel: string): Promise<Route> {
+  const headers = { authorization: `Bearer ${admin}` }
+  const answer = await fetch(`${node.url}/api/v1/routes`, { headers })
+  const { routes } = (await answer.json()) as { routes: Route[] }
+  const route = routes.find(each => each.upstreamModel === upstreamModel)
+  if (!route) throw new Error(`no route ${upstreamModel}`)
+  return route
+}
+
+async function order(node: Node, model: string) {
+  const answer = await fetch(`${node.url}/api/v1/generations`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${customer}`,
+      'content-type': 'application/json',
+      prefer: 'wait=30',
+    },
+    body: JSON.stringify({ model, prompt: 'a fox' }),
+  })
+  return { status: answer.status, body: (await answer.json()) as { status?: string; error?: string } }
+}
+
+test('an end that the upstream tells is read by one node, once, and holds on every node', async () => {
+  for (const node of nodes)
+    await eventually('the end is known', async () => {
+      return (await routeOf(node, 'gpt-image-1.5')).retiresAt === far
+    })
+  await eventually('versions are read', async () => readsOf(replicate, `/v1/models/${flux}`) > 0)
+  // Both have looked again and again whether it is due.
+  await letADayPass()
+  await eventually('it is read on the next day', () => readsOf(openai, '/v1/models') === 2)
+  await eventually('each model is read again', () => readsOf(replicate, `/v1/models/${flux}`) === 2)
+  expect(told('model.end_told', 'gpt-image-1.5')).toHaveLength(1)
+  const headers = { authorization: `Bearer ${customer}` }
+  const [node] = nodes
+  const shown = await fetch(`${node?.url}/v1/models/gpt-image-2.5-flare`, { headers })
+  expect(await shown.json()).not.toHaveProperty('shutdown_date')
+  const listed = await fetch(`${node?.url}/api/v1/catalog?model=${classic}`, { headers })
+  expect(JSON.stringify(await listed.json())).toContain(`gpt-image-1.5 retires upstream on ${far}`)
+})
+
+test('from that day on it is retired, without a restart', async () => {
+  shutdownDates['gpt-image-2'] = past
+  await letADayPass()
+  for (const node of nodes)
+    await eventually('it has retired', async () => (await routeOf(node, 'gpt-image-2')).retired)
+  const refused = await order(nodes[1] as Node, 'openai:gpt-image-2')
+  expect([refused.status, JSON.stringify(refused.body)]).toEqual([
+    400,
+    expect.stringContaining(`The model openai:gpt-image-2 was retired upstream on ${past}`),
+  ])
+  shutdownDates['gpt-image-2'] = null
+  await letADayPass()
+  await eventually('it is taken back', async () => {
+    return (await order(nodes[1] as Node, 'openai:gpt-image-2')).body.status === 'succeeded'
+  })
+})
+
+test('another version is told once, and the route goes on', async () => {
+  expect(told('model.version_changed', flux)).toEqual([])
+  const before = emulatedModels.find(({ name }) => name === flux)?.version
+  latestVersions[flux] = newVersion
+  await letADayPass()
+  await eventually('it is told', () => told('model.version_changed', flux).length > 0)
+  expect(told('model.version_changed', flux)[0]).toContain(newVersion)
+  const reads = readsOf(replicate, `/v1/models/${flux}`)
+  await letADayPass()
+  await eventually('it is read again', () => readsOf(replicate, `/v1/models/${flux}`) > reads)
+  expect(told('model.version_changed', flux)).toHaveLength(1)
+  // A route with a version of its own is told of when it is read first.
+  expect(told('model.version_changed', `stability-ai/sdxl:${pinned}`)).toHaveLength(1)
+  const rows = await run('SELECT version, version_before FROM told_model ORDER BY 1, 2')
+  expect(rows).toContainEqual({ version: newVersion, version_before: before })
+  expect((await order(nodes[0] as Node, flux)).body.status).toBe('succeeded')
+})
+
+test('a list that cannot be read changes nothing, and the operator hears of it', async () => {
+  const before = await run("SELECT * FROM told_model WHERE provider = 'openai' ORDER BY upstream_model")
+  await openai.close()
+  await letADayPass()
+  await eventually('it is told', () =>
+    nodes.some(({ output }) => output.join().includes('model_list.unread')),
+  )
+  expect(await run("SELECT * FROM told_model WHERE provider = 'openai' ORDER BY upstream_model")).toEqual(
+    before,
+  )
+  expect((await routeOf(nodes[0] as Node, 'gpt-image-1.5')).retiresAt).toBe(far)
+  expect((await diagnose()).named('model list openai')).toMatchObject({ status: 'warn' })
+  expect((await runJson(['models', 'list'])).gone).toEqual([])
+})
