@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Hono } from 'hono'
 import postman from '../../docs/postman/darkroom-gptimage2.postman_collection.json' with { type: 'json' }
 import { findClientAddress } from './accounts/client-address.ts'
+import { reportKey } from './accounts/reported-keys.ts'
 import { AUTH_PATH, type Sessions } from './accounts/sessions.ts'
 import type { Config } from './config.ts'
 import { createConsole } from './dialects/console/routes.ts'
@@ -48,6 +49,7 @@ import { guardFilesHost } from './http/files-host.ts'
 import { addFront } from './http/front.ts'
 import { addHealth } from './http/health.ts'
 import { addHooks } from './http/hooks.ts'
+import { addReportedKeys } from './http/reported-keys.ts'
 import { frameRequests } from './http/request-log.ts'
 import { createSpool } from './http/spool.ts'
 import { addressSettings } from './read-engines.ts'
@@ -137,6 +139,10 @@ function addDoors(app: Hono<HttpEnv>, needs: AppNeeds): void {
     openSignedLink: async (link, query) =>
       (await openInputLink(needs, link, query)) ?? openSignedLink(needs, link, query),
   })
+  addReportedKeys(app, {
+    reportKey: report => reportKey(needs, report),
+    findAddress: context => addressOf(context, needs.config),
+  })
   addHooks(app, {
     ...needs,
     takesHooks: name => takesHooks(needs, name),
@@ -156,6 +162,7 @@ function nameSetting({ packages }: Config, provider: string): string {
 function createRenderers(fails: { gptimage2: RenderError; console: RenderError; native: Fail }) {
   const renderers: [RegExp, (context: HttpContext, error: AppError) => Response | Promise<Response>][] = [
     [/^\/operator(?:\/|$)/, fails.console],
+    [/^\/api\/reported-keys$/, renderNativeError],
     [/^\/(?:getimages|api\/v1\/(?:images|account|usage))(?:\/|$)/, renderGetImagesError],
     [/^\/(?:getimg|v2)(?:\/|$)/, renderGetimgError],
     [/^\/(?:openai|v1)(?:\/|$)/, renderOpenAiError],
@@ -198,11 +205,14 @@ function addDocuments(app: Hono<HttpEnv>, documents: Documents): void {
 function addSessions(app: Hono<HttpEnv>, { sessions, config }: AppNeeds): void {
   app.on(['GET', 'POST'], `${AUTH_PATH}/*`, context => {
     context.set('route', AUTH_PATH)
-    const clientAddress = findClientAddress({
-      remoteAddress: context.env.incoming.socket.remoteAddress ?? null,
-      forwardedFor: context.req.header('x-forwarded-for') ?? null,
-      trustedProxies: config.trustedProxies,
-    })
-    return sessions.handler(context.req.raw, clientAddress)
+    return sessions.handler(context.req.raw, addressOf(context, config))
+  })
+}
+
+function addressOf(context: HttpContext, { trustedProxies }: Config): string | null {
+  return findClientAddress({
+    remoteAddress: context.env.incoming.socket.remoteAddress ?? null,
+    forwardedFor: context.req.header('x-forwarded-for') ?? null,
+    trustedProxies,
   })
 }

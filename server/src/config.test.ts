@@ -72,7 +72,6 @@ test('all problems are told at once, each by its variable', () => {
     LOG_PROMPTS: 'yes',
     OPENAI_BASE_URL: 'ftp://x',
     STORAGE_URL: '/srv/images',
-    SMTP_URL: 'mail.example.com',
   })
   const named = problems.map(problem => problem.split(' ')[0])
   for (const name of [
@@ -85,7 +84,7 @@ test('all problems are told at once, each by its variable', () => {
   ]) {
     expect(named).toContain(name)
   }
-  for (const name of ['DARKROOM_SANDBOX', 'OUTBOUND_ALLOW', 'AUTH_SECRET', 'LOG_PROMPTS', 'SMTP_URL']) {
+  for (const name of ['DARKROOM_SANDBOX', 'OUTBOUND_ALLOW', 'AUTH_SECRET', 'LOG_PROMPTS']) {
     expect(named).toContain(name)
   }
   expect(problems).toContain('LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent')

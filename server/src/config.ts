@@ -80,7 +80,6 @@ export type Config = {
   sandbox: SandboxSigns
   catalogFile: string | null
   paymentSecretKey: string | null
-  smtpUrl: string | null
   workerConcurrency: number
   queueBound: number
   getimgFilesLiveS: number
@@ -305,7 +304,6 @@ export function readConfig(env: Environment): Config {
     },
     catalogFile: read.text('DARKROOM_CATALOG'),
     paymentSecretKey,
-    smtpUrl: read.url('SMTP_URL', ['smtp', 'smtps']),
     ...readWork(read),
     authSecret: readAuthSecret(read),
     earlierAuthSecrets: readEarlierSecrets(read),
@@ -322,8 +320,8 @@ export function loadConfig(): Config {
 
 /** Every secret of the configuration, for what cuts them out of foreign texts. */
 export function secretsOf(config: Config): string[] {
-  const { providers, database, authSecret, metricsToken, paymentSecretKey, smtpUrl, storageSecrets } = config
-  const urls = [database?.url, database?.ownerUrl, database?.directUrl, smtpUrl]
+  const { providers, database, authSecret, metricsToken, paymentSecretKey, storageSecrets } = config
+  const urls = [database?.url, database?.ownerUrl, database?.directUrl]
   const passwords = urls.map(url => (url ? decodeURIComponent(new URL(url).password) : null))
   const keys = [
     ...[...Object.values(providers), ...config.engines, ...config.packages].map(provider => provider.apiKey),

@@ -300,12 +300,6 @@ const signingIn: Setting[] = [
     meaning:
       'Allow sign-in over plain http on a host that is not loopback. Anybody on the way can take the session.',
   },
-  {
-    name: 'SMTP_URL',
-    default: '',
-    values: 'smtp URL',
-    meaning: 'Mail server for messages to users, such as `smtps://user:password@mail.example.com`.',
-  },
 ]
 
 export const settingGroups: readonly { title: string; settings: readonly Setting[] }[] = [

@@ -141,7 +141,13 @@ export const doorRows: Record<string, string[]> = {
   'K-7 last-used is cheap and true': [
     'last used: 60,000 uses of a key within a minute cost one write, and the next comes a minute later',
   ],
-  'K-8 leaked keys are found': ['open: no scan and no endpoint for reports yet'],
+  'K-8 leaked keys are found': [
+    'key scan: of 20 real keys and 200 fakes the 20 are found, wherever a piece ends',
+    'commands: keys scan names every key by its place, never whole, and fails where there is one',
+    'reported keys: a key that is shown is refused from then on by every process, its owner is told why, and nobody the secret',
+    'reported keys: the answer is one and the same for a live key, a revoked one, one that never was and what is none',
+    'reported keys: an address reports so many in a while at all processes together, and keeps no other from it',
+  ],
   'K-9 upstream keys never leak': [
     'secrets: no secret that was handed out or configured stands in the database, the logs or any answer',
     'echoes: a key of this installation is cut out, also of the words of an upstream that has none of its own',

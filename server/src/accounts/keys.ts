@@ -53,6 +53,8 @@ export type ApiKey = {
   expired: boolean
   lastUsedAt: Date | null
   revokedAt: Date | null
+  /** `leaked`: somebody found it and reported it. Null too where it was revoked before reasons were noted. */
+  revokedReason: 'operator' | 'leaked' | null
 }
 
 type KeyRow = {
@@ -72,6 +74,7 @@ type KeyRow = {
   expired: boolean
   last_used_at: Date | null
   revoked_at: Date | null
+  revoked_reason: 'operator' | 'leaked' | null
 }
 
 function checkCount(path: string, value: number, max: number): void {
@@ -160,6 +163,7 @@ function toApiKey(row: KeyRow): ApiKey {
     expired: row.expired,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
+    revokedReason: row.revoked_reason,
   }
 }
 

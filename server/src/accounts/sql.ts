@@ -141,15 +141,23 @@ export const isAhead = statement('accounts.is-ahead', 'SELECT $1::timestamptz > 
 export const selectKeys = statement(
   'accounts.select-keys',
   `SELECT id, account_id, style, display_prefix, name, scopes, rate_requests, rate_window_s, in_flight_cap,
-     cap_day, cap_month, created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at
+     cap_day, cap_month, created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at, revoked_reason
      FROM api_key WHERE account_id = $1::uuid ORDER BY id`,
 )
 
 // Revoking again changes nothing and is no error; the first time stands.
 export const revokeKey = statement(
   'accounts.revoke-key',
-  `UPDATE api_key SET revoked_at = coalesce(revoked_at, app_now())
+  `UPDATE api_key SET revoked_at = coalesce(revoked_at, app_now()),
+      revoked_reason = CASE WHEN revoked_at IS NULL THEN 'operator' ELSE revoked_reason END
     WHERE id = $1::uuid AND ($2::uuid IS NULL OR account_id = $2::uuid) RETURNING id`,
+)
+
+// Whoever can show a key has it. No row = there is no such live key.
+export const revokeReported = statement(
+  'accounts.revoke-reported',
+  `UPDATE api_key SET revoked_at = app_now(), revoked_reason = 'leaked'
+    WHERE secret_hash = $1::bytea AND revoked_at IS NULL RETURNING id, account_id`,
 )
 
 // Ages instead of times, so that only the database's clock is stored. Rows are locked in order of their id, because

@@ -1,11 +1,12 @@
 // Guards the operator's commands: exact answers, exit codes, and that each works against a real database.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOn, noModels } from '../../test/command-rig.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { authenticateKey } from '../accounts/authenticate.ts'
+import { newSecret } from '../accounts/secret.ts'
 import { findViolations } from '../credits/ledger.ts'
 import { settingGroups } from '../settings.ts'
 
@@ -69,6 +70,11 @@ test('credits grant answers the balance, and one reference is granted once', asy
   expect(await runJson(grant)).toEqual(granted)
   expect(await runJson(grant)).toEqual({ ...granted, granted: false })
   expect(await balanceOf(accountId)).toBe(25)
+  // A slip under a used reference must not look like a grant.
+  const other = await runLine([...grant.slice(0, 5), '250', ...grant.slice(6)])
+  expect([other.code, other.out]).toEqual([2, ''])
+  expect(other.err).toContain('reference: names a grant to this account of 25 credits already')
+  expect(await balanceOf(accountId)).toBe(25)
 })
 
 test('credits adjust takes and gives; what the balance cannot bear becomes debt', async () => {
@@ -120,6 +126,31 @@ test('keys create answers exactly key and secret; list shows its limits; revoke 
   expect(await authenticateKey(database.db, String(key.apiKey), null)).toMatchObject({ inFlightCap: 0 })
   expect(await runJson(['keys', 'revoke', String(key.keyId)])).toEqual({ keyId: key.keyId, revoked: true })
   expect(await authenticateKey(database.db, String(key.apiKey), null)).toBe(null)
+})
+
+test('keys scan names every key by its place, never whole, and fails where there is one', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'darkroom-scan-'))
+  const [leaked, piped] = [newSecret('default'), newSecret('getimg')]
+  await mkdir(join(place, 'src'))
+  await mkdir(join(place, 'node_modules'))
+  await writeFile(join(place, 'clean.txt'), `dr_${'x'.repeat(38)}`)
+  expect(await runLine(['keys', 'scan', place])).toMatchObject({ code: 0, out: '0 API keys in 1 file.\n' })
+  await writeFile(join(place, 'src', 'a.env'), `A=1\nKEY=${leaked}\n`)
+  await writeFile(join(place, 'node_modules', 'b.env'), newSecret('default'))
+  const found = await runLine(['keys', 'scan', place, '-'], { input: `see ${piped}` })
+  expect([found.code, found.err]).toEqual([1, ''])
+  expect(found.out.split('\n')).toEqual([
+    `${join(place, 'src', 'a.env')}:2:5  ${leaked.slice(0, 12)}…`,
+    `-:1:5  ${piped.slice(0, 12)}…`,
+    '2 API keys in 3 files.',
+    '',
+  ])
+  expect(found.closed).toBe(0)
+  const json = await runLine(['keys', 'scan', join(place, 'src', 'a.env'), '--json'])
+  expect(JSON.parse(json.out)).toMatchObject({ files: 1, found: [{ line: 2, column: 5 }] })
+  const absent = await runLine(['keys', 'scan', join(place, 'absent')])
+  expect([absent.code, absent.err]).toEqual([1, expect.stringContaining('absent')])
+  await rm(place, { recursive: true })
 })
 
 test('keys create takes spend caps, zero among them, and list shows them', async () => {

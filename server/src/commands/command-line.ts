@@ -80,7 +80,7 @@ function buildProgram(io: CommandIo, fail: () => void): Command {
     .showHelpAfterError('(add --help for what is allowed)')
   addRoleCommands(program, io)
   addAccountCommands(program, io)
-  addKeyCommands(program, io)
+  addKeyCommands(program, io, fail)
   addCreditCommands(program, io)
   addModelCommands(program, io, fail)
   addModerationCommands(program, io)

@@ -1,4 +1,4 @@
-// `keys create`, `keys list` and `keys revoke`.
+// `keys create`, `keys list`, `keys revoke` and `keys scan`.
 import type { Command } from 'commander'
 import { getAccount } from '../accounts/accounts.ts'
 import type { ApiKey, KeyScope, RateOverride } from '../accounts/keys.ts'
@@ -13,6 +13,7 @@ import {
   parseTime,
   styleOption,
 } from './arguments.ts'
+import { addScanCommand } from './key-scan.ts'
 import type { CommandIo } from './needs.ts'
 import { withDatabase } from './needs.ts'
 import { answer, layOutTable, showTime } from './present.ts'
@@ -63,7 +64,7 @@ function showCaps({ capDay, capMonth }: ApiKey): string {
 }
 
 function showState(key: ApiKey): string {
-  if (key.revokedAt !== null) return 'revoked'
+  if (key.revokedAt !== null) return key.revokedReason === 'leaked' ? 'revoked (leaked)' : 'revoked'
   return key.expired ? 'expired' : 'live'
 }
 
@@ -97,7 +98,7 @@ async function runRevoke(io: CommandIo, keyId: string, options: { json?: true })
 }
 
 /** Adds the group `keys`. */
-export function addKeyCommands(program: Command, io: CommandIo): void {
+export function addKeyCommands(program: Command, io: CommandIo, fail: () => void): void {
   const keys = program.command('keys').description('API keys')
   keys
     .command('create')
@@ -125,4 +126,5 @@ export function addKeyCommands(program: Command, io: CommandIo): void {
     .argument('<key>', 'id of the key')
     .addOption(jsonOption())
     .action((keyId: string, options: { json?: true }) => runRevoke(io, keyId, options))
+  addScanCommand(keys, io, fail)
 }

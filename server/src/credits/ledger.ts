@@ -38,11 +38,16 @@ export type Grant = {
   description: string
 }
 
-/** A repeated reference changes nothing and answers granted = false. Throws not_found without such an account. */
+/**
+ * A repeated reference changes nothing and answers granted = false; with another amount it throws invalid_request. Throws
+ * not_found without such an account.
+ */
 export async function grantCredits(tx: Tx, grant: Grant): Promise<{ granted: boolean; balance: number }> {
   const bucket = grant.source === 'purchase' ? 'stripe_clearing' : 'promo'
   const values = [grant.accountId, grant.amount, bucket, grant.reference, null, grant.description]
-  const [row] = await refuse(() => tx.query<{ granted: boolean; balance: number }>(sql.grant, values))
+  const [row] = await refuse('a grant to', () =>
+    tx.query<{ granted: boolean; balance: number }>(sql.grant, values),
+  )
   if (!row) throw new AppError('internal')
   return row
 }
@@ -57,7 +62,7 @@ export async function adjustCredits(
 ): Promise<Adjusted> {
   const { accountId, amount, reference, description } = adjustment
   const values = [accountId, amount, 'adjustments', reference, null, description]
-  const [row] = await refuse(() => tx.query<Adjusted>(sql.adjust, values))
+  const [row] = await refuse('an adjustment of', () => tx.query<Adjusted>(sql.adjust, values))
   if (!row) throw new AppError('internal')
   return row
 }
@@ -85,7 +90,7 @@ export async function refundGeneration(
   }
 }
 
-async function refuse<Result>(run: () => Promise<Result>): Promise<Result> {
+async function refuse<Result>(movement: string, run: () => Promise<Result>): Promise<Result> {
   try {
     return await run()
   } catch (error) {
@@ -95,7 +100,8 @@ async function refuse<Result>(run: () => Promise<Result>): Promise<Result> {
       throw new AppError('invalid_request', 'The amount must be a whole number other than 0.')
     if (state === 'DR016') {
       const earlier = findDatabaseError(error)?.detail
-      throw invalidField('reference', `names an adjustment of this account by ${earlier} credits already`)
+      const of = movement.startsWith('a grant') ? 'of' : 'by'
+      throw invalidField('reference', `names ${movement} this account ${of} ${earlier} credits already`)
     }
     throw error
   }

@@ -2,6 +2,7 @@
 // documents themselves. All of it is open without an API key.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { HttpEnv } from '../http/context.ts'
+import { keyReport, reportedKeysPath } from '../http/reported-keys.ts'
 
 type Registry = OpenAPIHono<HttpEnv>['openAPIRegistry']
 
@@ -18,6 +19,7 @@ const refused = (description: string) => ({ description, content: json(serviceEr
 export function describeService(): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>()
   describeSessions(app.openAPIRegistry)
+  describeReportedKeys(app.openAPIRegistry)
   describeFiles(app.openAPIRegistry)
   describeHealth(app.openAPIRegistry)
   describeDocuments(app.openAPIRegistry)
@@ -87,6 +89,26 @@ function describeSessions(registry: Registry): void {
       },
       403: unable('The service is not reached by https.'),
       ...failures,
+    },
+  })
+}
+
+function describeReportedKeys(registry: Registry): void {
+  registry.registerPath({
+    ...{ method: 'post', tags: ['Reported keys'], security: [], operationId: 'reportKey' },
+    path: reportedKeysPath,
+    summary: 'Report an API key that was found',
+    description:
+      'The key itself is the proof: one that is live is revoked at once. The answer is the same for every text, also one that is no key.',
+    request: { body: { required: true, content: json(keyReport.openapi('KeyReport')) } },
+    responses: {
+      202: { description: 'Taken', content: json(z.object({ received: z.literal(true) })) },
+      400: refused('The body is not `{"key": "…", "url": "…"}`.'),
+      413: refused('The body is too large.'),
+      415: refused('The body is not declared as JSON.'),
+      429: { ...refused('Too many reports from this address; see `Retry-After`.'), headers: wait },
+      500: refused('Something went wrong on our side.'),
+      503: { ...refused('Not available right now; see `Retry-After`.'), headers: wait },
     },
   })
 }

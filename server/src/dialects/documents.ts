@@ -181,6 +181,7 @@ export const serviceHead: DocumentHead = {
       ...nativeHead.tags,
       ...openAiHead.tags,
       { name: 'Sessions', description: 'Sign in and out, for what takes a session cookie.' },
+      { name: 'Reported keys', description: 'For whoever finds an API key that is not theirs.' },
       { name: 'Files', description: 'Pictures by address, for whoever has the address.' },
       { name: 'Documents', description: 'What describes the service to programs.' },
     ]),

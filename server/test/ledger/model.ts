@@ -21,8 +21,8 @@ export type Ledger = {
   /** Oldest first. */
   lines: Line[]
   jobs: Job[]
-  references: Set<string>
-  /** Amounts of adjustments by reference. */
+  /** Amounts of grants and of adjustments by reference. */
+  granted: Map<string, number>
   adjusted: Map<string, number>
   /** Generation by idempotency key. */
   keys: Map<string, string>
@@ -44,7 +44,7 @@ export function newLedger(): Ledger {
     debt: 0,
     lines: [],
     jobs: [],
-    references: new Set(),
+    granted: new Map(),
     adjusted: new Map(),
     keys: new Map(),
     revenue: 0,
@@ -60,19 +60,24 @@ function move(ledger: Ledger, line: Line): void {
   ledger.lines.push(line)
 }
 
-/** False when the reference was granted before. */
-export function grantOnPaper(ledger: Ledger, amount: number, reference: string): boolean {
-  if (ledger.references.has(reference)) return false
-  ledger.references.add(reference)
+/** 'repeated' when the reference names this very grant, 'refused' when it names one of another amount. */
+export function grantOnPaper(
+  ledger: Ledger,
+  amount: number,
+  reference: string,
+): 'granted' | 'repeated' | 'refused' {
+  const earlier = ledger.granted.get(reference)
+  if (earlier !== undefined) return earlier === amount ? 'repeated' : 'refused'
+  ledger.granted.set(reference, amount)
   ledger.promo -= amount
   move(ledger, { amount, kind: 'addition', reference })
   const repaid = Math.min(ledger.debt, ledger.available)
   ledger.debt -= repaid
   move(ledger, { amount: -repaid, kind: 'deduction', reference })
-  return true
+  return 'granted'
 }
 
-/** 'repeated' when the reference names this very adjustment, 'refused' when it names one by another amount. */
+/** As grantOnPaper. */
 export function adjustOnPaper(
   ledger: Ledger,
   amount: number,
