@@ -46,10 +46,48 @@ describe('retirement', () => {
     ['imgeo', 'google/imagen-3', 'gemini-nano-banana-2.1'],
     ['openai', 'gpt-image-1', 'gpt-image-2'],
     ['openai', 'dall-e-3', 'gpt-image-2'],
+    ['openai', 'dall-e-2', 'gpt-image-2'],
+    ['openai', 'chatgpt-image-latest', 'chatgpt-image-latest'],
+    ['openai', 'gpt-image-2-2026-04-21', 'gpt-image-2-2026-04-21'],
+    ['openai', 'gpt-image-2.5-flare-2026-09-08', 'gpt-image-2.5-flare-2026-09-08'],
+    ['openai', 'gpt-image-2.5-sunburst-2026-09-08', 'gpt-image-2.5-sunburst-2026-09-08'],
+    ['native', 'imagen-4.0-generate-001', 'gemini-nano-banana-2.1'],
+    ['native', 'imagen-4.0-ultra-generate-001', 'gemini-nano-banana-2.1'],
+    ['native', 'imagen-4.0-fast-generate-001', 'gemini-nano-banana-2.1'],
   ] as [Dialect, string, string][])('%s still serves %s today, by %s', (dialect, id, upstream) => {
     const catalog = openCatalog()
     const { options } = catalog.resolve(dialect, id, ask())
     expect(catalog.routes(id, options)[0]?.upstreamModel).toBe(upstream)
+  })
+
+  it.each([
+    ['dall-e-2', '2026-05-12', 'gpt-image-2'],
+    ['dall-e-3', '2026-05-12', 'gpt-image-2'],
+    ['gpt-image-1', '2026-10-23', 'gpt-image-2'],
+    ['gpt-image-1.5', '2026-12-01', 'gpt-image-2.5-flare'],
+    ['gpt-image-1-mini', '2026-12-01', 'gpt-image-2.5-flare'],
+    ['chatgpt-image-latest', '2026-12-01', 'gpt-image-2.5-flare'],
+    ['gpt-image-2-2026-04-21', null, null],
+    ['gpt-image-2.5-flare-2026-09-08', null, null],
+    ['gpt-image-2.5-sunburst-2026-09-08', null, null],
+    ['imagen-4.0-generate-001', '2026-06-24', 'gemini-nano-banana-2.1'],
+    ['imagen-4.0-ultra-generate-001', '2026-06-24', 'gemini-nano-banana-2.1'],
+    ['imagen-4.0-fast-generate-001', '2026-06-24', 'gemini-nano-banana-2.1'],
+    ['gemini-3.1-flash-image-preview', '2026-06-25', 'gemini-3.1-flash-image'],
+    ['gemini-3-pro-image-preview', '2026-06-25', 'gemini-3-pro-image'],
+  ])('the end of %s is %s, and %s replaces it, as its vendor says', (upstreamModel, retiresAt, successor) => {
+    const route = openCatalog()
+      .configuredRoutes()
+      .find(each => each.upstreamModel === upstreamModel)
+    expect(route).toMatchObject({ retiresAt, successor })
+    expect(route?.models.length).toBeGreaterThan(0)
+  })
+
+  it('chatgpt-image-latest goes to its successor on its last day', () => {
+    const id = 'chatgpt-image-latest'
+    const first = (at: string) => request({ at }, id).models[0]
+    expect(first('2026-11-30T23:59:59.999Z')).toBe(id)
+    expect(first('2026-12-01T00:00:00.000Z')).toBe('gpt-image-2.5-flare')
   })
 
   it('the model list says what became of the upstream id', () => {
