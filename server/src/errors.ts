@@ -80,6 +80,11 @@ export function isUnknownModel({ options: { reason } }: AppError): boolean {
   return reason === 'unknown_model' || reason === 'retired_model'
 }
 
+/** Whether the API key may not use this model: contracts that know no 403 call it a wrong model, not a wrong key. */
+export function isModelNotAllowed({ options: { reason } }: AppError): boolean {
+  return reason === 'model_not_allowed'
+}
+
 /** A refusal of one field, naming it and what is allowed. */
 export function invalidField(path: string, message: string, code = 'invalid_value'): AppError {
   return new AppError('invalid_request', message, { details: [{ path, message, code }] })

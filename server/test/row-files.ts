@@ -51,6 +51,7 @@ export const files: Record<string, string> = {
   openapi: 'test/conformance/openapi.test.ts',
   secrets: 'test/secrets.test.ts',
   native: 'test/conformance/native.test.ts',
+  'key models': 'test/conformance/key-models.test.ts',
   'native verbs': 'test/conformance/native-verbs.test.ts',
   'native events': 'test/conformance/native-events.test.ts',
   'native list': 'test/conformance/native-list.test.ts',

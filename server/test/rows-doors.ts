@@ -136,7 +136,10 @@ export const doorRows: Record<string, string[]> = {
     'spend caps: a refusal of the second cap leaves no trace in the first',
     'spend caps: a reached cap is said in the words of every dialect, and nothing is held',
     'spend caps: every counter is what the orders that name it hold and have spent',
-    'open: keys have no allow-list of models yet',
+    'key models: $name: orders these, and any other is refused before anything is held',
+    'key models: the gptimage2 API has one model, which the key must be for',
+    'key models: sees these models alone in every list that is read with it',
+    'key models: is for others from the next request on, on every node, and a repeat still shows its order',
   ],
   'K-7 last-used is cheap and true': [
     'last used: 60,000 uses of a key within a minute cost one write, and the next comes a minute later',

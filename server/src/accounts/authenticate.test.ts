@@ -72,6 +72,7 @@ test('a key of any style is found with its account, scopes and caps', async () =
     const found = await authenticateKey(firstNode(), key.apiKey, null)
     expect(found).toEqual({
       accountId: key.accountId,
+      allowedModels: null,
       plan: 'free',
       keyId: key.keyId,
       style,

@@ -2,6 +2,7 @@
 // same null, so that nobody learns which keys exist.
 import type { Db, Queryable } from '../db/db.ts'
 import { gatherOn } from '../db/gather.ts'
+import type { AllowedModels } from './allowed-models.ts'
 import type { KeyScope } from './keys.ts'
 import type { PlanRates } from './plans.ts'
 import type { KeyStyle } from './secret.ts'
@@ -51,6 +52,7 @@ export type AuthenticatedKey = {
   planInFlightCap: number | null
   /** Caps on what the key, and its account by its plan, may spend: every order takes them along. */
   spendCaps: SpendCap[]
+  allowedModels: AllowedModels
   /** Null when no rule was given or no limit applies. */
   rate: RateState | null
 }
@@ -66,6 +68,7 @@ type AdmittedRow = {
   in_flight_cap: number | null
   cap_day: number | null
   cap_month: number | null
+  models: string[] | null
   rate_limit: number | null
   rate_remaining: number
   rate_reset_at: Date
@@ -102,6 +105,7 @@ export async function authenticateKey(
     inFlightCap: row.in_flight_cap,
     planInFlightCap: null,
     spendCaps: toSpendCaps(row),
+    allowedModels: row.models,
     rate: row.rate_limit === null ? null : toRateState(row, row.rate_limit),
   }
 }

@@ -17,6 +17,8 @@ export const RATE_WINDOW_MAX_S = 86_400
 const COUNT_MAX = 2_147_483_647
 /** As much as an operator can grant at once. */
 const CAP_MAX = 1_000_000_000
+/** Three times the catalogue as shipped. */
+const MODELS_MAX = 200
 
 /** A limit of the key's own: null = the dialect's; `off` = none. */
 export type RateOverride = { requests: number; windowS: number } | 'off' | null
@@ -34,6 +36,8 @@ export type KeyInput = {
   capDay?: number | null
   capMonth?: number | null
   expiresAt?: Date | null
+  /** Public ids of the models it may be used for; null = every one. The caller has looked whether there are such. */
+  models?: readonly string[] | null
 }
 
 export type ApiKey = {
@@ -47,6 +51,7 @@ export type ApiKey = {
   inFlight: number | 'off' | null
   capDay: number | null
   capMonth: number | null
+  models: string[] | null
   createdAt: Date
   expiresAt: Date | null
   /** Its end has come. */
@@ -69,6 +74,7 @@ type KeyRow = {
   in_flight_cap: number | null
   cap_day: number | null
   cap_month: number | null
+  models: string[] | null
   created_at: Date
   expires_at: Date | null
   expired: boolean
@@ -88,6 +94,14 @@ function checkCap(path: string, credits: number | null): void {
   throw invalidField(path, `must be a whole number of credits from 0 to ${CAP_MAX}`)
 }
 
+/** Each is a text of the size of an id. */
+function checkModels(models: readonly string[] | null): void {
+  if (models === null) return
+  const isGood =
+    models.length >= 1 && models.length <= MODELS_MAX && models.every(id => /^.{1,200}$/.test(id))
+  if (!isGood) throw invalidField('models', `must name 1 to ${MODELS_MAX} models`)
+}
+
 function checkKeyInput(input: KeyInput): void {
   if (!isId(input.accountId)) throw new AppError('not_found', 'There is no such account.')
   const nameLength = [...(input.name ?? 'x')].length
@@ -95,6 +109,7 @@ function checkKeyInput(input: KeyInput): void {
     throw invalidField('name', `must have 1 to ${KEY_NAME_MAX_LENGTH} characters`)
   }
   if (input.scopes?.length === 0) throw invalidField('scopes', `must name some of ${keyScopes.join(', ')}`)
+  checkModels(input.models ?? null)
   checkCap('capDay', input.capDay ?? null)
   checkCap('capMonth', input.capMonth ?? null)
   if (typeof input.inFlight === 'number') checkCount('inFlight', input.inFlight, COUNT_MAX)
@@ -135,6 +150,7 @@ export async function createKey(
     input.expiresAt ?? null,
     input.capDay ?? null,
     input.capMonth ?? null,
+    input.models ? [...new Set(input.models)] : null,
   ])
   if (row === undefined) throw new AppError('not_found', 'There is no such account.')
   return { keyId: row.id, apiKey: secret }
@@ -158,6 +174,7 @@ function toApiKey(row: KeyRow): ApiKey {
     inFlight: row.in_flight_cap === 0 ? 'off' : row.in_flight_cap,
     capDay: row.cap_day,
     capMonth: row.cap_month,
+    models: row.models,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     expired: row.expired,
@@ -176,5 +193,16 @@ export async function listKeys(db: Queryable, accountId: string): Promise<ApiKey
 /** Ends a key at once on every node. With an account it must be one of its keys. Throws not_found. */
 export async function revokeKey(tx: Tx, keyId: string, accountId: string | null): Promise<void> {
   const found = isId(keyId) && (await tx.query(sql.revokeKey, [keyId, accountId])).length > 0
+  if (!found) throw new AppError('not_found', 'There is no such API key.')
+}
+
+/** From the next request on, on every node; null = every model. Throws not_found. */
+export async function setKeyModels(
+  db: Queryable,
+  keyId: string,
+  models: readonly string[] | null,
+): Promise<void> {
+  checkModels(models)
+  const found = isId(keyId) && (await db.query(sql.setKeyModels, [keyId, models])).length > 0
   if (!found) throw new AppError('not_found', 'There is no such API key.')
 }

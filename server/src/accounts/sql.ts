@@ -5,7 +5,7 @@ import { statement } from '../db/db.ts'
 export const findAskedKeys = statement(
   'accounts.find-asked-keys',
   `SELECT a.at::int, k.account_id, account.plan, k.id AS key_id, k.style, k.scopes, k.in_flight_cap, k.cap_day,
-          k.cap_month, NULL::int AS rate_limit
+          k.cap_month, k.models, NULL::int AS rate_limit
      FROM unnest($1::bytea[]) WITH ORDINALITY AS a (secret_hash, at)
      JOIN api_key k ON k.secret_hash = a.secret_hash AND k.revoked_at IS NULL
       AND (k.expires_at IS NULL OR k.expires_at > app_now())
@@ -26,7 +26,7 @@ export const admitRequests = statement(
          AS a (secret_hash, dialect, per_account, requests, window_s, is_counted, at)
    ), known AS (
      SELECT a.at, a.now, a.is_counted, k.id AS key_id, k.account_id, account.plan, k.style, k.scopes, k.in_flight_cap,
-            k.cap_day, k.cap_month,
+            k.cap_day, k.cap_month, k.models,
             CASE WHEN a.dialect IS NOT NULL THEN
               nullif(coalesce(k.rate_requests, (planned.rate ->> 'requests')::int, a.requests), 0) END AS rate_limit,
             make_interval(secs => coalesce(k.rate_window_s, (planned.rate ->> 'windowS')::int, a.window_s)) AS span,
@@ -63,7 +63,7 @@ export const admitRequests = statement(
        LEFT JOIN counted c ON c.at = k.at
        LEFT JOIN rate_window seen ON NOT k.is_counted AND seen.scope = k.scope AND seen.started_at + k.span > k.now
    )
-   SELECT at::int, account_id, plan, key_id, style, scopes, in_flight_cap, cap_day, cap_month, rate_limit,
+   SELECT at::int, account_id, plan, key_id, style, scopes, in_flight_cap, cap_day, cap_month, models, rate_limit,
           greatest(rate_limit - used, 0) AS rate_remaining, reset_at AS rate_reset_at,
           greatest(ceil(extract(epoch FROM reset_at - now))::int, 1) AS rate_retry_after_s,
           (NOT is_counted OR used <= rate_limit) AS rate_allowed
@@ -129,9 +129,9 @@ export const selectAccounts = statement(
 export const insertKey = statement(
   'accounts.insert-key',
   `INSERT INTO api_key (id, account_id, secret_hash, style, display_prefix, name, scopes, rate_requests,
-     rate_window_s, in_flight_cap, expires_at, cap_day, cap_month)
+     rate_window_s, in_flight_cap, expires_at, cap_day, cap_month, models)
    SELECT $1::uuid, a.id, $3::bytea, $4::text, $5::text, $6::text, $7::text[], $8::int, $9::int, $10::int,
-     $11::timestamptz, $12::bigint, $13::bigint
+     $11::timestamptz, $12::bigint, $13::bigint, $14::text[]
      FROM account a WHERE a.id = $2::uuid AND a.closed_at IS NULL
    RETURNING id`,
 )
@@ -141,7 +141,7 @@ export const isAhead = statement('accounts.is-ahead', 'SELECT $1::timestamptz > 
 export const selectKeys = statement(
   'accounts.select-keys',
   `SELECT id, account_id, style, display_prefix, name, scopes, rate_requests, rate_window_s, in_flight_cap,
-     cap_day, cap_month, created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at, revoked_reason
+     cap_day, cap_month, models, created_at, expires_at, coalesce(expires_at <= app_now(), false) AS expired, last_used_at, revoked_at, revoked_reason
      FROM api_key WHERE account_id = $1::uuid ORDER BY id`,
 )
 
@@ -158,6 +158,11 @@ export const revokeReported = statement(
   'accounts.revoke-reported',
   `UPDATE api_key SET revoked_at = app_now(), revoked_reason = 'leaked'
     WHERE secret_hash = $1::bytea AND revoked_at IS NULL RETURNING id, account_id`,
+)
+
+export const setKeyModels = statement(
+  'accounts.set-key-models',
+  'UPDATE api_key SET models = $2::text[] WHERE id = $1::uuid RETURNING id',
 )
 
 // Ages instead of times, so that only the database's clock is stored. Rows are locked in order of their id, because

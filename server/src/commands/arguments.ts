@@ -60,6 +60,13 @@ export function parseScopes(text: string): KeyScope[] {
   throw new InvalidArgumentError(`Give some of ${keyScopes.join(', ')}, separated by commas.`)
 }
 
+/** Public ids, separated by commas; whether there are such is looked up later. */
+export function parseModels(text: string): string[] {
+  const ids = text.split(',').map(id => id.trim())
+  if (ids.every(id => id !== '')) return [...new Set(ids)]
+  throw new InvalidArgumentError('Give ids of models, separated by commas.')
+}
+
 export function parseTime(text: string): Date {
   const day = /^\d{4}-\d\d-\d\d/.exec(text)?.[0] ?? ''
   const midnight = new Date(`${day}T00:00:00Z`)

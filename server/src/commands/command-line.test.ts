@@ -153,6 +153,29 @@ test('keys scan names every key by its place, never whole, and fails where there
   await rm(place, { recursive: true })
 })
 
+test('keys are for the models that are named, by ids that exist, until others are', async () => {
+  const { accountId } = await makeAccount()
+  const create = ['keys', 'create', '--account', accountId]
+  const refused = await runLine([...create, '--models', 'darkroom:sketch,gpt-imaeg-2'])
+  expect(refused.code).not.toBe(0)
+  expect(refused.err).toContain('no model called gpt-imaeg-2; allowed: darkroom:sketch')
+  const { keyId } = await runJson([...create, '--models', 'darkroom:sketch, darkroom:sketch'])
+  const modelsOf = async () => {
+    const { keys } = await runJson(['keys', 'list', '--account', accountId])
+    return (keys as { id: string; models: string[] | null }[]).find(({ id }) => id === keyId)?.models
+  }
+  expect(await modelsOf()).toEqual(['darkroom:sketch'])
+  const set = ['keys', 'set-models', String(keyId), '--models']
+  expect(await runJson([...set, 'all'])).toEqual({ keyId, models: null })
+  expect(await modelsOf()).toBeNull()
+  expect(await runJson([...set, 'darkroom:sketch'])).toEqual({ keyId, models: ['darkroom:sketch'] })
+  expect((await runLine([...set, 'nothing'])).code).not.toBe(0)
+  expect(await modelsOf()).toEqual(['darkroom:sketch'])
+  expect((await runLine(['keys', 'set-models', accountId, '--models', 'all'])).err).toContain(
+    'no such API key',
+  )
+})
+
 test('keys create takes spend caps, zero among them, and list shows them', async () => {
   const { accountId } = await makeAccount()
   const create = (...caps: string[]) => runJson(['keys', 'create', '--account', accountId, ...caps])

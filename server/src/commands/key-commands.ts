@@ -2,12 +2,14 @@
 import type { Command } from 'commander'
 import { getAccount } from '../accounts/accounts.ts'
 import type { ApiKey, KeyScope, RateOverride } from '../accounts/keys.ts'
-import { createKey, listKeys, revokeKey } from '../accounts/keys.ts'
+import { createKey, listKeys, revokeKey, setKeyModels } from '../accounts/keys.ts'
 import type { KeyStyle } from '../accounts/secret.ts'
+import { invalidField } from '../errors.ts'
 import {
   jsonOption,
   parseInFlight,
   parseInteger,
+  parseModels,
   parseRate,
   parseScopes,
   parseTime,
@@ -15,7 +17,7 @@ import {
 } from './arguments.ts'
 import { addScanCommand } from './key-scan.ts'
 import type { CommandIo } from './needs.ts'
-import { withDatabase } from './needs.ts'
+import { withDatabase, withOutside } from './needs.ts'
 import { answer, layOutTable, showTime } from './present.ts'
 
 type CreateOptions = {
@@ -27,11 +29,22 @@ type CreateOptions = {
   inFlight?: number | 'off'
   capDay?: number
   capMonth?: number
+  models?: string[]
   expires?: Date
   json?: true
 }
 
+/** A mistyped id would close the key for everything: it is refused, and what it could have been is named. */
+async function checkModels(io: CommandIo, ids: readonly string[] | undefined): Promise<void> {
+  if (ids === undefined) return
+  const known = (await withOutside(io, needs => needs.models.list())).map(({ id }) => id)
+  const unknown = ids.find(id => !known.includes(id))
+  if (unknown === undefined) return
+  throw invalidField('models', `There is no model called ${unknown}; allowed: ${known.join(', ')}.`)
+}
+
 async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
+  await checkModels(io, options.models)
   const made = await withDatabase(io, ({ db, now }) =>
     db.transaction(tx =>
       createKey(
@@ -43,6 +56,7 @@ async function runCreate(io: CommandIo, options: CreateOptions): Promise<void> {
           inFlight: options.inFlight ?? null,
           capDay: options.capDay ?? null,
           capMonth: options.capMonth ?? null,
+          models: options.models ?? null,
           expiresAt: options.expires ?? null,
           ...(options.name === undefined ? {} : { name: options.name }),
           ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
@@ -81,11 +95,12 @@ async function runList(io: CommandIo, options: { account: string; json?: true })
     showRate(key.rate),
     String(key.inFlight ?? '–'),
     showCaps(key),
+    key.models?.join(',') ?? 'all',
     showTime(key.lastUsedAt),
     showState(key),
   ])
   const lines = layOutTable(
-    ['key', 'begins', 'name', 'scopes', 'rate', 'in flight', 'caps', 'last used', 'state'],
+    ['key', 'begins', 'name', 'scopes', 'rate', 'in flight', 'caps', 'models', 'last used', 'state'],
     rows,
   )
   answer(io, options.json === true, { document: { keys }, lines })
@@ -95,6 +110,18 @@ async function runRevoke(io: CommandIo, keyId: string, options: { json?: true })
   await withDatabase(io, ({ db }) => db.transaction(tx => revokeKey(tx, keyId, null)))
   const lines = ['Revoked. The key is refused from now on, everywhere.']
   answer(io, options.json === true, { document: { keyId, revoked: true }, lines })
+}
+
+async function runSetModels(
+  io: CommandIo,
+  keyId: string,
+  { models, json }: { models: string[]; json?: true },
+): Promise<void> {
+  const allowed = models.join() === 'all' ? null : models
+  await checkModels(io, allowed ?? undefined)
+  await withDatabase(io, ({ db }) => setKeyModels(db, keyId, allowed))
+  const lines = [`The key may be used for ${allowed?.join(', ') ?? 'every model'} from now on, everywhere.`]
+  answer(io, json === true, { document: { keyId, models: allowed }, lines })
 }
 
 /** Adds the group `keys`. */
@@ -111,6 +138,7 @@ export function addKeyCommands(program: Command, io: CommandIo, fail: () => void
     .option('--in-flight <limit>', 'generations at once, or off', parseInFlight)
     .option('--cap-day <credits>', 'credits it may spend in a day (UTC)', parseInteger)
     .option('--cap-month <credits>', 'credits it may spend in a calendar month (UTC)', parseInteger)
+    .option('--models <list>', 'ids of the models it may be used for; default all', parseModels)
     .option('--expires <time>', 'when it ends', parseTime)
     .addOption(jsonOption())
     .action((options: CreateOptions) => runCreate(io, options))
@@ -120,6 +148,13 @@ export function addKeyCommands(program: Command, io: CommandIo, fail: () => void
     .requiredOption('--account <account>', 'account they belong to')
     .addOption(jsonOption())
     .action((options: { account: string; json?: true }) => runList(io, options))
+  keys
+    .command('set-models')
+    .description('say which models a key may be used for')
+    .argument('<key>', 'id of the key')
+    .requiredOption('--models <list>', 'ids of models, or all', parseModels)
+    .addOption(jsonOption())
+    .action((keyId: string, options: { models: string[]; json?: true }) => runSetModels(io, keyId, options))
   keys
     .command('revoke')
     .description('end a key at once')

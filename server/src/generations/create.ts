@@ -1,6 +1,7 @@
 // Takes an order: one database call claims the idempotency key, raises the slots, holds the price and, when this
 // process has room, claims the work at once. Refused = nothing remains and the key is free.
 
+import { type AllowedModels, requireModel } from '../accounts/allowed-models.ts'
 import { type SpendCap, toCapValues } from '../accounts/spend-caps.ts'
 import { isAmbiguous, sqlStateOf } from '../db/database-error.ts'
 import type { Db } from '../db/db.ts'
@@ -81,6 +82,8 @@ export type GenerationInput = {
   slots: { scope: string; cap: number }[]
   /** Caps on what may be spent, as the admitted caller has them. */
   spendCaps: SpendCap[]
+  /** The models that the caller's key may be used for. */
+  allowedModels: AllowedModels
   /**
    * How often the caller's SDK has sent this order before (`readRetryCount`), for dialects whose repeats carry no
    * idempotency key. Above zero the order joins its original, if there is one: same key, same fingerprint.
@@ -120,14 +123,15 @@ type CreateRow = {
 }
 
 /**
- * Throws AppError: invalid_request (model, options or pictures), content_rejected, rate_limited and forbidden (by
- * moderation), insufficient_credits, too_many_in_flight, idempotency_key_reused, overloaded (queue full or stopping),
+ * Throws AppError: invalid_request (model, options or pictures), forbidden (a model that the key may not use),
+ * content_rejected, rate_limited and forbidden (by moderation), insufficient_credits, too_many_in_flight, idempotency_key_reused, overloaded (queue full or stopping),
  * unavailable (database, storage, the safety check, or every upstream of the model).
  */
 export async function createGeneration(given: CreateNeeds, input: GenerationInput): Promise<Accepted> {
   const earlier = (await findReplay(given, input)) ?? (await findJoined(given, input))
   if (earlier) return earlier
   await input.beforeNew?.()
+  requireModel(input.allowedModels, input.modelId)
   const { offer, ownProviders } = await findTerms(given, input)
   const needs = await needsOf(given, { accountId: input.accountId, ownProviders })
   refuseWhenFull(needs)

@@ -201,7 +201,8 @@ export const mutants: Mutant[] = [
         from: 'await db.query<AdmittedRow>(sql.admitRequests, [',
         to: `await ((values: unknown[]) => db.query<AdmittedRow>(sql.admitRequest, values).catch(() =>
           db.query<AdmittedRow>({ name: 'admit_anyway', text: \`SELECT 1 AS at, a.id AS account_id, a.plan, k.id AS key_id,
-            k.style, k.scopes, k.in_flight_cap, NULL AS cap_day, NULL AS cap_month, NULL AS rate_limit FROM api_key k
+            k.style, k.scopes, k.in_flight_cap, NULL AS cap_day, NULL AS cap_month, NULL AS models, NULL AS rate_limit
+            FROM api_key k
             JOIN account a ON a.id = k.account_id
             WHERE k.secret_hash = ($1::bytea[])[1]\` }, [values[0]])))([`,
       },

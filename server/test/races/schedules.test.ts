@@ -148,6 +148,7 @@ function creator(name: string, idempotencyKey: string | null, scene: Scene) {
         deadlineMs: scene.isLate ? 0 : 60_000,
         slots: [{ scope: `native:${accountId}`, cap: 2 }],
         spendCaps: [],
+        allowedModels: null,
       })
       scene.taken.set(name, generation.id)
     } catch (error) {

@@ -1,7 +1,7 @@
 // Core words into Get Images' words. Its errors carry a message and, for a failed check, zod's details.
 import type { z } from '@hono/zod-openapi'
 import type { UsageRow } from '../../credits/ledger.ts'
-import { AppError, type ErrorCode, type ErrorDetail, errorTable } from '../../errors.ts'
+import { AppError, type ErrorCode, type ErrorDetail, errorTable, isModelNotAllowed } from '../../errors.ts'
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -24,7 +24,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 }
 
 export function renderError(context: HttpContext, error: AppError): Response {
-  const status = statuses[error.code] ?? errorTable[error.code].status
+  // A model that the key may not use is a wrong model: the contract has no 403, and the key is good for others.
+  const status = isModelNotAllowed(error) ? 400 : (statuses[error.code] ?? errorTable[error.code].status)
   const { details } = error.options
   const message = isAboutBody(error) ? 'Invalid request body.' : error.message
   const shown = details && details.length > 0 ? { details: details.map(toOwnWords) } : {}

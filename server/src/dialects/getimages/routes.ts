@@ -145,6 +145,7 @@ async function generate(
         deadlineMs: chooseDeadlineMs(needs, prefer),
         slots: [],
         spendCaps: caller.spendCaps,
+        allowedModels: caller.allowedModels,
       },
       openWait(context, needs, prefer),
     )

@@ -122,6 +122,7 @@ function toInput(needs: GenerateNeeds, caller: AuthenticatedKey, request: Genera
     filesLiveS: needs.filesLiveS,
     slots: slotsOf(needs, caller),
     spendCaps: caller.spendCaps,
+    allowedModels: caller.allowedModels,
   }
 }
 

@@ -1,6 +1,6 @@
 // Core words into getimg's. Its errors have five members, always, and codes from a closed list.
 import type { z } from '@hono/zod-openapi'
-import { AppError, type ErrorCode, errorTable, isUnknownModel } from '../../errors.ts'
+import { AppError, type ErrorCode, errorTable, isModelNotAllowed, isUnknownModel } from '../../errors.ts'
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
@@ -32,6 +32,9 @@ const exceptions: Partial<Record<ErrorCode, { status: number; code: GetimgCode }
   idempotency_key_reused: { status: 422, code: 'invalid_parameter' },
 }
 
+/** The key is good for other models. */
+const wrongModel = { status: 400, code: 'invalid_parameter' } as const
+
 /** The contract has it say where keys are managed. */
 const wrongKey =
   'Incorrect API key provided. API keys are managed by the operator of this service: ask there for a new one.'
@@ -51,7 +54,7 @@ function ownNameOf(path: string) {
 const missing = 'parameter_missing'
 
 export function renderError(context: HttpContext, error: AppError): Response {
-  const { status, code } = exceptions[error.code] ?? {
+  const { status, code } = (isModelNotAllowed(error) ? wrongModel : exceptions[error.code]) ?? {
     status: errorTable[error.code].status,
     code: codesByStatus[errorTable[error.code].status] ?? 'server_error',
   }

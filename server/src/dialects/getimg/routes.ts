@@ -1,6 +1,7 @@
 // getimg's endpoints: its words into the core's verbs and back. Videos are not made here: their paths are not found,
 // whoever asks.
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { type AllowedModels, mayUse } from '../../accounts/allowed-models.ts'
 import type { RateRule } from '../../accounts/authenticate.ts'
 import { AppError } from '../../errors.ts'
 import { admit, passUnknown } from '../../http/admission.ts'
@@ -78,19 +79,24 @@ export function createGetimgDialect(needs: GetimgNeeds): OpenAPIHono<HttpEnv> {
   return app
 }
 
-type Begin = (context: HttpContext, route: string) => Promise<{ accountId: string }>
+type Begin = (
+  context: HttpContext,
+  route: string,
+) => Promise<{ accountId: string; allowedModels: AllowedModels }>
 
 function addReads(app: OpenAPIHono<HttpEnv>, needs: GetimgNeeds, begin: Begin): void {
   const { catalog, creditPriceUsdMicro } = needs
   app.get(paths.models, async context => {
-    await begin(context, paths.models)
-    const offered = readType(context) === 'video' ? [] : catalog.list('getimg').filter(each => each.offered)
+    const { allowedModels } = await begin(context, paths.models)
+    const listed = readType(context) === 'video' ? [] : catalog.list('getimg')
+    const offered = listed.filter(each => each.offered && mayUse(allowedModels, each.id))
     return context.json(offered.map(each => toModel(each, creditPriceUsdMicro)))
   })
   app.get(paths.model, async context => {
-    await begin(context, paths.model)
+    const { allowedModels } = await begin(context, paths.model)
     const found = catalog.find('getimg', context.req.param('model') ?? '')
-    if (!found?.offered) throw new AppError('not_found', 'There is no such model.')
+    if (!found?.offered || !mayUse(allowedModels, found.id))
+      throw new AppError('not_found', 'There is no such model.')
     return context.json(toModel(found, creditPriceUsdMicro))
   })
   app.get(paths.balance, async context => {

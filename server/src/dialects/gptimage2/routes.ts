@@ -146,6 +146,7 @@ async function order(
     deadlineMs: chooseDeadlineMs(needs, hearsLater),
     slots: slotsOfKey(keyId, inFlightCapOf(caller) ?? defaultInFlight),
     spendCaps: caller.spendCaps,
+    allowedModels: caller.allowedModels,
     // A repeat shows its order whatever became of the plan.
     beforeNew: () => requirePlan(needs.plans, caller),
   }

@@ -1,6 +1,6 @@
 // Core words into imgeo's: errors as `{error, code}`, a model as one row of the list, images as addresses.
 import type { z } from '@hono/zod-openapi'
-import { AppError, type ErrorCode, type ErrorDetail, errorTable } from '../../errors.ts'
+import { AppError, type ErrorCode, type ErrorDetail, errorTable, isModelNotAllowed } from '../../errors.ts'
 import { type Generation, reasonTexts } from '../../generations/generation.ts'
 import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
@@ -16,7 +16,8 @@ const statuses: Partial<Record<ErrorCode, number>> = { content_rejected: 400, id
 const names = { aspectRatio: 'aspect_ratio', negativePrompt: 'negative_prompt' }
 
 export function renderError(context: HttpContext, error: AppError): Response {
-  const status = statuses[error.code] ?? errorTable[error.code].status
+  // The contract has no 403; the key is good for other models.
+  const status = isModelNotAllowed(error) ? 400 : (statuses[error.code] ?? errorTable[error.code].status)
   const body = { error: toErrorText(error, ownDetails(error)), code: error.code }
   return context.json(body, { status: status as 400, headers: errorHeaders(error) })
 }

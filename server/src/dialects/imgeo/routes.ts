@@ -146,6 +146,7 @@ async function order(
     deadlineMs: chooseDeadlineMs(needs, prefer),
     slots: inFlightCap ? [{ scope: `imgeo:${keyId}`, cap: inFlightCap }] : [],
     spendCaps: caller.spendCaps,
+    allowedModels: caller.allowedModels,
   }
   const stopInterim = keepWaitingCallerAlive(context, needs.interimResponses)
   try {

@@ -1,5 +1,6 @@
 // The models that the caller can order from, with what each takes and costs. `/api/v1/models` belongs to the imgeo API.
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { mayUse } from '../../accounts/allowed-models.ts'
 import { AppError } from '../../errors.ts'
 import { findOwnUse, type OwnKeys } from '../../generations/own-keys.ts'
 import type { HttpEnv } from '../../http/context.ts'
@@ -80,9 +81,10 @@ export const modelCatalog = z.object({ models: z.array(model) }).openapi('ModelC
 
 export function addCatalog(app: OpenAPIHono<HttpEnv>, needs: CatalogRouteNeeds, begin: Begin): void {
   app.get(paths.catalog, async context => {
-    const { accountId } = await begin(context, paths.catalog, 'read')
+    const { accountId, allowedModels } = await begin(context, paths.catalog, 'read')
     const { model: id, all } = readQuery(context, catalogQuery)
-    const listed = await listFor(needs, accountId, all === 'true')
+    const every = await listFor(needs, accountId, all === 'true')
+    const listed = every.filter(each => mayUse(allowedModels, each.id))
     const asked = id === undefined ? listed : listed.filter(each => each.id === id)
     if (id !== undefined && asked.length === 0) throw new AppError('not_found', 'There is no such model.')
     return context.json({ models: asked } satisfies z.infer<typeof modelCatalog>)
@@ -143,7 +145,7 @@ export function describeCatalog(registry: Registry): void {
     tags: ['Models'],
     summary: 'List the models',
     description:
-      'Every model that you can order from now, also by provider keys of your own, with what it takes and what one image costs you.',
+      'Every model that you can order from now, also by provider keys of your own, with what it takes and what one image costs you; with a key that is for some models, these alone.',
     operationId: 'listCatalog',
     request: { query: catalogQuery },
     responses: {

@@ -77,6 +77,7 @@ async function readInput(
     deadlineMs: chooseDeadlineMs(needs, hearsLater),
     slots: slotsOfKey(keyId, inFlightCapOf(caller) ?? defaultInFlight),
     spendCaps: caller.spendCaps,
+    allowedModels: caller.allowedModels,
   }
 }
 

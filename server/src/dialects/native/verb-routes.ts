@@ -1,5 +1,6 @@
 // What can be done to an order beside creating it: price it, cancel it, delete what it left.
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
+import { requireModel } from '../../accounts/allowed-models.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
 import { type CancelNeeds, type CancelResult, cancelGeneration } from '../../generations/cancel.ts'
@@ -24,10 +25,11 @@ export type VerbNeeds = CancelNeeds &
 
 export function addVerbs(app: OpenAPIHono<HttpEnv>, needs: VerbNeeds, begin: Begin): void {
   app.post(paths.quote, async context => {
-    const { accountId } = await begin(context, paths.quote, 'generate')
+    const { accountId, allowedModels } = await begin(context, paths.quote, 'generate')
     readQuery(context, noQuery)
     const request = parseCreateRequest(await readJsonBody(context, maxOrderBytes))
     await checkParent(needs.db, accountId, request)
+    requireModel(allowedModels, request.model)
     const { offer, ownProviders } = await findTerms(needs, { ...toOrder(request), accountId })
     const { modelId: model, price: costCredits, unitPrice: unitCredits, warnings } = offer
     const n = offer.options.count

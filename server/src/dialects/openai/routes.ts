@@ -82,13 +82,13 @@ export function createOpenAiDialect(needs: OpenAiNeeds): OpenAPIHono<HttpEnv> {
     }
   })
   app.get(paths.models, async context => {
-    await begin(context, paths.models, 'read')
-    return context.json(listWireModels(needs.catalog))
+    const { allowedModels } = await begin(context, paths.models, 'read')
+    return context.json(listWireModels(needs.catalog, allowedModels))
   })
   app.get(paths.model, async context => {
-    await begin(context, paths.model, 'read')
+    const { allowedModels } = await begin(context, paths.model, 'read')
     const id = context.req.param('id') ?? ''
-    const model = findWireModel(needs.catalog, id)
+    const model = findWireModel(needs.catalog, allowedModels, id)
     if (model) return context.json(model)
     throw new AppError('not_found', `The model '${id.slice(0, 100)}' does not exist.`, {
       reason: 'unknown_model',

@@ -63,10 +63,10 @@ function toInput(
   { caller, repeat, order, route }: OrderCall,
   terms: Pick<GenerationInput, 'idempotencyKey' | 'deadlineMs'>,
 ): GenerationInput {
-  const { accountId, keyId: apiKeyId, spendCaps } = caller
+  const { accountId, keyId: apiKeyId, spendCaps, allowedModels } = caller
   const inFlightCap = inFlightCapOf(caller)
   return {
-    ...{ accountId, apiKeyId, spendCaps, ...repeat, ...terms },
+    ...{ accountId, apiKeyId, spendCaps, allowedModels, ...repeat, ...terms },
     dialect: 'openai',
     modelId: order.model ?? needs.defaultModel,
     prompt: order.prompt,
