@@ -8,6 +8,7 @@ import type {
   ListedModel,
   ModelList,
   Offer,
+  OwnUse,
   QuotePrice,
   Route,
   Standing,
@@ -322,22 +323,34 @@ function findUpstream(
   return shelf.upstreams.get(upstreamKey(provider, upstreamModel)) ?? null
 }
 
-/** A list walks every combination of every model; only the day and the providers change what it says. */
+/**
+ * To describe a model is to walk every combination of its options. What is said of it depends on the day, on the
+ * operator's providers and on those keys of an account that could serve it: kept for each choice among these, few for
+ * each model, so that no account can have it worked out again and again by bringing and taking keys.
+ */
 function rememberLists(shelf: Shelf): ModelList['list'] {
-  const lists = new Map<string, { day: string; standing: Standing; models: ListedModel[] }>()
-  return (dialect, own) => {
+  const known = new Map<string, { day: string; standing: Standing; model: ListedModel }>()
+  function describe(entry: ModelEntry, dialect: Dialect, own: OwnUse | undefined): ListedModel {
+    const bearing = own && keepBearing(own, entry)
+    const key = [dialect, entry.id, ...(bearing?.providers ?? [])].join(' ')
     const day = dayOf(shelf.now())
-    const key = [dialect, ...(own ? [...own.providers].sort() : [])].join(' ')
-    const known = lists.get(key)
     const standing = shelf.standing()
-    if (known?.day === day && known.standing === standing) return known.models
-    const entries = [...shelf.entries.values()].filter(entry => isListed(entry, dialect))
-    const models = entries.map(entry => describeModel(shelf, entry, own ? { dialect, own } : { dialect }))
-    if (lists.size >= MAX_LISTS) lists.clear()
-    lists.set(key, { day, standing, models })
-    return models
+    const last = known.get(key)
+    if (last?.day === day && last.standing === standing) return last.model
+    const model = describeModel(shelf, entry, bearing ? { dialect, own: bearing } : { dialect })
+    known.set(key, { day, standing, model })
+    return model
   }
+  return (dialect, own) =>
+    [...shelf.entries.values()]
+      .filter(entry => isListed(entry, dialect))
+      .map(entry => describe(entry, dialect, own))
 }
 
-// One for each dialect and for each choice of providers that accounts brought keys for: few in practice.
-const MAX_LISTS = 50
+/** In the order of the routes; undefined where no key of the account could serve the model. */
+function keepBearing(own: OwnUse, entry: ModelEntry): OwnUse | undefined {
+  const providers = new Set(
+    entry.routes.flatMap(({ provider }) => (own.providers.has(provider) ? provider : [])),
+  )
+  return providers.size > 0 ? { ...own, providers } : undefined
+}

@@ -326,6 +326,22 @@ describe('what is offered', () => {
     expect(catalog.routes('openai:gpt-image-2', ask({ aspectRatio: '1:1', resolution: '1K' }))).toEqual([])
   })
 
+  it('keys of an account have no model described anew but those that they serve, and these once for all accounts', () => {
+    const catalog = openCatalog()
+    const own = (provider: string) => ({ providers: new Set([provider]), feeOf: () => 1 })
+    const plain = catalog.list('native')
+    const first = catalog.list('native', own('replicate'))
+    const changed = first.filter((model, at) => model !== plain[at])
+    expect(changed.length).toBeGreaterThan(0)
+    for (const { id, providers } of changed) expect(providers, id).toContain('replicate')
+    for (let nth = 0; nth < 100; nth += 1) {
+      const other = catalog.list('native', own(`engine-${nth}`))
+      expect(other.every((model, at) => model === plain[at])).toBe(true)
+    }
+    const again = catalog.list('native', own('replicate'))
+    expect(again.every((model, at) => model === first[at])).toBe(true)
+  })
+
   it('the built-in model is left out where the operator does not give it away, and serves the sandbox all the same', () => {
     const order = ask({ aspectRatio: '1:1', resolution: '1K' })
     const without = openCatalog({ withoutBuiltIn: true })
