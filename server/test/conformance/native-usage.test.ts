@@ -84,6 +84,8 @@ test('a span that is none, too long or not said in days is refused by name', asy
     ['?from=2026-11-01T00:00:00Z', 'from'],
     ['?from=2026-11-02&to=2026-11-01', 'from'],
     ['?from=2026-01-01&to=2026-06-30', 'to'],
+    ['?from=0000-01-01&to=0000-01-02', 'from'],
+    ['?to=1970-01-29', 'to'],
     ['?dialect=other', 'dialect'],
     ['?key=other', 'key'],
     ['?days=3', 'days'],

@@ -16,6 +16,8 @@ const dayMs = 86_400_000
 /** As getimg's: half a year in one answer. */
 const maxDays = 180
 const defaultDays = 30
+/** Nothing was ordered before, and before the year 1 days have other names. */
+const firstDay = '1970-01-01'
 
 const usageQuery = z.strictObject({
   from: z.iso
@@ -78,6 +80,8 @@ export function addDailyUsage(app: OpenAPIHono<HttpEnv>, { db, now }: UsageNeeds
 function readDays(query: z.infer<typeof usageQuery>, now: () => Date): { from: Date; to: Date } {
   const to = new Date(query.to ?? dateOf(now()))
   const from = query.from ? new Date(query.from) : new Date(to.getTime() - (defaultDays - 1) * dayMs)
+  if (from < new Date(firstDay))
+    throw invalidField(query.from ? 'from' : 'to', `There are no days before ${firstDay}.`)
   if (from > to) throw invalidField('from', 'from must not be after to.')
   if (to.getTime() - from.getTime() >= maxDays * dayMs)
     throw invalidField('to', `to may be at most ${maxDays - 1} days after from.`)
