@@ -282,7 +282,9 @@ describe('the words of a route', () => {
     const refused = (open: Parameters<typeof request>[0], id: string, asked: Parameters<typeof request>[2]) =>
       catchRefusal(() => request(open, id, asked)).options.details?.[0]?.path
     expect(refused(later, 'gpt-image-1.5', options)).toBe('inputFidelity')
-    expect(refused({}, 'gpt-image-2', options)).toBe('inputFidelity')
+    const always = request({}, 'gpt-image-1', options)
+    expect([always.models, always.request.inputFidelity]).toEqual([['gpt-image-2'], null])
+    expect(refused({}, 'gpt-image-2', { ...options, inputFidelity: 'low' })).toBe('inputFidelity')
     expect(request({}, 'gpt-image-2', { moderation: 'low' }).request.moderation).toBe('low')
     expect(refused({}, 'gpt-image-2', { moderation: 'low', referenceCount: 1 })).toBe('moderation')
   })

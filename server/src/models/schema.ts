@@ -112,6 +112,8 @@ export const upstreamSchema = z.strictObject({
   /** Modes in which it can be told to judge less strictly. */
   moderation: z.array(mode).default([]),
   inputFidelity: z.array(inputFidelity).default([]),
+  /** Follows pictures as closely as it can by itself, and takes no word about it. */
+  alwaysFaithful: z.boolean().default(false),
   maxPartialImages: z.int().min(0).max(3).default(0),
   seed: z.enum(['exact', 'best-effort', 'none']).default('none'),
   negativePrompt: z.enum(['field', 'phrase', 'none']).default('none'),

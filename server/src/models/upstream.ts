@@ -51,12 +51,16 @@ export function findRefusedField(
   if (options.quality !== null && !upstream.qualities.includes(options.quality)) return 'quality'
   if (isBackgroundRefused(upstream, options)) return 'background'
   if (options.moderation === 'low' && !upstream.moderation.includes(mode)) return 'moderation'
-  const { inputFidelity } = options
-  if (inputFidelity !== null && !upstream.inputFidelity.includes(inputFidelity)) return 'inputFidelity'
+  if (!isFaithfulEnough(upstream, options)) return 'inputFidelity'
   if (options.thinkingLevel === 'deep' && !canThinkDeep(upstream)) return 'thinkingLevel'
   if (options.negativePrompt !== null && upstream.negativePrompt === 'none') return 'negativePrompt'
   if (options.seed !== null && upstream.seed === 'none') return 'seed'
   return null
+}
+
+function isFaithfulEnough(upstream: Upstream, { inputFidelity }: GenerationOptions): boolean {
+  if (inputFidelity === null || upstream.inputFidelity.includes(inputFidelity)) return true
+  return inputFidelity === 'high' && upstream.alwaysFaithful
 }
 
 /** Pictures of the largest order that its limits let through at once: one that is larger would wait for ever. */

@@ -65,7 +65,12 @@ test('what a model lacks is refused by name with what is allowed, in both APIs, 
   const cases = [
     [{ model: 'google:gemini-2.5-flash-image', moderation: 'low' }, 'moderation', 'allowed: auto.'],
     [{ model: 'gpt-image-2', moderation: 'low', images }, 'moderation', 'allowed: auto.'],
-    [{ model: 'gpt-image-2', inputFidelity: 'high', images }, 'inputFidelity', 'takes no inputFidelity.'],
+    [{ model: 'gpt-image-2', inputFidelity: 'low', images }, 'inputFidelity', 'allowed: high.'],
+    [
+      { model: 'google:gemini-2.5-flash-image', inputFidelity: 'low', images },
+      'inputFidelity',
+      'takes no inputFidelity.',
+    ],
     [{ model: 'gpt-image-1-mini', inputFidelity: 'high', images }, 'inputFidelity', ''],
     [{ model: 'gpt-image-1.5', inputFidelity: 'high' }, 'inputFidelity', 'needs a picture'],
     [{ model: 'gpt-image-1.5', inputFidelity: 'best', images }, 'inputFidelity', 'high'],
@@ -82,7 +87,12 @@ test('what a model lacks is refused by name with what is allowed, in both APIs, 
   const openAi: [string, Record<string, unknown>, string, string][] = [
     ['generations', { model: 'google:gemini-2.5-flash-image', moderation: 'low' }, 'moderation', 'auto'],
     ['edits', { model: 'gpt-image-2', moderation: 'low' }, 'moderation', 'auto'],
-    ['edits', { model: 'gpt-image-2', input_fidelity: 'high' }, 'input_fidelity', 'no input_fidelity'],
+    [
+      'edits',
+      { model: 'google:gemini-2.5-flash-image', input_fidelity: 'high' },
+      'input_fidelity',
+      'no input_fidelity',
+    ],
   ]
   for (const [path, body, param, text] of openAi) {
     const pictures = path === 'edits' ? { images: [{ image_url: picture }] } : {}
@@ -93,6 +103,21 @@ test('what a model lacks is refused by name with what is allowed, in both APIs, 
   }
   expect(rig.openai.requests.length + rig.google.requests.length).toBe(asked)
   expect(await rig.balance(accountId)).toBe(50)
+})
+
+test('an edit in OpenAI’s API may name the fidelity that is there anyway: low with any model, high where it is always so', async () => {
+  const { apiKey } = await rig.account({ credits: 500 })
+  const images = [{ image_url: picture }]
+  for (const [model, input_fidelity] of [
+    ['gpt-image-2', 'low'],
+    ['google:gemini-2.5-flash-image', 'low'],
+    ['gpt-image-2', 'high'],
+    ['gpt-image-1', 'high'],
+  ] as const) {
+    const { status, body } = await callOpenAi(apiKey, 'edits', { model, prompt: 'x', images, input_fidelity })
+    expect(status, `${model} ${JSON.stringify(body)}`.slice(0, 300)).toBe(200)
+    if (model !== 'google:gemini-2.5-flash-image') expect(lastBody()).not.toContain('input_fidelity')
+  }
 })
 
 test('whoever lets options be adapted is told what was left out, by a quote as well', async () => {
@@ -125,7 +150,7 @@ test('the catalogue says what each model offers of both, and an order may ask fo
     return { moderation, inputFidelity }
   }
   expect(shown('gpt-image-1.5')).toEqual({ moderation: ['auto', 'low'], inputFidelity: ['high', 'low'] })
-  expect(shown('gpt-image-2')).toEqual({ moderation: ['auto', 'low'], inputFidelity: [] })
+  expect(shown('gpt-image-2')).toEqual({ moderation: ['auto', 'low'], inputFidelity: ['high'] })
   expect(shown('google:gemini-2.5-flash-image')).toEqual({ moderation: ['auto'], inputFidelity: [] })
   const quote = async (asked: object) =>
     (await client.call(apiKey, `POST ${generations}/quote`, { body: { prompt: 'x', ...asked } })).status

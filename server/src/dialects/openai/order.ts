@@ -60,7 +60,8 @@ function toOptions(request: CommonRequest, partialImages: number): GenerationOpt
     outputFormat: request.output_format ?? null,
     outputCompression: compression ?? null,
     moderation: request.moderation ?? null,
-    inputFidelity: request.input_fidelity ?? null,
+    // `low` is what is done unasked, also by a model that knows no other; clients name it all the same.
+    inputFidelity: request.input_fidelity === 'high' ? 'high' : null,
     partialImages,
   }
 }
