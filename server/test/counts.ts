@@ -108,6 +108,8 @@ export const inputCounts = {
   mutations: countOf(20_000),
   // S-1: generated forms of private addresses, at each entry.
   addressForms: countOf(5_000),
+  // K-3: look-ups of a text that begins as a live key, and as many of others.
+  timedLookUps: countOf(20_000),
   // S-3: fetches from a name whose address flips.
   rebinding: countOf(1_000),
   // S-5: addresses that parsers disagree on.

@@ -52,7 +52,8 @@ export const doorRows: Record<string, string[]> = {
     'webhook crashes: an address that was allowed when the webhook was made is judged again at every attempt',
   ],
   'S-12 egress is closed behind it all': [
-    'open: the suite in a network namespace without a way to the canary, its packets logged',
+    'egress: of all that the suites of the way out ask for no packet leaves this machine, and every socket stays on it',
+    'egress: an address elsewhere that is asked for past the checks is seen by both ways of counting',
   ],
   // Images.
   'M-1 decompression bombs are refused before decoding': [
@@ -118,7 +119,7 @@ export const doorRows: Record<string, string[]> = {
   'K-3 the look-up cannot be injected or timed': [
     'keys: hostile credentials are refused without a query',
     'getimages refusals: missing, malformed, unknown, revoked and expired ones all get the very same 401',
-    'open: timing: a key is looked up by its hash, so a known beginning is no nearer to a hit than a random one',
+    'key timing: the look-up of a text that begins as a live key does takes as long as that of any other',
   ],
   'K-4 one door for every way to send a credential': [
     'surface: no route of the document answers without a key, or to anything else than one',
