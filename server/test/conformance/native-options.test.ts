@@ -167,6 +167,38 @@ test('the catalogue says what each model offers of both, and an order may ask fo
   }
 })
 
+test('a generation shows what was ordered, with which key, the tokens it took and when its files end', async () => {
+  const { apiKey, accountId } = await rig.account({ credits: 500 })
+  const [key] = await rig.database.db.query<{ id: string }>(
+    {
+      name: 'test_newest_key',
+      text: 'SELECT id FROM api_key WHERE account_id = $1 ORDER BY id DESC LIMIT 1',
+    },
+    [accountId],
+  )
+  const asked = { style: 'ink', outputFormat: 'webp', outputCompression: 70, moderation: 'low' }
+  const made = await client.call(apiKey, `POST ${generations}`, {
+    body: { model: 'gpt-image-2', prompt: 'a fox', size: '1536x1024', n: 2, ...asked },
+    headers: { prefer: 'wait=60' },
+  })
+  expect(made.body).toMatchObject({ key: key?.id, n: 2, filesExpireAt: null })
+  expect(made.body.options).toEqual({ ...asked, size: '1536x1024', quality: 'medium' })
+  expect(made.body.usage).toMatchObject({
+    inputTokens: expect.any(Number),
+    outputTokens: expect.any(Number),
+  })
+  const getimg = await fetch(`${node.url}/v2/images/generations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'gpt-image-2', prompt: 'a fox' }),
+  })
+  const { data } = (await getimg.json()) as { data: { deletes_at: string }[] }
+  const { body } = await client.call(apiKey, `GET ${generations}?dialect=getimg`)
+  const [shown] = body.generations as { filesExpireAt: string; n: number; options: object }[]
+  expect(shown).toMatchObject({ n: 1, options: { aspectRatio: '1:1' } })
+  expect(Date.parse(shown?.filesExpireAt ?? '')).toBe(Date.parse(data[0]?.deletes_at ?? ''))
+})
+
 async function callOpenAi(apiKey: string, path: string, body: object) {
   const answer = await fetch(`${node.url}/v1/images/${path}`, {
     method: 'POST',

@@ -485,6 +485,9 @@ export interface components {
             model: string;
             prompt: string;
             dialect: string;
+            key: string | null;
+            n: number;
+            options: components["schemas"]["UsedOptions"];
             queue: components["schemas"]["QueuePlace"];
             outputs: components["schemas"]["GenerationOutput"][];
             error: string | null;
@@ -492,6 +495,8 @@ export interface components {
             costCredits: number;
             ownKey: boolean;
             warnings: string[];
+            usage: components["schemas"]["TokenUsage"];
+            filesExpireAt: string | null;
             metadata: {
                 [key: string]: string;
             };
@@ -503,6 +508,21 @@ export interface components {
                 share: number | null;
                 queuePosition: number | null;
             };
+        };
+        UsedOptions: {
+            aspectRatio?: string;
+            resolution?: string;
+            size?: string;
+            quality?: string;
+            style?: string;
+            thinkingLevel?: string;
+            negativePrompt?: string;
+            seed?: number;
+            outputFormat?: string;
+            outputCompression?: number;
+            background?: string;
+            moderation?: string;
+            inputFidelity?: string;
         };
         QueuePlace: {
             position: number;
@@ -518,6 +538,12 @@ export interface components {
             sizeBytes: number;
             sha256: string;
         };
+        TokenUsage: {
+            inputTokens: number | null;
+            outputTokens: number | null;
+            inputTextTokens: number | null;
+            inputImageTokens: number | null;
+        } | null;
         NativeError: {
             error: string;
             code: string;
@@ -698,6 +724,7 @@ export interface components {
             id: string;
             name: string;
             owner: string;
+            createdAt: string;
             offered: boolean;
             ownKeyProviders: string[];
             edits: boolean;

@@ -43,6 +43,7 @@ const model = z
     id: z.string(),
     name: z.string(),
     owner: z.string(),
+    createdAt: z.iso.datetime(),
     offered: z.boolean().openapi({
       description:
         'False: only with a key of yours for one of `ownKeyProviders`; prices are what it costs then.',
@@ -110,7 +111,7 @@ async function listFor(
 function toModelObject(listed: ListedModel, ownKeyNames: readonly string[]): z.infer<typeof model> {
   const { id, name, owner, aspectRatios, resolutions, sizes, freeSizes, qualities, thinkingLevels } = listed
   return {
-    ...{ id, name, owner, offered: true },
+    ...{ id, name, owner, createdAt: listed.createdAt.toISOString(), offered: true },
     ownKeyProviders: listed.providers.filter(each => ownKeyNames.includes(each)),
     edits: listed.modes.includes('edit'),
     ...{ aspectRatios, resolutions, sizes, freeSizes, qualities, thinkingLevels },

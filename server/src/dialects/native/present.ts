@@ -7,7 +7,7 @@ import { type ShowNeeds, showOutputs } from '../../generations/shown-outputs.ts'
 import type { HttpContext } from '../../http/context.ts'
 import { errorHeaders } from '../../http/errors.ts'
 import { renameFields, toErrorText } from '../../http/issues.ts'
-import type { generationObject } from './schema.ts'
+import type { generationObject, UsedOptions } from './schema.ts'
 
 /** The core's words for what is called otherwise here. */
 const nativeNames = { count: 'n', referenceCount: 'images', hasMask: 'mask' }
@@ -31,6 +31,9 @@ export function toGenerationObject(
     model: generation.model,
     prompt: generation.prompt,
     dialect: generation.dialect,
+    key: generation.apiKeyId,
+    n: generation.count,
+    options: toOptions(generation),
     queue,
     outputs: showOutputs(needs, generation),
     error: generation.reason ? reasonTexts[generation.reason] : null,
@@ -38,10 +41,33 @@ export function toGenerationObject(
     costCredits: shownCost(generation),
     ownKey: generation.ownProviders !== null,
     warnings: generation.warnings,
+    usage: toUsage(generation),
+    filesExpireAt: generation.filesExpireAt?.toISOString() ?? null,
     ...toLabels(generation),
     createdAt: generation.createdAt.toISOString(),
     completedAt: generation.completedAt?.toISOString() ?? null,
   }
+}
+
+/** The words of the caller are gone from generations whose time is over. */
+function toOptions({ options }: Generation): UsedOptions {
+  const given = optionNames.flatMap(name => {
+    const value = options[name]
+    return value === null || value === undefined ? [] : [[name, value]]
+  })
+  return Object.fromEntries(given)
+}
+
+const optionNames = [
+  ...(['aspectRatio', 'resolution', 'size', 'quality', 'style', 'thinkingLevel', 'negativePrompt'] as const),
+  ...(['seed', 'outputFormat', 'outputCompression', 'background', 'moderation', 'inputFidelity'] as const),
+]
+
+function toUsage({ usage }: Generation): z.infer<typeof generationObject>['usage'] {
+  const { inputTokens = null, outputTokens = null } = usage ?? {}
+  if (!usage || (inputTokens === null && outputTokens === null)) return null
+  const { inputTextTokens = null, inputImageTokens = null } = usage
+  return { inputTokens, outputTokens, inputTextTokens, inputImageTokens }
 }
 
 /** What the caller said about the order for its own use; only this API takes it. */

@@ -156,6 +156,34 @@ const upstreamProgress = z.object({
 
 export const progressEvent = upstreamProgress.extend({ id: z.uuid() }).openapi('ProgressEvent')
 
+const usedOptions = z
+  .object({
+    aspectRatio: z.string().optional(),
+    resolution: z.string().optional(),
+    size: z.string().optional(),
+    quality: z.string().optional(),
+    style: z.string().optional(),
+    thinkingLevel: z.string().optional(),
+    negativePrompt: z.string().optional(),
+    seed: z.int().optional(),
+    outputFormat: z.string().optional(),
+    outputCompression: z.int().optional(),
+    background: z.string().optional(),
+    moderation: z.string().optional(),
+    inputFidelity: z.string().optional(),
+  })
+  .openapi('UsedOptions')
+export type UsedOptions = z.infer<typeof usedOptions>
+
+const tokenUsage = z
+  .object({
+    inputTokens: z.int().nullable(),
+    outputTokens: z.int().nullable(),
+    inputTextTokens: z.int().nullable(),
+    inputImageTokens: z.int().nullable(),
+  })
+  .openapi('TokenUsage')
+
 const ownKeyText = "True: with the account's own provider key; `costCredits` is then the fee alone."
 
 export const generationObject = z
@@ -168,6 +196,12 @@ export const generationObject = z
     model: z.string(),
     prompt: z.string(),
     dialect: z.string().openapi({ description: 'The API it was made through.' }),
+    key: z.uuid().nullable().openapi({ description: 'The id of the API key it was made with.' }),
+    n: z.int().openapi({ description: 'Images ordered.' }),
+    options: usedOptions.openapi({
+      description:
+        "What was asked for and, where nothing was, the model's defaults; what is left out was left to it.",
+    }),
     queue: queuePlace.nullable().openapi({ description: 'Where it stands while it is `queued`, else null.' }),
     outputs: z.array(generationOutput),
     error: z.string().nullable(),
@@ -176,6 +210,12 @@ export const generationObject = z
     ownKey: z.boolean().openapi({ description: ownKeyText }),
     warnings: z.array(z.string()).openapi({
       description: 'What was changed of the order, and what its model or the safety check left out.',
+    }),
+    usage: tokenUsage.nullable().openapi({
+      description: 'Tokens of all calls to the model, where it tells them. No price comes from them.',
+    }),
+    filesExpireAt: z.iso.datetime().nullable().openapi({
+      description: 'When its files are deleted by themselves, as those of the getimg API are; null = never.',
     }),
     metadata: z.record(z.string(), z.string()),
     tags: z.array(z.string()),
@@ -197,6 +237,9 @@ export const generationObject = z
       ...{
         prompt: 'two foxes in snow',
         dialect: 'native',
+        key: '0190f2f0-0000-7000-8000-000000000001',
+        n: 2,
+        options: { aspectRatio: '1:1', resolution: '1K', quality: 'low' },
         queue: null,
         outputs: [],
         error: null,
@@ -204,7 +247,14 @@ export const generationObject = z
         costCredits: 2,
         ownKey: false,
       },
-      ...{ warnings: [], metadata: { order: '17' }, tags: ['animals'], parentId: null },
+      ...{
+        usage: null,
+        filesExpireAt: null,
+        warnings: [],
+        metadata: { order: '17' },
+        tags: ['animals'],
+        parentId: null,
+      },
       ...{ createdAt: '2026-11-21T10:00:00.000Z', completedAt: null },
     },
   })
