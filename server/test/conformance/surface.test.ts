@@ -54,7 +54,7 @@ beforeAll(async () => {
       .map(([method]) => ({
         method: method.toUpperCase(),
         path,
-        isGetImages: /^\/api\/v1\/(images|account|usage)/.test(path),
+        isGetImages: /^\/api\/v1\/(images|(account|usage)$)/.test(path),
         isImgeo: /^\/api\/v1\/(generate|balance)$/.test(path),
         isProviderKey: /provider-keys/.test(path),
         isWebhook: /^\/api\/(?:v1|account)\/webhooks/.test(path),
