@@ -54,8 +54,17 @@ afterAll(async () => {
 })
 
 const run = (text: string) => rig.database.ownerDb.query({ name: `test_lists_${text.length}`, text })
+/** A read under way would put off again what is made due meanwhile. */
+const untilKept = () =>
+  eventually('what was read is kept', async () => {
+    const open = "SELECT provider FROM model_list_read WHERE due_at < now() + interval '2 hours'"
+    return (await run(open)).length === 0
+  })
 /** Makes every list due again. */
-const letADayPass = () => run('UPDATE model_list_read SET due_at = now()')
+async function letADayPass() {
+  await untilKept()
+  await run('UPDATE model_list_read SET due_at = now()')
+}
 const readsOf = ({ requests }: Upstream, path: string) => requests.filter(each => each.path === path).length
 const told = (event: string, model: string) =>
   nodes.flatMap(({ output }) =>
@@ -91,11 +100,17 @@ test('an end that the upstream tells is read by one node, once, and holds on eve
     await eventually('the end is known', async () => {
       return (await routeOf(node, 'gpt-image-1.5')).retiresAt === far
     })
-  await eventually('versions are read', async () => readsOf(replicate, `/v1/models/${flux}`) > 0)
-  // Both have looked again and again whether it is due.
+  const fluxReads = () => readsOf(replicate, `/v1/models/${flux}`)
+  await eventually('versions are read', () => fluxReads() === 1)
+  // Whoever looks at one list looks at all: that each of these was found due says that the other one was not.
+  for (let looks = 2; looks <= 6; looks += 1) {
+    await untilKept()
+    await run("UPDATE model_list_read SET due_at = now() WHERE provider = 'replicate'")
+    await eventually('that list alone is read again', () => fluxReads() >= looks)
+    expect([fluxReads(), readsOf(openai, '/v1/models')]).toEqual([looks, 1])
+  }
   await letADayPass()
   await eventually('it is read on the next day', () => readsOf(openai, '/v1/models') === 2)
-  await eventually('each model is read again', () => readsOf(replicate, `/v1/models/${flux}`) === 2)
   expect(told('model.end_told', 'gpt-image-1.5')).toHaveLength(1)
   const headers = { authorization: `Bearer ${customer}` }
   const [node] = nodes
