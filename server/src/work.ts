@@ -74,7 +74,14 @@ export async function startWork(services: Services, tuning: WorkTuning): Promise
     ...servingTasks(services),
     ...caringTasks(services, tuning),
     ...(tuning.runsGenerations
-      ? [...runningTasks(services, tuning), ...bookTasks(services, stopping.signal)]
+      ? [
+          ...runningTasks(services, tuning),
+          ...bookTasks(services, stopping.signal),
+          {
+            ...{ name: 'models.read', everyMs: tuning.listsEveryMs },
+            run: () => readModelLists(services, stopping.signal),
+          },
+        ]
       : []),
   ]
   const periodic: Periodic = startPeriodic(tasks, { log, pulse: services.pulse, random: Math.random })
@@ -134,7 +141,7 @@ function caringTasks(services: Services, { sweepEveryMs, checkEveryMs }: WorkTun
   ]
 }
 
-function runningTasks(services: Services, { sweepEveryMs, listsEveryMs }: WorkTuning): PeriodicTask[] {
+function runningTasks(services: Services, { sweepEveryMs }: WorkTuning): PeriodicTask[] {
   const { db, runner, leaseMs } = services
   return [
     // Due polls and the rows of dead workers, whatever wake-up was lost.
@@ -155,7 +162,6 @@ function runningTasks(services: Services, { sweepEveryMs, listsEveryMs }: WorkTu
     { name: 'notes.forget', everyMs: 10 * minute, run: () => forgetSpent(db) },
     ...scrubTasks(services),
     ...webhookTasks(services, sweepEveryMs),
-    { name: 'models.read', everyMs: listsEveryMs, run: () => readModelLists(services) },
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
 }

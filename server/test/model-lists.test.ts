@@ -1,6 +1,8 @@
 // What upstreams themselves say of the life of their models: read by one node, once a day, kept over what the data says,
 // and told to the operator. An end that has come retires the model; another version switches nothing.
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOn } from './command-rig.ts'
@@ -166,6 +168,28 @@ test('a list that cannot be read changes nothing, and the operator hears of it',
     before,
   )
   expect((await routeOf(nodes[0] as Node, 'gpt-image-1.5')).retiresAt).toBe(far)
-  expect((await diagnose()).named('model list openai')).toMatchObject({ status: 'warn' })
+  const keyed = await diagnose({ env: { OPENAI_API_KEY: 'sk-a-key-of-openai-0123456789' } })
+  expect(keyed.named('model list openai')).toMatchObject({ status: 'warn' })
+  // Without a key nobody reads it any more, and nobody has anything to mend.
+  expect((await diagnose()).named('model list openai')).toBeUndefined()
   expect((await runJson(['models', 'list'])).gone).toEqual([])
+})
+
+test('a node that stops waits for no list', async () => {
+  await Promise.all(nodes.map(node => node.stop()))
+  let asked = 0
+  // Takes the request and never answers.
+  const silent = createServer(() => {
+    asked += 1
+  })
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  const node = await rig.startNode({ OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`, TEST_LISTS_MS: '200' })
+  await run("UPDATE model_list_read SET due_at = now(), trouble = NULL WHERE provider = 'openai'")
+  await eventually('the list is asked for', () => asked > 0)
+  expect(await node.stop()).toBe(0)
+  const [row] = await run("SELECT trouble FROM model_list_read WHERE provider = 'openai'")
+  expect(row).toEqual({ trouble: null })
+  silent.closeAllConnections()
+  silent.close()
 })

@@ -237,9 +237,10 @@ function onlyConfigured(config: Config, checks: CheckResult[]): Examined {
   return { checks, known: { config, keys: new Map(), unreadableReplaced: [], rows, life: noLife } }
 }
 
-/** Only those that could not be read of late. */
-async function checkLists({ db }: DatabaseNeeds): Promise<CheckResult[]> {
-  const unread = await listUnreadLists(db)
+/** Only those that could not be read of late; without a key nobody reads them. */
+async function checkLists({ db }: DatabaseNeeds, { rows }: KnownKeys): Promise<CheckResult[]> {
+  const keyed = new Set(rows.flatMap(({ provider, keyFrom }) => (keyFrom === null ? [] : provider)))
+  const unread = (await listUnreadLists(db)).filter(({ provider }) => keyed.has(provider))
   return unread.map(({ provider, readAt, trouble }) => {
     const last = readAt ? `since ${readAt.toISOString()}` : 'yet'
     const message = `What it says of the end of its models could not be read ${last}: ${trouble}`
@@ -281,7 +282,6 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
         known.life = await readLife(needs.db)
         return checkRoutes(io, known, needs)
       })),
-      ...(await attempt('model lists', advice, () => checkLists(needs))),
       ...(await attempt('tasks', advice, () => checkOrphans(needs, config))),
       ...(await attempt('secrets', advice, () => checkSameSecret(needs, config))),
       ...(await attempt('losses', advice, () => checkLosses(needs, config))),
@@ -293,6 +293,7 @@ async function examineDatabase(io: CommandIo, config: Config): Promise<Examined>
         known = { ...(await readKnownKeys(config, store)), life: known.life }
         return describeOwnSeals(await countOwnSeals(store)).map(({ name, ...parts }) => report(name, parts))
       })),
+      ...(await attempt('model lists', advice, () => checkLists(needs, known))),
     ]
     return { checks, known }
   } finally {

@@ -41,16 +41,27 @@ const maxSaidLength = 300
 export function createLives(needs: LivesNeeds): Lives {
   const { db, log, metrics, life } = needs
   let looking: Promise<void> = Promise.resolve()
+  let next: Promise<void> | null = null
   async function look(): Promise<void> {
     life.set(await readLife(db))
     metrics.routeGone.reset()
     for (const { provider, upstreamModel: upstream_model, since } of life.current().gone)
       metrics.routeGone.set({ provider, upstream_model }, since.getTime() / 1_000)
   }
-  /** One after the other: a look that began before a change must not put back what was before it. */
+  /**
+   * One after the other: a look that began before a change must not put back what was before it. Who asks while one waits
+   * to begin shares it: a thousand orders may meet the same model at once.
+   */
   const refresh = () => {
-    looking = looking.catch(() => undefined).then(look)
-    return looking
+    if (next) return next
+    looking = looking
+      .catch(() => undefined)
+      .then(() => {
+        next = null
+        return look()
+      })
+    next = looking
+    return next
   }
   return {
     refresh,

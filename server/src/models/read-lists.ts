@@ -2,7 +2,7 @@
 // and holds like one of the data; another version is told to the operator, and nothing is switched.
 import type { Queryable } from '../db/db.ts'
 import type { Log } from '../log.ts'
-import type { ListContext, ModelFacts, Provider } from '../providers/provider.ts'
+import type { ListContext, ModelFacts, ModelList, Provider } from '../providers/provider.ts'
 import type { Catalog } from './catalog.ts'
 import type { ToldModel } from './life.ts'
 import type { LifeMemory, Lives } from './life-store.ts'
@@ -23,26 +23,26 @@ const timeoutMs = 60_000
 /** To be recognised by. */
 const maxTroubleLength = 300
 
-/** Those that are due, and whose turn no other node has taken. */
-export async function readModelLists(needs: ReadListsNeeds): Promise<void> {
+/** Those that are due, and whose turn no other node has taken. A node that stops waits for no upstream. */
+export async function readModelLists(needs: ReadListsNeeds, stopping: AbortSignal): Promise<void> {
   const byProvider = new Map<string, string[]>()
   for (const { provider, upstreamModel } of needs.catalog.configuredRoutes())
     byProvider.set(provider, [...(byProvider.get(provider) ?? []), upstreamModel])
   for (const [name, upstreamModels] of byProvider) {
     const readModels = needs.providers.get(name)?.readModels
-    if (!readModels) continue
+    if (!readModels || stopping.aborted) continue
     const taken = await needs.db.query(sql.takeList, [name])
-    if (taken.length > 0) await readOne(needs, name, context => readModels(upstreamModels, context))
+    if (taken.length === 0) continue
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
+    const context = { http: needs.http, timeoutMs, signal, headers: {} }
+    const list = await readModels(upstreamModels, context)
+    // That it was broken off says nothing of the upstream.
+    if (!stopping.aborted) await keepRead(needs, name, list)
   }
 }
 
-async function readOne(
-  needs: ReadListsNeeds,
-  provider: string,
-  read: (context: ListContext) => ReturnType<NonNullable<Provider['readModels']>>,
-): Promise<void> {
-  const { db, log, http } = needs
-  const list = await read({ http, timeoutMs, signal: AbortSignal.timeout(timeoutMs), headers: {} })
+async function keepRead(needs: ReadListsNeeds, provider: string, list: ModelList): Promise<void> {
+  const { db, log } = needs
   if (!list.ok) {
     await db.query(sql.noteTrouble, [provider, list.message.slice(0, maxTroubleLength)])
     log.warn(

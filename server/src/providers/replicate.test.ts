@@ -527,4 +527,19 @@ describe('the Replicate adapter', () => {
       message: expect.stringContaining('401'),
     })
   })
+
+  it('tells no version that is none, however long', async () => {
+    const name = 'google/nano-banana'
+    const latestVersions: Record<string, string> = {}
+    const front = await startReplicateUpstream({ latestVersions })
+    const own = createOutbound({ allow: [], configuredOrigins: [front.url] })
+    const reader = createReplicateProvider({ apiKey: defaultReplicateKey, baseUrl: `${front.url}/v1` })
+    for (const strange of ['x'.repeat(100_000), 'a\u0000b', '', `${'a'.repeat(64)}\n`]) {
+      latestVersions[name] = strange
+      const list = await reader.readModels?.([name], { ...openContext(), http: own })
+      expect(list).toEqual({ ok: true, models: [{ upstreamModel: name, shutdownOn: null, version: null }] })
+    }
+    await own.close()
+    await front.close()
+  })
 })

@@ -295,10 +295,15 @@ async function readModels(
     if (read.status === 404) continue
     const model = read.status === 200 && isRecord(read.value) ? read.value : null
     if (!model) return { ok: false, message: `${VENDOR} answered ${read.status} about ${name}` }
-    const version = isRecord(model.latest_version) ? textOrNull(model.latest_version.id) : null
-    models.push({ upstreamModel, shutdownOn: null, version })
+    models.push({ upstreamModel, shutdownOn: null, version: readVersion(model.latest_version) })
   }
   return { ok: true, models }
+}
+
+/** Null where it is none: it is kept in the database and read by every node. */
+function readVersion(value: unknown): string | null {
+  const id = isRecord(value) ? textOrNull(value.id) : null
+  return id !== null && /^[0-9a-f]{64}$/.test(id) ? id : null
 }
 
 function check(api: Api, context: CallContext): Promise<{ ok: true } | { ok: false; message: string }> {

@@ -2,14 +2,13 @@
 import { isRecord, textOrNull } from '../hosted-call.ts'
 import type { ModelFacts } from '../provider.ts'
 
-/** Those that were asked for. Null: it is no list of models. */
+/** Those that were asked for, each once, however often the list names it. Null: it is no list of models. */
 export function readModelList(value: unknown, upstreamModels: readonly string[]): ModelFacts[] | null {
   if (!isRecord(value) || !Array.isArray(value.data)) return null
-  return value.data.filter(isRecord).flatMap(({ id, shutdown_date }) => {
-    const upstreamModel = upstreamModels.find(each => each === id)
-    return upstreamModel === undefined
-      ? []
-      : { upstreamModel, shutdownOn: readDay(textOrNull(shutdown_date)), version: null }
+  const rows = new Map(value.data.filter(isRecord).map(row => [row.id, row]))
+  return upstreamModels.flatMap(upstreamModel => {
+    const row = rows.get(upstreamModel)
+    return row ? { upstreamModel, shutdownOn: readDay(textOrNull(row.shutdown_date)), version: null } : []
   })
 }
 

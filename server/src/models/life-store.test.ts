@@ -1,0 +1,38 @@
+// What a node knows of models that are gone, when many orders meet the same one at once.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import type { Queryable } from '../db/db.ts'
+import { createLog } from '../log.ts'
+import { createMetrics } from '../telemetry.ts'
+import { createLifeMemory, createLives } from './life-store.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterAll(() => database.drop())
+
+test('orders that meet it at once share the look at the database, and each finds it switched off', async () => {
+  let asked = 0
+  const query: Queryable['query'] = (statement, values) => {
+    asked += 1
+    return database.db.query(statement, values)
+  }
+  const life = createLifeMemory()
+  const lines: string[] = []
+  const destination = { write: (line: string) => void lines.push(line) }
+  const log = createLog({ level: 'info', logPrompts: false, destination })
+  const lives = createLives({ db: { ...database.db, query }, log, metrics: createMetrics(), life })
+  const orders = Array.from({ length: 100 }, () => randomUUID())
+  await Promise.all(
+    orders.map(async generationId => {
+      const named = { provider: 'openai', upstreamModel: 'gpt-image-2' }
+      await lives.noteGone({ ...named, said: 'no such model', generationId })
+      expect(life.current().gone).toMatchObject([named])
+    }),
+  )
+  expect(lines.filter(line => line.includes('"model.gone"'))).toHaveLength(1)
+  // Each writes once; the looks, of two statements, are fewer than half as many.
+  expect(asked).toBeLessThan(orders.length + orders.length)
+})
