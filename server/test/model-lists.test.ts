@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOn } from './command-rig.ts'
 import { createRig, eventually, type Node, type Rig } from './harness.ts'
+import { ask } from './money.ts'
 import { startOpenAiUpstream } from './upstreams/openai.ts'
 import { emulatedModels } from './upstreams/replicate/models.ts'
 import { defaultReplicateKey, type ReplicateUpstream, startReplicateUpstream } from './upstreams/replicate.ts'
@@ -55,7 +56,7 @@ afterAll(async () => {
   await replicate.close()
 })
 
-const run = (text: string) => rig.database.ownerDb.query({ name: `test_lists_${text.length}`, text })
+const run = (text: string) => ask(rig.database.ownerDb, text)
 /** A read under way would put off again what is made due meanwhile. */
 const untilKept = () =>
   eventually('what was read is kept', async () => {
