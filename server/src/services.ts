@@ -14,6 +14,7 @@ import { quotePrice } from './credits/pricing.ts'
 import { type AuthPool, createAuthPool } from './db/auth-pool.ts'
 import { assertNoTransaction } from './db/connect.ts'
 import type { Db } from './db/db.ts'
+import { makeFolders, nameDataFolder } from './folders.ts'
 import { type AnsweredMarks, createAnsweredMarks } from './generations/answered.ts'
 import { listCappedAccounts } from './generations/blocked.ts'
 import { createFactFinder } from './generations/event-facts.ts'
@@ -303,6 +304,11 @@ function listOwnable(config: Config): string[] {
   return providers.filter(name => !keylessEngines.includes(name))
 }
 
+/** Storage in it would fail without its setting's name; with other storage nothing may need the folder. */
+async function makeDataFolder({ dataDir, storageUrl }: Config): Promise<void> {
+  if (storageUrl.startsWith(`file:${dataDir}/`)) await nameDataFolder(dataDir, () => makeFolders(dataDir))
+}
+
 export async function openServices(config: Config, log: Log, tuning: Tuning): Promise<Services> {
   const metrics = createMetrics()
   // The database first: it makes the data folder so that the user it runs as can pass, also when we are root.
@@ -316,6 +322,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   )
   const site = openSite(config, secret)
   const own = { db, log, metrics, storage: opened.storage }
+  await orClose([opened, database], () => makeDataFolder(config))
   const storage = await orClose([opened, database], () => openOwnStorage(own))
   const byok = { ...config.byok, names: listOwnable(config) }
   const ownKeys = openOwnKeys(byok, known.keyring, opened.providers)

@@ -76,6 +76,26 @@ test.each([[[]], [['doctor']], [['accounts', 'list']]])(
   },
 )
 
+test('with a database and a secret of its own, too, a data folder that cannot be made is named by its setting', async () => {
+  const rig = await createRig()
+  onTestFinished(() => rig.close())
+  const { ownerUrl, appUrl } = rig.database
+  const env = {
+    PATH: process.env.PATH ?? '',
+    ...{ DARKROOM_DATA: '/proc/darkroom/data', PORT: '0', AUTH_SECRET: 'a secret of this test, long enough' },
+    ...{ DATABASE_URL: appUrl, DATABASE_OWNER_URL: ownerUrl },
+  }
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', chunk => {
+    said += chunk
+  })
+  const [code] = await once(child, 'close')
+  expect(said).toContain('DARKROOM_DATA: no folder can be made at /proc/darkroom/data (ENOENT)')
+  expect(code).toBe(1)
+})
+
 test('a start with one role for the service and its tables warns once, and one with two does not', async () => {
   const rig = await createRig()
   const roles = [{ DATABASE_URL: rig.database.ownerUrl, DATABASE_OWNER_URL: rig.database.ownerUrl }, {}]
