@@ -123,6 +123,18 @@ describe('whatever a package does', () => {
     expect(xai.counters(attempt)).toMatchObject({ requests: 1, billable: 1 })
   })
 
+  it.each([
+    ['rewrites-and-repeats', ''],
+    ['rewrites-and-repeats', 'error_500, when=after'],
+    ['rewrites-first', ''],
+    ['rewrites-later', ''],
+    ['rewrites-elsewhere', ''],
+  ])('a second order in other words is not sent either: %s %s', async (upstreamModel, behaviour) => {
+    const { outcome, attempt } = await run(odd, { upstreamModel }, behaviour)
+    expect(outcome).toMatchObject({ kind: 'failed', failure: 'unknown_outcome' })
+    expect(xai.counters(attempt)).toMatchObject({ requests: 1, billable: 1 })
+  })
+
   it('the key goes nowhere that an answer could name', async () => {
     const { outcome } = await run(odd, { upstreamModel: 'shows-the-key' })
     expect(outcome).toMatchObject({ kind: 'failed', failure: 'unknown_outcome' })

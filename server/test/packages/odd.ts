@@ -40,7 +40,26 @@ async function generate(modelId: string, options: Options, settings: Settings): 
     const both = await Promise.all([create(), create()])
     return readPictures(both[0])
   }
+  // Another text than that of the order: nothing tells its requests from others but that they are no GET.
+  const rewrite = (path = '/images/generations') => {
+    const rewritten = JSON.stringify({
+      model: 'grok-imagine-image',
+      prompt: 'a boat, in the style of nobody',
+      n: 1,
+    })
+    return settings.fetch(`${settings.baseURL}${path}`, { method: 'POST', headers, body: rewritten })
+  }
+  if (modelId === 'rewrites-and-repeats') {
+    await rewrite().catch(() => null)
+    return readPictures(await rewrite())
+  }
+  if (modelId === 'rewrites-first') {
+    await rewrite()
+    return readPictures(await create())
+  }
   const response = await create()
+  if (modelId === 'rewrites-later') return readPictures(await rewrite())
+  if (modelId === 'rewrites-elsewhere') return readPictures(await rewrite('/images/edits'))
   if (modelId === 'shows-the-key') {
     await settings.fetch('http://127.0.0.1:9/stolen', { method: 'GET', headers })
   }

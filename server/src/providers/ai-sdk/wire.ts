@@ -62,6 +62,8 @@ type State = WireOptions & {
   /** The upstream's own origin: configured, or that of the create. */
   origin: string | null
   creates: number
+  /** What the create said, whole. */
+  created: string
   reads: string[]
 }
 
@@ -79,27 +81,30 @@ export function createWire(options: WireOptions): Wire {
     own: null,
   }
   const origin = options.baseUrl === null ? null : new URL(options.baseUrl).origin
-  const state: State = { ...options, journal, origin, creates: 0, reads: [] }
+  const state: State = { ...options, journal, origin, creates: 0, created: '', reads: [] }
   return {
     journal,
     fetch: async (input, init) => {
       const sent = await readSent(input, init)
       if (journal.isWaiting || journal.broken !== null || journal.own !== null) throw new Stopped()
+      // A package may write the prompt anew, so that no word of it tells a create: whatever is no GET may be one.
       const isNamed = carriesText(sent, state.prompt)
-      if (journal.create !== 'answered' && (isNamed || sent.method !== 'GET')) {
-        return create(state, sent, isNamed)
-      }
-      if (isNamed) return stop(state, 'The package wanted to send a second create')
+      const mayBegin = isNamed || sent.method !== 'GET'
+      if (journal.create !== 'answered' && mayBegin) return create(state, sent)
+      if (isNamed || (mayBegin && !namesTask(state, sent))) return stop(state, secondCreate)
       return read(state, sent)
     },
   }
 }
 
-/** A create, or what may be one: anything but a GET before it. */
-async function create(state: State, sent: Sent, isNamed: boolean): Promise<Response> {
+const secondCreate = 'The package wanted to send a second create'
+
+/** The create, or what may be one: the first request that is no GET, and no other is ever sent after it. */
+async function create(state: State, sent: Sent): Promise<Response> {
   const { journal, replayed } = state
-  if (isNamed) state.creates += 1
-  if (state.creates > 1) return stop(state, 'The package wanted to send a second create')
+  state.creates += 1
+  if (state.creates > 1) return stop(state, secondCreate)
+  state.created = wordsOf(sent)
   state.origin ??= new URL(sent.url).origin
   if (!mayHaveKey(state, sent)) return stop(state, `The package wanted to send the key to ${sent.url}`)
   if (replayed !== null) {
@@ -120,8 +125,7 @@ async function create(state: State, sent: Sent, isNamed: boolean): Promise<Respo
   try {
     const { answer, body } = await readAnswer(state, response)
     journal.createAnswer = answer
-    // Something before the create, such as an upload: what follows may still be the create.
-    journal.create = isNamed || answer.status > 299 ? 'answered' : 'lost'
+    journal.create = 'answered'
     return toResponse(answer, body)
   } catch (error) {
     if (error instanceof OutboundError || error instanceof JsonImagesError) journal.createError = error
@@ -156,6 +160,34 @@ async function read(state: State, sent: Sent): Promise<Response> {
     if (error instanceof OutboundError || error instanceof JsonImagesError) journal.readError = error
     throw error
   }
+}
+
+/**
+ * Whether it asks about what the create began: it repeats, in its address or body, something that only the create's answer
+ * told, such as the task's id. Some packages read with POST; another create could not know that.
+ */
+function namesTask({ journal, replayed, created }: State, sent: Sent): boolean {
+  const answer = replayed ?? journal.createAnswer
+  const told = answer === null || answer.status > 299 ? [] : listNames(parseJsonOrNull(answer.text))
+  const said = wordsOf(sent)
+  const names = told.filter(name => !created.includes(name))
+  return names.some(name => said.includes(name) || said.includes(encodeURIComponent(name)))
+}
+
+function wordsOf({ url, body }: Sent): string {
+  return `${url} ${body?.toString('utf8') ?? ''}`
+}
+
+/** Shorter ones, and words without a digit, an order may say by chance. */
+const LEAST_NAME_CHARS = 8
+
+function listNames(value: unknown): string[] {
+  if (typeof value === 'string') {
+    const isName = value.length >= LEAST_NAME_CHARS && /^\S*\d\S*$/.test(value)
+    return isName ? [value] : []
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(listNames)
 }
 
 /** Whether the task can live in the database until it is asked about. */
