@@ -129,7 +129,7 @@ export const deliveryAttempt = z
       .nullable()
       .openapi({
         description:
-          'Of the answer, the first 32 with 256 characters each; cookies and credentials are left out. Null where there is no answer.',
+          'Of the answer, the first 32 with 256 characters each and 2,048 in all; cookies and credentials are left out. Null where there is no answer.',
         example: { 'content-type': 'text/plain', server: 'nginx' },
       }),
   })

@@ -27,8 +27,13 @@ test('no form of a secret of ours stays in any value, and no NUL', () => {
   expect(values.odd).toBe('a\ufffdb')
 })
 
-test('never more than 32 headers of 256 letters each', () => {
-  const many = Object.fromEntries(Array.from({ length: 100 }, (_, nth) => [`x-${nth}`, 'v'.repeat(60_000)]))
-  expect(Object.keys(kept(many))).toHaveLength(32)
-  expect(toKeptHeaders(many).length).toBeLessThan(32 * (256 + 64 + 6))
+test('never more than 32 headers, of 256 letters each and 2,048 in all, and a short one after a long one stays', () => {
+  const many = (length: number) =>
+    Object.fromEntries(Array.from({ length: 100 }, (_, nth) => [`x-${nth}`, 'v'.repeat(length)]))
+  expect(Object.keys(kept(many(1)))).toHaveLength(32)
+  const long = kept({ first: 'v'.repeat(300), ...many(60_000), last: 'v' })
+  expect(long.first).toHaveLength(256)
+  expect(Object.entries(long).join('').length).toBeLessThan(2_048 + 100)
+  const mixed = { ...Object.fromEntries(Object.entries(many(300)).slice(0, 9)), date: 'now' }
+  expect(kept(mixed).date).toBe('now')
 })

@@ -9,6 +9,8 @@ export const answerBytes = 1_024
 const maxHeaders = 32
 const maxNameLength = 64
 const maxValueLength = 256
+/** Of all names and values together: a page of the log holds 2,000 attempts, and a receiver says what it likes. */
+const maxHeadersLength = 2_048
 
 /** Values of these say who somebody is; none is anybody's business in a log. */
 const secretName = /cookie|authori[sz]ation|token|secret|password|credential|signature|session|api-?key/
@@ -35,13 +37,20 @@ export function toKeptText(text: string): string {
   return scrubSecrets(text.replaceAll('\0', '\ufffd'))
 }
 
-/** As JSON text, in the order in which they came. */
+/** As JSON text, in the order in which they came; those that would go beyond the bound of all are left out. */
 export function toKeptHeaders(headers: Record<string, string>): string {
+  let left = maxHeadersLength
   const kept = Object.entries(headers)
     .slice(0, maxHeaders)
     .map(([name, value]) => [
       name.slice(0, maxNameLength),
       secretName.test(name) ? REDACTED : toKeptText(value).slice(0, maxValueLength),
     ])
+    .filter(([name = '', value = '']) => {
+      const length = name.length + value.length
+      if (length > left) return false
+      left -= length
+      return true
+    })
   return JSON.stringify(Object.fromEntries(kept))
 }
