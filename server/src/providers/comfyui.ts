@@ -7,7 +7,7 @@ import { classifyRefusal } from './comfyui/refusal.ts'
 import { choosePromptId, type Plan, planOrder, type Upload } from './comfyui/request.ts'
 import { fillWorkflow, type SlotValue, type Workflow } from './comfyui/workflow.ts'
 import { conclude, failAsMalformed, fetchStripped } from './engine-answer.ts'
-import { authorizeBasic, scrubBasic, scrubBasicOutcome } from './engine-auth.ts'
+import { authorizeBasic, scrubBasic, scrubBasicCheck, scrubBasicOutcome } from './engine-auth.ts'
 import {
   checkByGet,
   classifyLostRead,
@@ -72,11 +72,11 @@ export function createComfyUiProvider(options: ComfyUiOptions): Provider {
         : { ...outcome, message: scrubBasic(outcome.message, apiKey) }
     },
     fetchOutput: (url, context) => fetchStripped(url, headers, context),
-    check: context =>
-      checkByGet(
-        { vendor: VENDOR, apiKey, url: `${engine.baseUrl}/system_stats`, headers, judge: judgeCheck },
-        context,
-      ),
+    check: context => {
+      const url = `${engine.baseUrl}/system_stats`
+      const call = { vendor: VENDOR, apiKey, url, headers, judge: judgeCheck }
+      return scrubBasicCheck(checkByGet(call, context), apiKey)
+    },
   }
 }
 

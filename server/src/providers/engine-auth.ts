@@ -23,6 +23,14 @@ export function scrubBasicOutcome(outcome: ProviderOutcome, userAndPassword: str
   return { ...outcome, message: scrubBasic(outcome.message, userAndPassword) }
 }
 
+type Checked = { ok: true } | { ok: false; message: string }
+
+/** What a check finds is shown to people, who pass it on. */
+export async function scrubBasicCheck(checking: Promise<Checked>, userAndPassword: string): Promise<Checked> {
+  const checked = await checking
+  return checked.ok ? checked : { ok: false, message: scrubBasic(checked.message, userAndPassword) }
+}
+
 function encode(userAndPassword: string): string {
   return Buffer.from(userAndPassword).toString('base64')
 }

@@ -2,7 +2,7 @@
 // sent once. There is no cancel: the engine's interrupt ends whatever it draws, which may be somebody else's order.
 import type { OutboundResponse } from '../outbound.ts'
 import { conclude, MAX_PICTURE_TEXT_BYTES, type PicturesRead, readPictures } from './engine-answer.ts'
-import { authorizeBasic, scrubBasicOutcome } from './engine-auth.ts'
+import { authorizeBasic, scrubBasicCheck, scrubBasicOutcome } from './engine-auth.ts'
 import { classifyErrorAnswer, describeError } from './engine-failures.ts'
 import {
   checkByGet,
@@ -47,7 +47,8 @@ export function createSdapiProvider({ name = VENDOR, baseUrl, apiKey = '' }: Sda
     submit: async (request, context) => scrubBasicOutcome(await submit(engine, request, context), apiKey),
     check: context => {
       const url = `${engine.baseUrl}/sdapi/v1/sd-models`
-      return checkByGet({ vendor: VENDOR, apiKey, url, headers: engine.headers, judge: judgeCheck }, context)
+      const call = { vendor: VENDOR, apiKey, url, headers: engine.headers, judge: judgeCheck }
+      return scrubBasicCheck(checkByGet(call, context), apiKey)
     },
   }
 }
