@@ -154,7 +154,7 @@ export async function storeAndSettle(
     /** Where T5 was not made: what it would have recorded, and T5 itself, for a release that keeps the costs. */
     record?: DeliveryRecord
     recordFirst?(): Promise<boolean>
-    /** What became of each call, for the case that somebody else has settled the order. */
+    /** What became of each call: kept where the order is released, or somebody else has settled it. */
     late?: PartRecord[]
   },
 ): Promise<StoredImage[] | null> {
@@ -193,6 +193,7 @@ export async function storeAndSettle(
       message: error.message,
       lossUsdMicro: work.lossUsdMicro + work.boughtUsdMicro,
       provider: work.provider,
+      ...(work.late ? { parts: work.late } : {}),
       epoch: generation.epoch,
     })
     if (!released) await giveUp(needs, generation, { n, step: 'T7', parts: work.late })

@@ -2,6 +2,7 @@
 // cannot be kept, and of what nothing is known of.
 import { costOfOutcome } from './call-cost.ts'
 import type { PartOutcome } from './dispatch.ts'
+import { isOpenPart } from './parts.ts'
 import type { AttemptRow } from './sql.ts'
 
 /** The cost of the parts that brought no picture: lost whatever becomes of the others. */
@@ -35,11 +36,6 @@ export function costsOfAttempt(attempts: AttemptRow[]): { lossUsdMicro: number; 
       sum(attempts.filter(({ state }) => state === 'failed').map(each => each.cost_usd_micro ?? 0)),
     boughtUsdMicro: sum(attempts.filter(({ state }) => state === 'done').map(costOf)),
   }
-}
-
-/** Nothing is recorded of what became of it. */
-export function isOpenPart({ state }: AttemptRow): boolean {
-  return state === 'unknown' || state === 'intent' || state === 'accepted'
 }
 
 function toCost(shareUsdMicro: number): (part: PartOutcome) => number {

@@ -90,6 +90,15 @@ function createAttemptEvents(log: Log, metrics: Metrics) {
       if (kind !== 'unknown_outcome') count({ ...task, kind })
       recordTask(log, task)
     },
+    /** Calls that were answered, or may have been, with pictures that storage refused: nobody knows what each came to. */
+    attemptsUnstored({ calls, ...call }: UnstoredCalls): void {
+      for (let nth = 0; nth < calls; nth += 1) count({ ...call, kind: 'storage_failed' })
+      const { generation, provider, upstreamModel: upstream_model, message } = call
+      log.error(
+        { event: 'attempt.unstored', generationId: generation.id, provider, upstream_model, calls, message },
+        'what upstream calls brought could not be stored',
+      )
+    },
     /** What became of a call or a task whose end nobody had told. */
     attemptFound(found: FoundAttempt): void {
       count(found)
@@ -165,6 +174,7 @@ type EndedTask = {
   outcome: ProviderOutcome
 }
 
+type UnstoredCalls = UpstreamModel & { generation: Generation; calls: number; message: string }
 type EndedCall = EndedTask & { seconds: number }
 export type FoundKind = 'succeeded' | 'unknown_outcome' | 'canceled'
 type FoundAttempt = UpstreamModel & { generation: Generation; kind: FoundKind }

@@ -101,6 +101,20 @@ function toFailure({ failure, message, cost_usd_micro, usage }: AttemptRow): Pro
   return { kind: 'failed', failure: kind, message: message ?? 'it was not heard of again', ...known }
 }
 
+/** Of calls that nothing is known of when their order ends: each may have cost what was expected. */
+export function toOpenRecords(attempts: readonly AttemptRow[]): PartRecord[] {
+  return attempts.filter(isOpenPart).map(({ part, failure, message, ...attempt }) => ({
+    ...{ part, state: 'unknown', failure: failure ?? 'unknown_outcome' },
+    ...(message === null ? {} : { message }),
+    cost: attempt.cost_usd_micro ?? attempt.expected_cost_usd_micro,
+  }))
+}
+
+/** Nothing is recorded of what became of it. */
+export function isOpenPart({ state }: AttemptRow): boolean {
+  return state === 'unknown' || state === 'intent' || state === 'accepted'
+}
+
 /** Whether an address among what it brought is still to be fetched. */
 export function hasAddress({ state, result }: AttemptRow): boolean {
   return state === 'done' && (result?.images.some(isToFetch) ?? false)

@@ -8,9 +8,9 @@ import { type DeliverNeeds, storeAndSettle } from './deliver.ts'
 import { combineParts } from './dispatch.ts'
 import { type DeliveryRecord, settleReleased, settleSucceeded } from './finish.ts'
 import { backoffMs, type Generation, type Reason, type StoredImage } from './generation.ts'
-import { costOfDelivered, costsOfAttempt, isOpenPart, lossOfMissing, lossOfParts } from './loss.ts'
+import { costOfDelivered, costsOfAttempt, lossOfMissing, lossOfParts } from './loss.ts'
 import { collectImages, type ExpectedImage, toExpected } from './outputs.ts'
-import { routeOf, taskOf, tasksOf, toPartOutcome } from './parts.ts'
+import { isOpenPart, routeOf, taskOf, tasksOf, toOpenRecords, toPartOutcome } from './parts.ts'
 import { pollSql } from './poll-sql.ts'
 import { type AttemptRow, findRow, sql } from './sql.ts'
 import { timeLeftMs } from './time-left.ts'
@@ -138,6 +138,7 @@ async function findStored(needs: ReconcileNeeds, generation: Generation, known: 
     bought: generation.images.length,
     ...routeOf(known.attempt),
     ...known,
+    late: toOpenRecords(known.attempt),
   })
   return true
 }
@@ -211,6 +212,7 @@ async function settleFromParts(
     lossUsdMicro: lossOfParts(parts, shareUsdMicro),
     boughtUsdMicro: costOfDelivered(parts, shareUsdMicro),
     record: { n, usage, costsUsdMicro: parts.map(() => null) },
+    late: toOpenRecords(attempts),
   })
   if (sold) tellLost(needs, generation, { attempts, ageMs: lostTaskMs })
   return true

@@ -136,12 +136,16 @@ async function submitOrFail(needs: RunNeeds, started: Receiving): Promise<PartOu
     return tellEnded(needs, started, { parts, beganAt })
   } catch (error) {
     if (error instanceof StorageError) {
+      const { generation, route } = started
+      const unheard = toUnheard(needs, started)
+      const { message } = error
+      needs.events.attemptsUnstored({ ...route, generation, calls: unheard.length, message })
       await release(needs, started, {
         reason: 'storage_failed',
         state: 'failed',
-        message: error.message,
-        lossUsdMicro: needs.catalog.expectedCostUsdMicro(started.route, started.generation.options),
-        parts: toUnheard(needs, started),
+        message,
+        lossUsdMicro: needs.catalog.expectedCostUsdMicro(route, generation.options),
+        parts: unheard,
       })
       await abandonTasks(needs, started.generation, started.n)
       return null

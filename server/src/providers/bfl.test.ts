@@ -69,6 +69,12 @@ const scenarios: ContractScenario[] = [
   { behaviour: 'same_host', outcome: 'succeeded' },
   { behaviour: 'no_polling_url', outcome: 'succeeded' },
   { behaviour: '', outcome: 'succeeded', match: { usage: { costUsdMicro: 30_000 } } },
+  {
+    behaviour: 'ready_null, no_cost',
+    outcome: 'malformed_response',
+    billable: 1,
+    match: { usage: { costUsdMicro: null } },
+  },
   { behaviour: 'no_cost', outcome: 'succeeded', match: { usage: { costUsdMicro: null } } },
   {
     behaviour: 'wrong_type',

@@ -102,6 +102,9 @@ test('a disk that fills up refuses orders in words, sells no unreadable picture 
       expect(fate).toMatchObject({ reason: 'storage_failed', captured: 0 })
       expect(fate?.lossUsdMicro).toBeGreaterThan(0)
     }
+    // Counted by no other outcome: nobody knows what such a call came to.
+    const metrics = await (await fetch(`${node.url}/metrics`)).text()
+    expect(metrics).toMatch(/darkroom_attempts_total\{provider="openai".*outcome="storage_failed"\} [1-9]/)
     for (const [at, fate] of fates.entries()) {
       if (fate?.state !== 'succeeded') continue
       const answer = await place(node, keys[at] ?? '')
@@ -153,5 +156,30 @@ test('storage that stays silent holds no credits past the deadline', async () =>
   expect(fate?.lossUsdMicro).toBeGreaterThan(0)
   expect(await rig.violations()).toEqual([])
   expect(existsSync(join(rig.dataDir, 'images'))).toBe(true)
+  await node.kill()
+})
+
+test('a part that nobody heard of keeps its cost where the rest of the order cannot be stored', async () => {
+  const node = await rig.start({
+    GENERATION_DEADLINE_ASYNC_S: '8',
+    GENERATION_DEADLINE_SYNC_S: '8',
+    FAILPOINT: 'reconcile.before:1:hang:9000,manifest.before:1:hang:2000',
+  })
+  for (const behaviour of ['slow=30', 'slow=30, vanish=1000'])
+    rig.engine.script({ behaviour, prompt: 'in-part ', times: 1 })
+  const call = { apiKey: account.apiKey, key: 'in-part', model: 'engine:singles', native: true, n: 2 }
+  await order(node, { ...call, prompt: 'in-part of foxes' })
+  await eventually('the manifest is next', () => node.output.includes('failpoint manifest.before fired'))
+  const heal = breakStorage()
+  const fate = await endOf('in-part')
+  heal()
+  expect(fate).toMatchObject({ state: 'failed', reason: 'storage_failed', captured: 0 })
+  const text = `SELECT state, cost_usd_micro FROM attempt WHERE generation_id = $1 ORDER BY state`
+  const parts = await rig.database.db.query({ name: 'test_in_part', text }, [fate?.id])
+  expect(parts).toEqual([
+    { state: 'done', cost_usd_micro: 10_000 },
+    { state: 'unknown', cost_usd_micro: 10_000 },
+  ])
+  expect(fate?.lossUsdMicro).toBe(20_000)
   await node.kill()
 })

@@ -56,7 +56,7 @@ export function readTask(value: unknown, task: UpstreamTask): ProviderOutcome {
   if (status === 'Content Moderated') return reject(answer, task, 'output')
   if (status === 'Error' || status === 'Failed') {
     const message = `Black Forest Labs could not make it: ${status} ${describeDetails(answer.details)}`
-    return { kind: 'failed', failure: 'upstream_failed', message, usage: describeUsage(task, null) }
+    return { kind: 'failed', failure: 'upstream_failed', message, usage: describeUsage(task) }
   }
   // Pending, and every state that nobody knows yet: only the vendor's word or the deadline ends a task.
   const progress = readProgress(answer.progress)
@@ -74,7 +74,7 @@ function readResult(answer: Record<string, unknown>, task: UpstreamTask): Provid
   const url = isRecord(answer.result) ? textOrNull(answer.result.sample) : null
   if (url !== null && url !== '') {
     const warnings = Array.isArray(task.warnings) ? task.warnings.map(String) : []
-    const usage = describeUsage(task, typeof task.costUsdMicro === 'number' ? task.costUsdMicro : null)
+    const usage = describeUsage(task)
     return { kind: 'succeeded', images: [{ kind: 'url', url, mediaType: null }], usage, warnings }
   }
   const unusable = countOf(task.unusable)
@@ -82,14 +82,14 @@ function readResult(answer: Record<string, unknown>, task: UpstreamTask): Provid
     return { kind: 'pending', task: { ...task, unusable: unusable + 1 }, pollAfterMs: MISS_DELAY_MS }
   }
   const message = "Black Forest Labs' answer is unusable: ready without a picture"
-  return { kind: 'failed', failure: 'malformed_response', message, usage: describeUsage(task, null) }
+  return { kind: 'failed', failure: 'malformed_response', message, usage: describeUsage(task) }
 }
 
 function miss(task: UpstreamTask): ProviderOutcome {
   const misses = countOf(task.misses) + 1
   if (misses <= MAX_MISSES) return { kind: 'pending', task: { ...task, misses }, pollAfterMs: MISS_DELAY_MS }
   const message = 'Black Forest Labs does not know the task that it handed out'
-  return { kind: 'failed', failure: 'unknown_outcome', message, usage: describeUsage(task, null) }
+  return { kind: 'failed', failure: 'unknown_outcome', message, usage: describeUsage(task) }
 }
 
 function reject(
@@ -100,7 +100,8 @@ function reject(
   const reasons = isRecord(answer.details) ? answer.details['Moderation Reasons'] : null
   const categories = Array.isArray(reasons) ? reasons.filter(reason => typeof reason === 'string') : []
   const message = `Black Forest Labs refused: ${String(answer.status)} (${categories.join(', ')})`
-  const usage = describeUsage(task, null)
+  // Of the input it is refused before any work: what the create stated was for a picture that was never begun.
+  const usage = stage === 'input' ? { ...noUsage, upstreamRequestId: task.id } : describeUsage(task)
   return { kind: 'failed', failure: 'content_rejected', stage, categories, message, usage }
 }
 
@@ -109,7 +110,9 @@ function describeDetails(details: unknown): string {
   return details === undefined || details === null ? '' : JSON.stringify(details)
 }
 
-function describeUsage(task: UpstreamTask, costUsdMicro: number | null): Usage {
+/** The create states what the task costs, and nothing later says otherwise, however it ends. */
+function describeUsage(task: UpstreamTask): Usage {
+  const costUsdMicro = typeof task.costUsdMicro === 'number' ? task.costUsdMicro : null
   return { ...noUsage, costUsdMicro, upstreamRequestId: task.id }
 }
 
