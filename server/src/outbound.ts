@@ -4,10 +4,12 @@ import { Readable } from 'node:stream'
 import { Client, type Dispatcher } from 'undici'
 import { type Body, openBody } from './outbound/body.ts'
 import { createFlow, type Flow } from './outbound/flow.ts'
+import { buildHeaders, joinHeaders } from './outbound/headers.ts'
 import { createIdleConnections, type IdleConnection, MAX_IDLE_MS } from './outbound/idle-connections.ts'
 import { type Dial, openSocket, type Resolver } from './outbound/open-socket.ts'
 import { AddressRefused, isPublicAddress } from './outbound/public-address.ts'
 import { createTargetJudge, type Target } from './outbound/target.ts'
+import { type Listening, openWebSocket } from './outbound/web-socket.ts'
 
 export type OutboundRequest = {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -53,6 +55,8 @@ export class OutboundError extends Error {
 
 export type OutboundClient = {
   request(request: OutboundRequest): Promise<OutboundResponse>
+  /** Opens a websocket and listens to it; the answer ends it. Never throws: what cannot be opened ends at once. */
+  listen?(listening: Listening): () => void
 }
 
 export type OutboundJudge = {
@@ -123,6 +127,7 @@ export function createOutbound(
   const flow = createFlow()
   const connections = new Set<Connection>()
   const sessions = new Map<string, Buffer>()
+  const listenings = new Set<() => void>()
   let isClosed = false
 
   function open(target: Target): Connection {
@@ -158,8 +163,18 @@ export function createOutbound(
       const release = () => (isPooled ? idle.put(url.origin, connection) : void connection.destroy())
       return runExchange({ request, target, connection, flow, release })
     },
+    listen(listening) {
+      const target = judge(listening.url, listening.trust)
+      if (isClosed || 'refused' in target) {
+        queueMicrotask(() => listening.onEnd())
+        return () => undefined
+      }
+      const dial = (signal: AbortSignal) => openSocket({ ownHosts: [], ...options, ...target, signal })
+      return openWebSocket(listening, { url: target.url, dial, listenings })
+    },
     async close() {
       isClosed = true
+      for (const stop of listenings) stop()
       await Promise.all(
         [...connections].map(connection => {
           connection.giveUp?.()
@@ -281,14 +296,6 @@ function openRequestBody(body: OutboundRequest['body']): Exchange['requestBody']
   return stream.on('error', () => undefined)
 }
 
-function buildHeaders(given: Record<string, string> = {}): Record<string, string> {
-  const headers: Record<string, string> = { 'user-agent': 'darkroom' }
-  for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = value
-  // A compressed answer could unpack to any size, and pictures do not shrink.
-  headers['accept-encoding'] = 'identity'
-  return headers
-}
-
 function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
   const { request } = exchange
   return {
@@ -389,12 +396,4 @@ function buildResponse(
       await closed
     },
   }
-}
-
-function joinHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const joined: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(', ') : value
-  }
-  return joined
 }

@@ -196,9 +196,12 @@ async function readTask(
   }
 }
 
-function hasten({ request }: OutboundClient): OutboundClient {
+function hasten(http: OutboundClient): OutboundClient {
   const limitOf = (givenMs: number | undefined) => Math.min(givenMs ?? answerTimeoutMs, answerTimeoutMs)
-  return { request: call => request({ ...call, headersTimeoutMs: limitOf(call.headersTimeoutMs) }) }
+  return {
+    ...http,
+    request: call => http.request({ ...call, headersTimeoutMs: limitOf(call.headersTimeoutMs) }),
+  }
 }
 
 /** An error of an adapter may hold what the upstream said, and that the prompt: it is not logged as it is. */

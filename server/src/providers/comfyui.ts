@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { OutboundError, type OutboundResponse } from '../outbound.ts'
 import { findInQueue, readHistory } from './comfyui/history.ts'
+import { countSamplers, createProgressWatch, type ProgressWatch } from './comfyui/progress.ts'
 import { classifyRefusal } from './comfyui/refusal.ts'
 import { choosePromptId, type Plan, planOrder, type Upload } from './comfyui/request.ts'
 import { fillWorkflow, type SlotValue, type Workflow } from './comfyui/workflow.ts'
@@ -41,6 +42,8 @@ export type ComfyUiOptions = {
   apiKey?: string
   /** By name, which is the upstream model of a route. */
   workflows: ReadonlyMap<string, Workflow>
+  /** Shared by all that reach the same engine; by default its own. */
+  watch?: ProgressWatch
 }
 
 const VENDOR = 'comfyui'
@@ -56,17 +59,25 @@ const INTERRUPT_PAUSE_MS = 200
 
 /** Creates the provider `comfyui`, or one of another name for a further engine. */
 export function createComfyUiProvider(options: ComfyUiOptions): Provider {
-  const { name = VENDOR, apiKey = '', workflows } = options
+  const { name = VENDOR, apiKey = '', workflows, watch = createProgressWatch() } = options
   const headers = authorizeBasic(apiKey)
-  const engine: Engine = { baseUrl: options.baseUrl.replace(/\/+$/, ''), headers, workflows }
+  const engine: Engine = { baseUrl: options.baseUrl.replace(/\/+$/, ''), headers, workflows, watch }
   return {
     name,
     // The engine honours our name for the work, and draws twice when it is given twice.
     idempotentCreates: false,
-    submit: async (request, context) => scrubBasicOutcome(await submit(engine, request, context), apiKey),
-    poll: async (task, context) => scrubBasicOutcome(await poll(engine, task as ComfyTask, context), apiKey),
+    submit: async (request, context) => {
+      const outcome = await submit(engine, request, context)
+      if (outcome.kind === 'pending') follow(engine, outcome.task as ComfyTask, context)
+      return scrubBasicOutcome(outcome, apiKey)
+    },
+    poll: async (task, context) => {
+      const outcome = await poll(engine, task as ComfyTask, context)
+      return scrubBasicOutcome(watch.tell(outcome, task.id, openWay(engine, context)), apiKey)
+    },
     cancel: async (task, context) => {
       const outcome = await cancel(engine, task.id, context)
+      if (outcome.kind === 'canceled') watch.forget(task.id)
       return outcome.kind === 'canceled'
         ? outcome
         : { ...outcome, message: scrubBasic(outcome.message, apiKey) }
@@ -80,7 +91,12 @@ export function createComfyUiProvider(options: ComfyUiOptions): Provider {
   }
 }
 
-type Engine = { baseUrl: string; headers: Record<string, string>; workflows: ReadonlyMap<string, Workflow> }
+type Engine = {
+  baseUrl: string
+  headers: Record<string, string>
+  workflows: ReadonlyMap<string, Workflow>
+  watch: ProgressWatch
+}
 
 /** What was asked for, to hold the result against; `looks` counts down while nobody has confirmed the create. */
 type ComfyTask = UpstreamTask & {
@@ -89,6 +105,15 @@ type ComfyTask = UpstreamTask & {
   width: number | null
   height: number | null
   looks?: number
+}
+
+function openWay(engine: Engine, { http, headers }: CallContext) {
+  return { http, baseUrl: engine.baseUrl, headers: { ...headers, ...engine.headers } }
+}
+
+function follow(engine: Engine, { id, workflow }: ComfyTask, context: CallContext): void {
+  const samplers = countSamplers(engine.workflows.get(workflow)?.nodes ?? {})
+  engine.watch.follow(id, samplers, openWay(engine, context))
 }
 
 async function submit(
@@ -172,7 +197,7 @@ async function create(
       method: 'POST',
       path: '/prompt',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ prompt, prompt_id: promptId, client_id: promptId }),
+      body: JSON.stringify({ prompt, prompt_id: promptId, client_id: engine.watch.clientId }),
     })
   } catch (error) {
     return afterLostAnswer(error, task, context)

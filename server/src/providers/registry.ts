@@ -4,6 +4,7 @@ import type { EngineConfig, HostedConfig, PackageConfig, ProviderSettings } from
 import { createAiSdkProvider } from './ai-sdk.ts'
 import { createBflProvider } from './bfl.ts'
 import { loadWorkflows } from './comfyui/load-workflows.ts'
+import { createProgressWatch } from './comfyui/progress.ts'
 import { createComfyUiProvider } from './comfyui.ts'
 import { createFalProvider } from './fal.ts'
 import { createGetimgProvider } from './getimg.ts'
@@ -84,7 +85,9 @@ function openSelfHosted(engine: EngineConfig): (apiKey: string) => Provider {
   if (engine.kind === 'openai-compatible')
     return apiKey => createOpenAiCompatibleProvider({ ...engine, apiKey })
   const workflows = loadWorkflows(engine.workflows ?? '')
-  return apiKey => createComfyUiProvider({ ...engine, apiKey, workflows })
+  // One of the engine, whoever's key its orders come with.
+  const watch = createProgressWatch()
+  return apiKey => createComfyUiProvider({ ...engine, apiKey, workflows, watch })
 }
 
 /** Names of the hosted upstreams that there is an adapter for. */

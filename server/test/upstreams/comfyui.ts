@@ -2,6 +2,8 @@
 // It honours the name that a client chooses for its work, does not notice when it is given twice, and its interrupt
 // without a name ends whatever runs. Progress and previews go out by a websocket.
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import sharp from 'sharp'
 import { WebSocketServer } from 'ws'
@@ -38,31 +40,72 @@ export const comfyUiDirectives: Record<string, string> = {
   other_size: 'a picture of 96x96 whatever was asked',
   file_gone: 'download: 404',
   ws_drop: 'the websocket breaks off in the middle of the work',
+  'steps=N': 'the websocket tells the Nth of 20 steps again and again',
+  ws_flood: 'the websocket sends a message of 2 MB instead of each step',
   upload_refused: '400 to an uploaded picture (scripts of a test only)',
 }
 
+export type ComfyUiUpstream = Upstream & {
+  /** Headers of everybody who asked for a websocket. */
+  asked: IncomingHttpHeaders[]
+  /** Websockets that are open. */
+  listening(): number
+  /** What becomes of those who ask for one from now on. `hang`: no answer at all. */
+  setSockets(state: 'open' | 'refuse' | 'hang'): void
+  dropSockets(): void
+}
+
 /** Starts the emulator; the adapter's base URL is `url` itself. */
-export async function startComfyUiUpstream(options: ComfyUiUpstreamOptions = {}): Promise<Upstream> {
+export async function startComfyUiUpstream(options: ComfyUiUpstreamOptions = {}): Promise<ComfyUiUpstream> {
   const { port, apiKey = '', latencyMs = 0, cards = 1 } = options
   const closing = new AbortController()
   const wait = (ms: number) => delay(ms, undefined, { signal: closing.signal }).catch(() => undefined)
   const engine = createComfyEngine({ latencyMs, wait, cards })
   const sockets = openSockets(engine)
+  const asked: IncomingHttpHeaders[] = []
+  let state: 'open' | 'refuse' | 'hang' = 'open'
   const upstream = await startUpstream({
     name: 'comfyui',
     ...(port === undefined ? {} : { port }),
     handle: exchange => handle(exchange, { engine, apiKey }),
-    onUpgrade: (request, socket, head) =>
-      sockets.handleUpgrade(request, socket, head, client => sockets.emit('connection', client, request)),
+    onUpgrade(request, socket, head) {
+      asked.push(request.headers)
+      if (state === 'hang') return void closeAfter(socket)
+      const isLetIn = apiKey === '' || request.headers.authorization === expectedOf(apiKey)
+      if (state === 'refuse' || !isLetIn) {
+        const status = isLetIn ? '404 Not Found' : '401 Unauthorized'
+        return void closeAfter(socket).end(
+          `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+        )
+      }
+      sockets.handleUpgrade(request, socket, head, client => sockets.emit('connection', client, request))
+    },
   })
   return {
     ...upstream,
+    asked,
+    listening: () => engine.listeners.size,
+    setSockets(wanted) {
+      state = wanted
+    },
+    dropSockets() {
+      for (const each of engine.listeners) each.drop()
+    },
     async close() {
       closing.abort()
       sockets.close()
       await upstream.close()
     },
   }
+}
+
+/** Nobody else reads it, and so nobody would see that the other side has gone. */
+function closeAfter(socket: Duplex): Duplex {
+  return socket.on('end', () => void socket.destroy()).resume()
+}
+
+function expectedOf(apiKey: string): string {
+  return `Basic ${Buffer.from(apiKey).toString('base64')}`
 }
 
 function openSockets(engine: ComfyEngine): WebSocketServer {
@@ -87,7 +130,7 @@ type Settings = { engine: ComfyEngine; apiKey: string }
 
 async function handle(exchange: Exchange, { engine, apiKey }: Settings): Promise<void> {
   const { method, path, headers, query } = exchange.request
-  if (apiKey !== '' && headers.authorization !== `Basic ${Buffer.from(apiKey).toString('base64')}`) {
+  if (apiKey !== '' && headers.authorization !== expectedOf(apiKey)) {
     const body = [`<h1>401 Authorization Required</h1> ${headers.authorization}`]
     return sendAnswer(exchange, { status: 401, headers: { 'content-type': 'text/html' }, body })
   }

@@ -117,14 +117,18 @@ async function run(job: ComfyJob, memory: Memory, waited: () => Promise<void>): 
     })
   })
   tell(listeners, job, 'execution_start')
-  showPreviews(job, listeners)
+  showPreviews(job, listeners, 1)
+  const steps = tellSteps(job, listeners)
   await Promise.race([waited(), interrupted])
+  clearInterval(steps)
   if (memory.isLost()) return
   const entry = await finish(job, { isInterrupted, files, inputs })
   if (memory.isLost()) return
   history.set(job.promptId, entry)
   active.delete(job.number)
-  tell(listeners, job, isInterrupted ? 'execution_interrupted' : 'executing')
+  const [lastType = ''] = entry.status.messages.at(-1) ?? []
+  tell(listeners, job, lastType)
+  tell(listeners, job, 'executing')
 }
 
 /** What is known of every piece of work, also after its end. */
@@ -151,18 +155,31 @@ function tell(listeners: ReadonlySet<Listener>, job: ComfyJob, type: string): vo
   for (const each of listeners) if (each.clientId === job.clientId) each.send({ type, data })
 }
 
-/** Unfinished pictures, in the two binary forms that releases send. */
-function showPreviews(job: ComfyJob, listeners: ReadonlySet<Listener>): void {
+/** Twenty while the work takes; `steps=N` holds it at that step, which is told again and again. */
+function tellSteps(job: ComfyJob, listeners: ReadonlySet<Listener>): NodeJS.Timeout {
+  const last = readNumber(job.directives, 'steps', 20)
+  const takesMs = job.directives.has('steps') ? 0 : readNumber(job.directives, 'slow', 0)
+  const everyMs = Math.max(25, takesMs / 20)
+  let step = 1
+  return setInterval(() => {
+    step = Math.min(step + 1, last)
+    showPreviews(job, listeners, step)
+  }, everyMs)
+}
+
+/** Steps, with unfinished pictures in the two binary forms that releases send. */
+function showPreviews(job: ComfyJob, listeners: ReadonlySet<Listener>, value: number): void {
   const isDropped = job.directives.has('ws_drop')
   for (const each of listeners) {
     if (each.clientId !== job.clientId) continue
-    each.send({ type: 'progress', data: { value: 1, max: 20, node: '3', prompt_id: job.promptId } })
+    each.send({ type: 'progress', data: { value, max: 20, node: '3', prompt_id: job.promptId } })
     const head = Buffer.alloc(8)
     head.writeUInt32BE(1, 0)
     head.writeUInt32BE(2, 4)
     const pixel =
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
     each.send(Buffer.concat([head, Buffer.from(pixel, 'base64')]))
+    if (job.directives.has('ws_flood')) each.send({ type: 'status', data: 'x'.repeat(2_000_000) })
     if (isDropped) each.drop()
   }
 }
