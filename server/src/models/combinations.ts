@@ -43,13 +43,18 @@ export function listCombinations(entry: ModelEntry, dialect: Dialect): Generatio
   const thinking: Part[] = says.thinking
     ? [{}, ...entry.thinkingLevels.map(thinkingLevel => ({ thinkingLevel }))]
     : [{}]
-  const references = listReferenceCounts(entry, dialect).map(referenceCount => ({ referenceCount }))
-  const combined = listShapes(entry, dialect).flatMap(shape =>
-    qualities.flatMap(quality =>
-      thinking.flatMap(level => references.map(count => ({ ...shape, ...quality, ...level, ...count }))),
-    ),
-  )
-  return combined.map(part => fillDefaults(entry, dialect, { ...noOptions, ...part }))
+  const references = listReferenceCounts(entry, dialect)
+  // Plain loops: there are thousands of combinations in a list, and the defaults know nothing of references.
+  const combined: GenerationOptions[] = []
+  for (const shape of listShapes(entry, dialect)) {
+    for (const quality of qualities) {
+      for (const level of thinking) {
+        const filled = fillDefaults(entry, dialect, { ...noOptions, ...shape, ...quality, ...level })
+        for (const referenceCount of references) combined.push({ ...filled, referenceCount })
+      }
+    }
+  }
+  return combined
 }
 
 function listReferenceCounts(entry: ModelEntry, dialect: Dialect): number[] {

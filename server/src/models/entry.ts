@@ -66,8 +66,14 @@ export function upstreamKey(provider: string, model: string): string {
 
 /** The UTC day of an instant, as `YYYY-MM-DD`; days compare as text. */
 export function dayOf(at: Date): string {
-  return at.toISOString().slice(0, 10)
+  const number = Math.floor(at.getTime() / DAY_MS)
+  if (number !== lastDay.number) lastDay = { number, text: at.toISOString().slice(0, 10) }
+  return lastDay.text
 }
+
+const DAY_MS = 86_400_000
+/** A list asks for the same day thousands of times, and to write one takes longer than all else it asks. */
+let lastDay = { number: Number.NaN, text: '' }
 
 /** True from midnight UTC at the start of the retirement day. */
 export function isRetired(upstream: Upstream, at: Date): boolean {

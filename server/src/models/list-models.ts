@@ -1,21 +1,23 @@
 // The rows of a dialect's model list: what can be asked for now, at which price, and what became of the
 // upstream's own id.
-import type { ListedModel, ListedPrice, OwnUse } from './catalog.ts'
+import type { ListedModel, ListedPrice, OwnUse, Quote } from './catalog.ts'
 import { listCombinations } from './combinations.ts'
 import { dayOf, isRetired, type ModelEntry, maxCountOf, maxReferencesOf, type Upstream } from './entry.ts'
-import { isSold } from './offered.ts'
 import type { Dialect, GenerationOptions } from './options.ts'
+import { listPriceSteps, listRouteSteps } from './price-steps.ts'
 import { findSuccessor } from './retirement.ts'
-import { canServe, listLiveRoutes, quote, type Shelf } from './shelf.ts'
+import { createServing, listLiveRoutes, quote, type Shelf } from './shelf.ts'
 import { maxOrderOf } from './upstream.ts'
 
 type View = { dialect: Dialect; own?: OwnUse }
 
 export function describeModel(stocked: Shelf, entry: ModelEntry, view: View): ListedModel {
   const { dialect, own } = view
-  const shelf = own ? addOwn(stocked, own) : stocked
+  const shelf = stopClock(own ? addOwn(stocked, own) : stocked)
   const all = listCombinations(entry, dialect)
-  const sold = all.filter(options => isSold(shelf, entry, { dialect, options }))
+  const quoteOf = createQuoteOf(shelf, entry, dialect)
+  const isServed = createServing(shelf, entry)
+  const sold = all.filter(options => isServed(options) && quoteOf(options) !== null)
   const offered = sold.length > 0
   // A model that cannot be used now is still described in full, as it would be with its provider configured.
   const shown = offered ? sold : all
@@ -23,7 +25,7 @@ export function describeModel(stocked: Shelf, entry: ModelEntry, view: View): Li
     values.filter(value => shown.some(options => options[field] === value))
   // No price depends on these, so no combination names them.
   const serves = (change: Partial<GenerationOptions>) =>
-    shown.some(options => !offered || canServe(shelf, entry, { ...options, ...change }))
+    shown.some(options => !offered || isServed({ ...options, ...change }))
   const maxReferences = Math.max(0, ...shown.map(options => options.referenceCount))
   return {
     id: entry.id,
@@ -49,7 +51,7 @@ export function describeModel(stocked: Shelf, entry: ModelEntry, view: View): Li
     maxReferences: Math.min(maxReferences, maxReferencesOf(entry, dialect)),
     maxCount: Math.min(maxCountOf(entry, dialect), largestOrderOf(shelf, entry)),
     streaming: entry.streaming,
-    prices: listPrices(shown, { entry, dialect, priceOf: createPriceOf(shelf, entry, view) }),
+    prices: listPrices(shown, createPricing(shelf, entry, { ...view, quoteOf })),
     offered,
     providers: listProviders(shelf, entry),
     retiresAt: lastDayOf(entry),
@@ -67,25 +69,66 @@ function addOwn(shelf: Shelf, { providers }: OwnUse): Shelf {
   return { ...shelf, configuredProviders: new Set([...shelf.configuredProviders, ...providers]) }
 }
 
+/** One moment for a whole description; what the shelf reads anew at each look is read once. */
+function stopClock(shelf: Shelf): Shelf {
+  const at = shelf.now()
+  return { ...shelf, now: () => at }
+}
+
+type QuoteOf = (options: GenerationOptions) => Quote | null
+
+/** Combinations that differ in nothing a price depends on share one quote. */
+function createQuoteOf(shelf: Shelf, entry: ModelEntry, dialect: Dialect): QuoteOf {
+  const steps = listPriceSteps(entry, dialect)
+  const known = new Map<string, Quote | null>()
+  return options => {
+    const step = steps.findLast(each => each <= options.referenceCount) ?? 0
+    const key = `${keyOf(options)}|${step}`
+    const last = known.get(key)
+    if (last !== undefined) return last
+    const made = quote(shelf, entry, { dialect, options })
+    known.set(key, made)
+    return made
+  }
+}
+
 type Price = { credits: number; isDefault: boolean; ownKey: boolean }
 /** Null = not to be had. */
 type PriceOf = (options: GenerationOptions) => Price | null
 
 /** What an order is charged: the fee, where a key of the account serves it. */
-function createPriceOf(shelf: Shelf, entry: ModelEntry, { dialect, own }: View): PriceOf {
+function createPricing(
+  shelf: Shelf,
+  entry: ModelEntry,
+  { dialect, own, quoteOf }: View & { quoteOf: QuoteOf },
+): Pricing {
   const owned = own && { ...shelf, configuredProviders: own.providers, onlyConfigured: true as const }
-  return options => {
-    const price = quote(shelf, entry, { dialect, options })
+  const isOwnServed = owned && createServing(owned, entry)
+  const priceOf: PriceOf = options => {
+    const price = quoteOf(options)
     if (!price) return null
-    const ownKey = owned !== undefined && canServe(owned, entry, options)
+    const ownKey = isOwnServed?.(options) === true
     return { ...price, ownKey, credits: ownKey && own ? own.feeOf(price.credits) : price.credits }
   }
+  const steps = [...listPriceSteps(entry, dialect), ...(own ? listRouteSteps(entry) : [])]
+  return { entry, dialect, priceOf, steps }
 }
 
 const dimensions = ['resolution', 'size', 'quality', 'thinkingLevel', 'aspectRatio'] as const
 type Dimension = (typeof dimensions)[number]
 
-type Pricing = { entry: ModelEntry; dialect: Dialect; priceOf: PriceOf }
+/** Written out: there are thousands in a list. */
+function keyOf({ resolution, size, quality, thinkingLevel, aspectRatio }: Pick<ListedPrice, Dimension>) {
+  return `${resolution}|${size}|${quality}|${thinkingLevel}|${aspectRatio}`
+}
+
+type Pricing = {
+  entry: ModelEntry
+  dialect: Dialect
+  priceOf: PriceOf
+  /** Numbers of pictures to work from at which the price may change. */
+  steps: readonly number[]
+}
 
 /**
  * The price list, as few rows as say it all: a dimension on which no price depends is null. Other lists than the
@@ -105,37 +148,48 @@ function listPrices(shown: GenerationOptions[], pricing: Pricing): ListedPrice[]
   for (const row of rows) {
     const bare: ListedPrice = { ...row }
     for (const dimension of dropped) bare[dimension] = null
-    const key = dimensions.map(dimension => bare[dimension]).join('|')
+    const key = keyOf(bare)
     const known = listed.get(key)
     if (!known || known.credits < bare.credits) listed.set(key, bare)
   }
   return [...listed.values()]
 }
 
-function toRow(options: GenerationOptions, { entry, dialect, priceOf }: Pricing): ListedPrice | null {
-  const price = priceOf(options)
+function toRow(options: GenerationOptions, pricing: Pricing): ListedPrice | null {
+  const { entry, dialect } = pricing
+  const price = pricing.priceOf(options)
   if (!price) return null
   const { resolution, size, quality, aspectRatio } = options
   // Nothing said means the default level, so the two share a row.
   const thinkingLevel = options.thinkingLevel ?? (entry.thinkingLevels.includes('default') ? 'default' : null)
+  const { credits, ownKey, isDefault } = price
+  const creditsWithReferences = dialect === 'native' ? listDearer(options, price, pricing) : []
   return {
-    ...{ resolution, size, quality, thinkingLevel, aspectRatio, credits: price.credits },
-    creditsWithReferences: dialect === 'native' ? listDearer(options, { entry, dialect, priceOf }) : [],
-    ...{ ownKey: price.ownKey, default: price.isDefault },
+    resolution,
+    size,
+    quality,
+    thinkingLevel,
+    aspectRatio,
+    credits,
+    creditsWithReferences,
+    ownKey,
+    default: isDefault,
   }
 }
 
 /** Empty where no number of pictures changes the price. */
-function listDearer(options: GenerationOptions, { entry, dialect, priceOf }: Pricing): number[] {
+function listDearer(options: GenerationOptions, without: Price, pricing: Pricing): number[] {
+  const { entry, dialect, priceOf, steps } = pricing
   const most = entry.modes.includes('edit') ? maxReferencesOf(entry, dialect) : 0
-  const without = priceOf(options)?.credits
+  if (steps.every(step => step <= options.referenceCount || step > most)) return []
   const prices: number[] = []
+  let price: Price | null = without
   for (let count = options.referenceCount + 1; count <= most; count += 1) {
-    const price = priceOf({ ...options, referenceCount: count })
+    if (steps.includes(count)) price = priceOf({ ...options, referenceCount: count })
     if (!price) break
     prices.push(price.credits)
   }
-  return prices.some(credits => credits !== without) ? prices : []
+  return prices.some(credits => credits !== without.credits) ? prices : []
 }
 
 /** True when rows that differ in this dimension alone (and in dropped ones) cost the same. */
@@ -143,9 +197,10 @@ function isPriceless(rows: ListedPrice[], dimension: Dimension, dropped: Readonl
   const prices = new Map<string, string>()
   const others = dimensions.filter(other => other !== dimension && !dropped.has(other))
   return rows.every(row => {
-    const key = others.map(other => row[other]).join('|')
+    let key = ''
+    for (const other of others) key += `${row[other]}|`
     const known = prices.get(key)
-    const price = [row.credits, row.ownKey, ...row.creditsWithReferences].join()
+    const price = `${row.credits}|${row.ownKey}|${row.creditsWithReferences}`
     prices.set(key, price)
     return known === undefined || known === price
   })

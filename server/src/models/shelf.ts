@@ -46,7 +46,14 @@ export function listServingRoutes(shelf: Shelf, entry: ModelEntry, options: Gene
 }
 
 export function canServe(shelf: Shelf, entry: ModelEntry, options: GenerationOptions): boolean {
-  return listServingRoutes(shelf, entry, options).length > 0
+  return createServing(shelf, entry)(options)
+}
+
+/** As `canServe`, for many options at one moment. */
+export function createServing(shelf: Shelf, entry: ModelEntry): (options: GenerationOptions) => boolean {
+  if (shelf.sandbox) return () => true
+  const live = listLiveRoutes(shelf, entry)
+  return options => live.some(route => findRefusedField(route, options) === null)
 }
 
 export function quote(

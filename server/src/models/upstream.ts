@@ -4,7 +4,14 @@ import type { ProviderRequest } from '../providers/provider.ts'
 import type { TokenPrices } from './catalog.ts'
 import type { Upstream } from './entry.ts'
 import type { GenerationOptions } from './options.ts'
-import { fitsFreeRule, parseSize } from './sizes.ts'
+import {
+  type FreeSizeRule,
+  fitsFreeRule,
+  formatSize,
+  type PixelSize,
+  parseSize,
+  type SizeTable,
+} from './sizes.ts'
 
 /** The legal size of a combination and how the upstream is told. */
 export type Shape = {
@@ -17,24 +24,46 @@ export type Shape = {
 /** Null when this upstream has no legal size for the options, whose defaults must be filled in. */
 export function findShape(upstream: Upstream, options: GenerationOptions): Shape | null {
   const { shape } = upstream
-  if (options.size !== null) {
-    const asked = parseSize(options.size)
-    if (shape.by !== 'pixels' || !asked) return null
-    const legal =
-      listsSize(upstream, options.size) || (shape.free !== null && fitsFreeRule(asked, shape.free))
-    return legal ? { ...asked, aspectRatio: null, resolution: null } : null
-  }
-  if (options.aspectRatio === null || options.resolution === null) return null
-  const text = shape.sizes[options.resolution]?.[options.aspectRatio]
-  const pixels = text === undefined ? null : parseSize(text)
+  const pixels = findPixels(upstream, options)
   if (!pixels) return null
-  if (shape.by === 'pixels') return { ...pixels, aspectRatio: null, resolution: null }
+  if (shape.by === 'pixels' || options.resolution === null)
+    return { ...pixels, aspectRatio: null, resolution: null }
   const word = shape.resolutionWords?.[options.resolution] ?? null
   return { ...pixels, aspectRatio: options.aspectRatio, resolution: word }
 }
 
-function listsSize(upstream: Upstream, size: string): boolean {
-  return Object.values(upstream.shape.sizes).some(row => Object.values(row).includes(size))
+function findPixels({ shape }: Upstream, options: GenerationOptions): PixelSize | null {
+  const { size, aspectRatio, resolution } = options
+  if (size !== null) {
+    return shape.by === 'pixels' ? (readTable(shape.sizes).get(size) ?? parseFree(size, shape.free)) : null
+  }
+  if (aspectRatio === null || resolution === null) return null
+  const text = shape.sizes[resolution]?.[aspectRatio]
+  return text === undefined ? null : (readTable(shape.sizes).get(text) ?? null)
+}
+
+/** Null when the rule takes no such size, or there is none. */
+function parseFree(size: string, rule: FreeSizeRule | null): PixelSize | null {
+  const asked = rule && parseSize(size)
+  return asked && fitsFreeRule(asked, rule) ? asked : null
+}
+
+/** Each table is read once: a list of models looks into it thousands of times. */
+const tables = new WeakMap<SizeTable, ReadonlyMap<string, PixelSize>>()
+
+/** Its sizes, each by its text; what is no size is left out. */
+function readTable(table: SizeTable): ReadonlyMap<string, PixelSize> {
+  const known = tables.get(table)
+  if (known) return known
+  const texts = Object.values(table).flatMap(row => Object.values(row))
+  const read = new Map(
+    texts.flatMap(text => {
+      const size = parseSize(text)
+      return size ? [[text, size] as const] : []
+    }),
+  )
+  tables.set(table, read)
+  return read
 }
 
 /** The first option, by its core name, that this upstream cannot honour; null = it can serve the request. */
@@ -46,7 +75,7 @@ export function findRefusedField(
   if (!upstream.modes.includes(mode)) return 'referenceCount'
   if (options.referenceCount > upstream.maxReferences) return 'referenceCount'
   if (options.hasMask && !upstream.mask) return 'hasMask'
-  if (!findShape(upstream, options)) return refusedShapeField(upstream, options)
+  if (!findPixels(upstream, options)) return refusedShapeField(upstream, options)
   if (options.count > maxOrderOf(upstream)) return 'count'
   if (options.quality !== null && !upstream.qualities.includes(options.quality)) return 'quality'
   if (isBackgroundRefused(upstream, options)) return 'background'
@@ -160,8 +189,8 @@ export function findUnitCostUsdMicro(upstream: Upstream, options: GenerationOpti
 }
 
 function findPictureCost(upstream: Upstream, options: GenerationOptions): number | null {
-  const shape = findShape(upstream, options)
-  const size = shape ? `${shape.width}x${shape.height}` : null
+  const shape = findPixels(upstream, options)
+  const size = shape && formatSize(shape)
   const rule = upstream.cost.rules.find(
     each =>
       (each.quality === undefined || each.quality === options.quality) &&
@@ -195,7 +224,7 @@ export function countImageTokens(
 /** The cost to reserve where the list is silent about a combination: the dearest that it has for this size. */
 export function dearestCostUsdMicro(upstream: Upstream, options: GenerationOptions): number {
   const { rules, tokens } = upstream.cost
-  const shape = findShape(upstream, options)
+  const shape = findPixels(upstream, options)
   const factor = Math.max(0, ...Object.values(tokens?.factors ?? {}))
   const byTokens = tokens && shape ? countImageTokens(shape, factor) * tokens.usdMicroPerToken : 0
   return Math.max(byTokens, ...rules.map(rule => rule.usdMicro))
