@@ -148,8 +148,28 @@ test('keys scan names every key by its place, never whole, and fails where there
   expect(found.closed).toBe(0)
   const json = await runLine(['keys', 'scan', join(place, 'src', 'a.env'), '--json'])
   expect(JSON.parse(json.out)).toMatchObject({ files: 1, found: [{ line: 2, column: 5 }] })
-  const absent = await runLine(['keys', 'scan', join(place, 'absent')])
-  expect([absent.code, absent.err]).toEqual([1, expect.stringContaining('absent')])
+  await rm(place, { recursive: true })
+})
+
+test('keys scan goes on behind what it cannot read, names it, and fails in another way where it found nothing', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'darkroom-scan-'))
+  const leaked = newSecret('default')
+  await writeFile(join(place, 'a.env'), `KEY=${leaked}`)
+  const absent = join(place, 'absent')
+  // A file that opens and cannot be read at its beginning.
+  const broken = '/proc/self/mem'
+  const found = await runLine(['keys', 'scan', absent, broken, place])
+  expect([found.code, found.out.split('\n').slice(-2)]).toEqual([1, ['1 API key in 1 file.', '']])
+  expect(found.err.split('\n')).toEqual([
+    expect.stringContaining(`${absent} was not read: ENOENT`),
+    expect.stringContaining(`${broken} was not read: `),
+    '',
+  ])
+  const json = await runLine(['keys', 'scan', absent, place, '--json'])
+  expect(JSON.parse(json.out)).toMatchObject({ files: 1, found: [{ line: 1, column: 5 }], unread: [absent] })
+  await rm(join(place, 'a.env'))
+  const clean = await runLine(['keys', 'scan', absent, place])
+  expect([clean.code, clean.out]).toEqual([3, '0 API keys in 0 files.\n'])
   await rm(place, { recursive: true })
 })
 

@@ -1,5 +1,6 @@
 // The command line of the server. Exit codes: 0 done, 1 failed, 2 used wrongly. With --json standard output holds
-// exactly one JSON document on success and nothing on failure; words about failure go to standard error.
+// exactly one JSON document on success and nothing on failure; words about failure go to standard error. A command that
+// can fail in two ways has a code of its own for the second.
 import { Command, CommanderError } from 'commander'
 import { AppError } from '../errors.ts'
 import { settingGroups } from '../settings.ts'
@@ -72,7 +73,7 @@ function addCareCommands(program: Command, io: CommandIo, fail: () => void): voi
     })
 }
 
-function buildProgram(io: CommandIo, fail: () => void): Command {
+function buildProgram(io: CommandIo, fail: (code?: number) => void): Command {
   const program = new Command('darkroomd')
     .description('Darkroom: an image-generation API service')
     .exitOverride()
@@ -97,14 +98,14 @@ function isWrongUse(error: unknown): boolean {
 
 /** Runs one command line, without the program's own name, and returns its exit code. */
 export async function runCommand(argv: readonly string[], io: CommandIo): Promise<number> {
-  let failed = false
-  const program = buildProgram(io, () => {
-    failed = true
+  let exitCode = 0
+  const program = buildProgram(io, (code = FAILED) => {
+    exitCode = code
   })
   try {
     // Not a default command: that would take a mistyped word for an argument of its own.
     await program.parseAsync(argv.length === 0 ? ['all'] : [...argv], { from: 'user' })
-    return failed ? FAILED : 0
+    return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USED_WRONGLY
     io.writeError(`${describeError(error)}\n`)

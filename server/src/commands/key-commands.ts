@@ -125,7 +125,7 @@ async function runSetModels(
 }
 
 /** Adds the group `keys`. */
-export function addKeyCommands(program: Command, io: CommandIo, fail: () => void): void {
+export function addKeyCommands(program: Command, io: CommandIo, fail: (code?: number) => void): void {
   const keys = program.command('keys').description('API keys')
   keys
     .command('create')

@@ -5,7 +5,7 @@ import { scrubSecrets } from '../log.ts'
 import type { CommandIo } from './needs.ts'
 
 /** What others chose (a name, a file, an upstream's words) must not command the operator's terminal. */
-function disarm(text: string): string {
+export function disarm(text: string): string {
   return text.replace(/(?!\n)\p{Cc}/gu, '\ufffd')
 }
 
