@@ -124,8 +124,9 @@ type CreateRow = {
 
 /**
  * Throws AppError: invalid_request (model, options or pictures), forbidden (a model that the key may not use),
- * content_rejected, rate_limited and forbidden (by moderation), insufficient_credits, too_many_in_flight, idempotency_key_reused, overloaded (queue full or stopping),
- * unavailable (database, storage, the safety check, or every upstream of the model).
+ * content_rejected, rate_limited and forbidden (by moderation), insufficient_credits, too_many_in_flight,
+ * idempotency_key_reused, overloaded (queue full or stopping), unavailable (database, storage, the safety check, or
+ * every upstream of the model).
  */
 export async function createGeneration(given: CreateNeeds, input: GenerationInput): Promise<Accepted> {
   const earlier = (await findReplay(given, input)) ?? (await findJoined(given, input))
