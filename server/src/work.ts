@@ -19,7 +19,8 @@ import { refreshEveryMs } from './keyring/keyring.ts'
 import { readModelLists } from './models/read-lists.ts'
 import type { Services } from './services.ts'
 import { purgeUploads } from './uploads/uploads.ts'
-import { pruneDeliveries, sampleDeliveries } from './webhooks/keep.ts'
+import { endUnproven, pruneDeliveries, sampleDeliveries } from './webhooks/keep.ts'
+import { createDeliveryEvents } from './webhooks/observe.ts'
 
 const second = 1_000
 const minute = 60 * second
@@ -101,11 +102,13 @@ function sendWebhooks({ deliverer, log }: Services): void {
 }
 
 function webhookTasks(services: Services, sweepEveryMs: number): PeriodicTask[] {
-  const { db, deliverer, metrics, config } = services
+  const { db, deliverer, metrics, config, log } = services
+  const events = createDeliveryEvents(log, metrics)
   return [
     // Twice as often as generations are swept: a retry is due at a time that no notification tells.
     { name: 'webhooks.send', everyMs: sweepEveryMs / 2, run: () => deliverer.fill() },
     { name: 'webhooks.sample', everyMs: 10 * second, run: () => sampleDeliveries({ db, metrics }) },
+    { name: 'webhooks.end_unproven', everyMs: minute, run: () => endUnproven({ db, events }) },
     { name: 'webhooks.prune', everyMs: 10 * minute, run: () => pruneDeliveries(db, config.webhookLogDays) },
   ]
 }

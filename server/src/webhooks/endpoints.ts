@@ -8,8 +8,8 @@ import type { Seal } from '../seal.ts'
 import { type EventType, eventTypes } from './events.ts'
 import { type PolicyName, policyNames } from './policy.ts'
 import { newWebhookSecret } from './sign.ts'
-import { type EndpointRow, type MadeEndpointRow, sql } from './sql.ts'
-import { takeFromWindows } from './windows.ts'
+import { type EndpointRow, type MadeEndpointRow, sql, type UnmadeEndpointRow } from './sql.ts'
+import { takeFromWindows, toWindowValues, usedUp } from './windows.ts'
 
 /** So many receivers are a mistake, or an attack on somebody's. */
 export const maxEndpoints = 20
@@ -75,7 +75,8 @@ export type MadeEndpoint = {
 
 /**
  * The secret is shown this once; a repeat under an idempotency key answers the endpoint that it has made, as it is
- * now. Throws invalid_request, naming the field, and idempotency_key_reused.
+ * now, and takes from no window. Throws invalid_request, naming the field, idempotency_key_reused and, where a new one
+ * must be challenged, rate_limited.
  */
 export async function createEndpoint(
   needs: EndpointNeeds,
@@ -85,12 +86,13 @@ export async function createEndpoint(
   const { url, events, label = null, policy = 'default' } = checkFields(needs, input)
   const secret = newWebhookSecret()
   const id = newId(needs.now)
-  const challengeId = needs.challenges ? await takeChallenge(needs.db, accountId, input.url) : null
-  const [row] = await needs.db.query<MadeEndpointRow>(sql.createEndpoint, [
+  const [row] = await needs.db.query<MadeEndpointRow | UnmadeEndpointRow>(sql.createEndpoint, [
     ...[id, accountId, url, label, events, policy, needs.seal.seal(secret), maxEndpoints],
-    ...[repeat?.idempotencyKey ?? null, repeat?.fingerprint ?? null, shownAgainMs, challengeId],
+    ...[repeat?.idempotencyKey ?? null, repeat?.fingerprint ?? null, shownAgainMs],
+    ...[needs.challenges ? newChallengeId() : null, ...toWindowValues(input.url)],
   ])
   if (!row) throw invalidField('url', `An account can have ${maxEndpoints} webhooks; delete one first.`)
+  if (row.id === null) throw usedUp(row.wait_s)
   const endpoint = toEndpoint(row)
   if (row.id === id) return { endpoint, secret, replayed: false }
   if (!repeat || !row.fingerprint?.equals(repeat.fingerprint)) throw new AppError('idempotency_key_reused')
@@ -161,9 +163,11 @@ export async function challengeEndpoint(
 /** The id of a challenge that may be sent now. Throws rate_limited. */
 async function takeChallenge(db: Db, accountId: string, url: string): Promise<string> {
   await takeFromWindows(db, accountId, url)
-  // As random as those of events: it must not tell when it was made.
-  return randomUUID()
+  return newChallengeId()
 }
+
+/** As random as those of events: it must not tell when it was made. */
+const newChallengeId = (): string => randomUUID()
 
 /** Throws not_found. */
 export async function deleteEndpoint(db: Db, accountId: string, id: string): Promise<void> {

@@ -16,9 +16,12 @@ export function createDeliveryEvents(log: Log, metrics: Metrics) {
     deliveryEnded(state: string): void {
       metrics.webhookDeliveries.inc({ result: state })
     },
-    endpointDisabled({ endpointId }: Named): void {
+    endpointDisabled({ endpointId }: Pick<Named, 'endpointId'>): void {
       metrics.webhookEndpointsDisabled.inc()
-      log.warn({ event: 'webhook.disabled', endpointId }, 'a webhook failed too often and is disabled')
+      log.warn(
+        { event: 'webhook.disabled', endpointId },
+        'a webhook failed too often, or did not prove itself, and is disabled',
+      )
     },
     workFailed(what: string, error: unknown): void {
       log.error({ event: 'webhook.work_failed', what, err: error }, 'a webhook is sent later')

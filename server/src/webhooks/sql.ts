@@ -1,5 +1,5 @@
-// Every statement on endpoints and deliveries. The functions called here are in migrations/0015, 0018, 0025 and 0035; they keep the order
-// in which rows are locked, and are one round trip each.
+// Every statement on endpoints and deliveries. The functions called here are in migrations/0015, 0018, 0025, 0035 and
+// 0039; they keep the order in which rows are locked, and are one round trip each.
 import { statement } from '../db/db.ts'
 import type { PolicyName } from './policy.ts'
 
@@ -20,6 +20,9 @@ export type EndpointRow = {
 
 /** `shown_secret`: sealed; null when it may not be shown again. */
 export type MadeEndpointRow = EndpointRow & { fingerprint: Buffer | null; shown_secret: string | null }
+
+/** Nothing was made: for so long none may be challenged. */
+export type UnmadeEndpointRow = { id: null; wait_s: number }
 
 export type ClaimedRow = {
   id: string
@@ -80,8 +83,9 @@ const deliveryColumns = `d.id, d.type, d.generation_id, d.state, d.attempts, d.d
 export const sql = {
   createEndpoint: statement(
     'webhook_endpoint_create',
-    `SELECT ${endpointColumns}, fingerprint, CASE WHEN shown_until > app_now() THEN secret END AS shown_secret
-      FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    `SELECT ${endpointColumns}, fingerprint, CASE WHEN shown_until > app_now() THEN secret END AS shown_secret, wait_s
+      FROM (SELECT (made.endpoint).*, made.wait_s
+        FROM create_webhook_endpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) made) row`,
   ),
   listEndpoints: statement(
     'webhook_endpoint_list',
@@ -148,6 +152,7 @@ export const sql = {
     `UPDATE webhook_delivery SET state = 'dropped', ended_at = app_now()
       WHERE id = $1 AND epoch = $2 AND state = 'pending'`,
   ),
+  endUnproven: statement('webhook_end_unproven', 'SELECT end_unproven_endpoint($1) AS id'),
   sample: statement(
     'webhook_sample',
     // What waits for a proof is not late.

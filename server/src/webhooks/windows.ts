@@ -12,11 +12,18 @@ const perMinute = { account: 10, host: 60 }
 
 /** Throws rate_limited. A call that sends many again counts once: what arrives of them is not sent a third time. */
 export async function takeFromWindows(db: Db, accountId: string, url: string): Promise<void> {
-  const values = [accountId, hostOf(url), perMinute.account, perMinute.host]
-  const [row] = await db.query<{ wait_s: number }>(sql.takeFromWindows, values)
-  const retryAfterSeconds = row?.wait_s ?? 0
-  if (retryAfterSeconds === 0) return
-  throw new AppError('rate_limited', 'Enough test events, resends and challenges for now; wait a minute.', {
+  const [row] = await db.query<{ wait_s: number }>(sql.takeFromWindows, [accountId, ...toWindowValues(url)])
+  const waitS = row?.wait_s ?? 0
+  if (waitS > 0) throw usedUp(waitS)
+}
+
+/** The host and both limits, for a statement that takes for itself. */
+export function toWindowValues(url: string): [string, number, number] {
+  return [hostOf(url), perMinute.account, perMinute.host]
+}
+
+export function usedUp(retryAfterSeconds: number): AppError {
+  return new AppError('rate_limited', 'Enough test events, resends and challenges for now; wait a minute.', {
     retryAfterSeconds,
   })
 }

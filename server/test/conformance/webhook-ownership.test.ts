@@ -1,7 +1,9 @@
 // Where WEBHOOK_CHALLENGE is on, a URL is sent a challenge first and nothing else before its echo; who does not own it
 // can neither prove it nor use the challenges against it.
+import { randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { endUnproven } from '../../src/webhooks/keep.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
 import {
   type Answering,
@@ -80,7 +82,7 @@ test('nothing but the challenge is sent before its echo; what happened meanwhile
   const generationId = await orderNative(node, apiKey)
   await eventually('the attempt is on record', async () => (await attemptsOf(id)).length === 1)
   expect(await attemptsOf(id)).toMatchObject([{ status: 200, error: 'not_echoed' }])
-  expect(await show(id)).toMatchObject({ enabled: true, ownership: 'pending', consecutiveFailures: 1 })
+  expect(await show(id)).toMatchObject({ enabled: true, ownership: 'pending', consecutiveFailures: 0 })
   for (const verb of ['test', 'resend-failed']) {
     const body = verb === 'test' ? {} : { body: { since: '2020-01-01T00:00:00Z' } }
     const refused = await call(node, { method: 'POST', path: `${webhooks}/${id}/${verb}`, ...body })
@@ -233,4 +235,78 @@ test('making, moving, enabling and asking send one host no more than tests may, 
   for (const statuses of tries) expect(statuses.filter(status => status < 300).length).toBeLessThanOrEqual(10)
   expect(tries.flat().filter(status => status < 300).length).toBeLessThanOrEqual(60)
   expect(tries.flat()).toContain(429)
+})
+
+test('a wait ends after an hour, however often another challenge or URL is asked for, and with it what was held', async () => {
+  receiver.answer(withStatus(204))
+  const { id } = await make()
+  await orderNative(node, apiKey)
+  for (let turn = 0; turn < 8; turn += 1) {
+    await moveClock(rig, 440)
+    const asked = turn % 2 === 0 ? await askAgain(id) : await change(id, { url: `${url}/${turn}` })
+    expect([asked.body.ownership, asked.body.enabled, asked.body.consecutiveFailures]).toEqual([
+      'pending',
+      true,
+      0,
+    ])
+  }
+  const { db } = rig.database
+  const ended: string[] = []
+  const events = { endpointDisabled: ({ endpointId }: { endpointId: string }) => void ended.push(endpointId) }
+  await endUnproven({ db, events })
+  expect(ended).not.toContain(id)
+  expect((await show(id)).enabled).toBe(true)
+
+  await moveClock(rig, 81)
+  await endUnproven({ db, events })
+  expect(await show(id)).toMatchObject({ enabled: false, disabledReason: 'unproven', ownership: 'unproven' })
+  const states = (await deliveriesOf(node, apiKey, id)).map(({ status }) => status)
+  expect(states).not.toContain('pending')
+  // Asked for again it is another wait, and an echo ends it for good.
+  receiver.answer(echo)
+  expect((await askAgain(id)).body.enabled).toBe(true)
+  await proven(id)
+  await moveClock(rig, 3_601)
+  await endUnproven({ db, events })
+  expect(await show(id)).toMatchObject({ enabled: true, ownership: 'proven' })
+})
+
+test('challenges that fail count nowhere: the first event that fails after them disables nothing', async () => {
+  receiver.answer(withStatus(500))
+  const { id } = await make()
+  for (let count = 1; count <= 9; count += 1) {
+    await arrived(count)
+    if (count % 8 === 0) await moveClock(rig, 61)
+    if (count < 9) await askAgain(id)
+  }
+  expect(await show(id)).toMatchObject({ enabled: true, ownership: 'pending', consecutiveFailures: 0 })
+  // The tenth is echoed; what it finds is what the nine have left.
+  await moveClock(rig, 61)
+  receiver.answer((response, received) => {
+    const challenge = challengeOf(received)
+    response.writeHead(challenge === '' ? 500 : 200).end(challenge)
+  })
+  await askAgain(id)
+  await proven(id)
+  await orderNative(node, apiKey)
+  await eventually('it failed', async () => (await show(id)).consecutiveFailures === 1)
+  expect(await show(id)).toMatchObject({ enabled: true, ownership: 'proven' })
+})
+
+test('a repeat of making one costs nothing, also where its account has used up what it may send', async () => {
+  const headers = { 'idempotency-key': randomUUID() }
+  const request = { path: webhooks, body: { url }, headers }
+  const twins = await Promise.all(Array.from({ length: 12 }, () => call(node, request)))
+  expect(twins.map(({ status, body }) => [status, body.id])).toEqual(
+    twins.map(() => [201, twins[0]?.body.id]),
+  )
+  for (let index = 1; index < 10; index += 1) {
+    expect((await call(node, { path: webhooks, body: { url: `${url}/${index}` } })).status).toBe(201)
+  }
+  const refused = await call(node, { path: webhooks, body: { url: `${url}/last` } })
+  expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
+  const again = await call(node, request)
+  expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([201, 'true'])
+  expect(again.body.id).toBe(twins[0]?.body.id)
+  expect((await call(node, { path: webhooks })).body.webhooks).toHaveLength(10)
 })
