@@ -288,7 +288,7 @@ export const rows: Record<string, string[]> = {
     'webhook routes: what failed since a time is sent again, so many in a call, each under its old id',
     'webhook routes: a delivery is sent again ten times a minute, never after fifty attempts, and all of them can be read',
     'answers: headers are kept in their order; those that say who somebody is keep their names alone',
-    'answers: never more than 32 headers of 256 letters each',
+    'answers: never more than 32 headers, of 256 letters each and 2,048 in all, and a short one after a long one stays',
   ],
   'W-10 slow receivers do not starve others': [
     'webhooks: a receiver that hangs delays nobody else and is cut after 5 s',
