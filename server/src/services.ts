@@ -298,10 +298,10 @@ async function openKnown(needs: KnownNeeds): Promise<Pick<Services, 'keyring' | 
   return { keyring, lives }
 }
 
-/** Providers that an account may bring a key for. */
-function listOwnable(config: Config): string[] {
-  const { providers, keylessEngines } = describeKeyPlaces(config)
-  return providers.filter(name => !keylessEngines.includes(name))
+/** Providers that an account may bring a key for: at each moment, for an engine gets its own key while it runs, too. */
+function listOwnable(config: Config, { takesOwnKeys }: Outside['providers']): () => string[] {
+  const { providers } = describeKeyPlaces(config)
+  return () => providers.filter(takesOwnKeys)
 }
 
 /** Storage in it would fail without its setting's name; with other storage nothing may need the folder. */
@@ -324,7 +324,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   const own = { db, log, metrics, storage: opened.storage }
   await orClose([opened, database], () => makeDataFolder(config))
   const storage = await orClose([opened, database], () => openOwnStorage(own))
-  const byok = { ...config.byok, names: listOwnable(config) }
+  const byok = { ...config.byok, names: listOwnable(config, opened.providers) }
   const ownKeys = openOwnKeys(byok, known.keyring, opened.providers)
   const parts = { ...opened, ...site, storage, db, config, log, metrics, ...known, ownKeys }
   const intake = await orClose([opened, database], () => openIntake(parts, secret))

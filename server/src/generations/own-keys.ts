@@ -19,8 +19,8 @@ export type OwnKeys = {
   find(accountId: string, provider: string): Promise<OwnKey | null>
   /** Null where no adapter of that name takes a key. */
   providerWith(name: string, apiKey: string, earlier: readonly string[]): Provider | null
-  /** Providers that an account may bring a key for. */
-  names: readonly string[]
+  /** Providers that an account may bring a key for now. */
+  names(): readonly string[]
   fee: OwnKeyFee
   /** False: keys may be kept, and new orders do not use them. */
   isOn: boolean
@@ -152,7 +152,7 @@ export async function findOwnUse(
   const brought = (await ownKeys.list(accountId)).filter(({ isReadable }) => isReadable)
   return {
     brought: { providers: new Set(brought.map(({ provider }) => provider)), feeOf: feeOfOwn },
-    possible: { providers: new Set(ownKeys.names), feeOf: feeOfOwn },
+    possible: { providers: new Set(ownKeys.names()), feeOf: feeOfOwn },
   }
 }
 

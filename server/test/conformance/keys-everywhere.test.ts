@@ -72,6 +72,11 @@ const put = (apiKey: string, path: string, key: string) =>
   client.call(apiKey, `PUT ${path}`, { body: { key } })
 const lastKey = (of: { requests: readonly { headers: NodeJS.Dict<string | string[]> }[] }) =>
   of.requests.at(-1)?.headers.authorization
+/** The providers of the engine's model that the catalogue says an account may bring a key for. */
+async function ownable(who: { apiKey: string }): Promise<unknown> {
+  const { body } = await client.call(who.apiKey, `GET /api/v1/catalog?model=${onEngine.model}`)
+  return (body.models as { ownKeyProviders: string[] }[])[0]?.ownKeyProviders
+}
 let serial = 0
 const ask = <Row>(text: string, values: unknown[] = []) =>
   rig.database.db.query<Row>({ name: `test_keys_everywhere_${serial++}`, text }, values)
@@ -100,7 +105,9 @@ test('an engine that asks for a key takes that of the database, and then those o
   expect(await order(other, onEngine)).toMatchObject({ status: 'failed' })
   const early = await put(customer.apiKey, `${own}/openai-compatible`, defaultOpenAiCompatibleKey)
   expect([early.status, early.body.issues?.[0]?.path]).toEqual([400, 'provider'])
+  expect(await ownable(other)).toEqual([])
   await put(admin, `${operator}/openai-compatible`, defaultOpenAiCompatibleKey)
+  expect(await ownable(other)).toEqual(['openai-compatible'])
   expect(await order(other, onEngine)).toMatchObject({ status: 'succeeded', ownKey: false })
   expect((await put(customer.apiKey, `${own}/openai-compatible`, badKey)).status).toBe(200)
   expect(await order(customer, onEngine)).toMatchObject({ reason: 'provider_key_refused', ownKey: true })
@@ -108,6 +115,7 @@ test('an engine that asks for a key takes that of the database, and then those o
   expect(await order(customer, onEngine)).toMatchObject({ status: 'succeeded', ownKey: true })
   // Whoever shows it any key would draw for the fee.
   await client.call(admin, `DELETE ${operator}/openai-compatible`)
+  expect(await ownable(other)).toEqual([])
   await eventually('it takes no more orders under own keys', async () => {
     const quoted = await client.call(customer.apiKey, `POST ${generations}/quote`, { body: onEngine })
     return quoted.body.ownKey === false

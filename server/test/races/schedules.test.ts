@@ -40,7 +40,7 @@ import { interleave } from './interleave.ts'
 
 const noOwnKeys = {
   isOn: false,
-  names: [],
+  names: () => [],
   fee: { percent: 0 },
   list: async () => [],
   find: async () => null,

@@ -98,7 +98,7 @@ async function listFor(
   all: boolean,
 ): Promise<z.infer<typeof model>[]> {
   const own = await findOwnUse(needs, accountId)
-  const names = own ? needs.ownKeys.names : []
+  const names = own ? needs.ownKeys.names() : []
   const brought = own && own.brought.providers.size > 0 ? own.brought : undefined
   const possible = all && own ? needs.catalog.list('native', own.possible) : []
   return needs.catalog.list('native', brought).flatMap(listed => {
