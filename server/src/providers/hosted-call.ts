@@ -90,7 +90,10 @@ export async function readErrorText(response: OutboundResponse): Promise<string>
 }
 
 /** A JSON answer without pictures, bounded in bytes and depth. Throws OutboundError and JsonImagesError. */
-export async function readSmallJson(response: OutboundResponse): Promise<unknown> {
+export async function readSmallJson(
+  response: OutboundResponse,
+  maxBytes = MAX_SMALL_ANSWER_BYTES,
+): Promise<unknown> {
   try {
     const rest = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     const parts: Buffer[] = []
@@ -108,7 +111,7 @@ export async function readSmallJson(response: OutboundResponse): Promise<unknown
     const { value } = await readJsonWithImages(joined(parts, rest), {
       isImage: () => false,
       receive: async () => null,
-      maxJsonBytes: MAX_SMALL_ANSWER_BYTES,
+      maxJsonBytes: maxBytes,
     })
     return value
   } finally {
@@ -220,8 +223,9 @@ export async function readByGet(
   {
     vendor,
     apiKey,
+    maxBytes = MAX_SMALL_ANSWER_BYTES,
     ...call
-  }: { vendor: string; apiKey: string; url: string; headers: Record<string, string> },
+  }: { vendor: string; apiKey: string; url: string; headers: Record<string, string>; maxBytes?: number },
   context: ListContext,
 ): Promise<{ status: number; value: unknown } | { status: null; message: string }> {
   try {
@@ -230,10 +234,10 @@ export async function readByGet(
       url: call.url,
       trust: 'configured',
       headers: { ...context.headers, accept: 'application/json', ...call.headers },
-      ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
+      ...limitCall(context, maxBytes),
     })
     const { status } = response
-    if (status === 200) return { status, value: await readSmallJson(response) }
+    if (status === 200) return { status, value: await readSmallJson(response, maxBytes) }
     return { status, value: parseJsonOrNull(await readErrorText(response)) }
   } catch (error) {
     return { status: null, message: scrubKey(classifyLostRead(vendor, error).message, apiKey) }

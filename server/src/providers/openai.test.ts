@@ -1,5 +1,7 @@
 // The OpenAI adapter against the emulator: the shared contract, the vendor's own refusals, and what it sends.
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -375,6 +377,35 @@ describe('the OpenAI adapter', () => {
 
   it('lists as proof of "not run" nothing but the documented overload', () => {
     expect(NOT_RUN).toEqual([{ status: 503, type: 'server_error' }])
+  })
+
+  it('reads a list as long as the one that proves the key, and none that is longer', async () => {
+    let list = ''
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(list)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const own = createOutbound({ allow: [], configuredOrigins: [url] })
+    const reader = createOpenAiProvider({ apiKey: defaultOpenAiKey, baseUrl: url })
+    const read = () => {
+      const context = { http: own, signal: AbortSignal.timeout(10_000), timeoutMs: 10_000, headers: {} }
+      return reader.readModels?.(['gpt-image-2'], context)
+    }
+    const listOf = (sizeBytes: number) => {
+      const others = Array.from({ length: sizeBytes / 1_024 }, () => ({ id: 'x'.repeat(1_000) }))
+      return JSON.stringify({
+        object: 'list',
+        data: [...others, { id: 'gpt-image-2', shutdown_date: '2099-01-01' }],
+      })
+    }
+    list = listOf(3 * 1_024 * 1_024)
+    expect(await read()).toMatchObject({ ok: true, models: [{ shutdownOn: '2099-01-01' }] })
+    list = listOf(5 * 1_024 * 1_024)
+    expect(await read()).toMatchObject({ ok: false })
+    await own.close()
+    server.close()
   })
 
   it('tells the end of the models that were asked for, and no end that it cannot read', async () => {

@@ -34,6 +34,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 const MAX_ERROR_BODY_BYTES = 64 * 1024
 // Envelope and usage of an answer, beside its pictures.
 const MAX_ENVELOPE_BYTES = 1024 * 1024
+/** One bound for the check and the daily read: what proves the key is what is read. A gateway's list has thousands. */
 const MAX_MODEL_LIST_BYTES = 4 * 1024 * 1024
 const MAX_MESSAGE_CHARS = 1000
 
@@ -193,7 +194,8 @@ async function readModels(
 ): Promise<ModelList> {
   const url = `${options.baseUrl}/models`
   const { apiKey } = options
-  const read = await readByGet({ vendor: 'OpenAI', apiKey, url, headers: authorize(options) }, context)
+  const call = { vendor: 'OpenAI', apiKey, url, headers: authorize(options) }
+  const read = await readByGet({ ...call, maxBytes: MAX_MODEL_LIST_BYTES }, context)
   if (read.status === null) return { ok: false, message: read.message }
   const models = read.status === 200 ? readModelList(read.value, upstreamModels) : null
   if (models) return { ok: true, models }
