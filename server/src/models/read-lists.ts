@@ -15,7 +15,7 @@ export type ReadListsNeeds = {
   catalog: Pick<Catalog, 'configuredRoutes'>
   providers: { get(name: string): Provider | undefined }
   life: LifeMemory
-  lives: Pick<Lives, 'refresh'>
+  lives: Pick<Lives, 'note'>
 }
 
 /** A list is a few kilobytes, and twenty models one after the other take seconds. */
@@ -33,11 +33,34 @@ export async function readModelLists(needs: ReadListsNeeds, stopping: AbortSigna
     if (!readModels || stopping.aborted) continue
     const taken = await needs.db.query(sql.takeList, [name])
     if (taken.length === 0) continue
-    const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
-    const context = { http: needs.http, timeoutMs, signal, headers: {} }
-    const list = await readModels(upstreamModels, context)
-    // That it was broken off says nothing of the upstream.
-    if (!stopping.aborted) await keepRead(needs, name, list)
+    try {
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
+      const context = { http: needs.http, timeoutMs, signal, headers: {} }
+      const list = await readModels(upstreamModels, context)
+      // That it was broken off says nothing of the upstream.
+      if (!stopping.aborted) await keepRead(needs, name, list)
+    } catch (error) {
+      if (!stopping.aborted) await noteUnkept(needs, name, error)
+    }
+  }
+}
+
+/** Never throws: what ends one list must not keep those of other providers from being read. */
+async function noteUnkept({ db, log }: ReadListsNeeds, provider: string, error: unknown): Promise<void> {
+  log.error(
+    { event: 'model_list.unkept', provider, err: error },
+    'the list of models of an upstream was not kept',
+  )
+  try {
+    await db.query(sql.noteTrouble, [
+      provider,
+      'what it says was not kept; `model_list.unkept` in the log says why',
+    ])
+  } catch (failure) {
+    log.error(
+      { event: 'model_list.unkept', provider, err: failure },
+      'that a list was not kept was not noted',
+    )
   }
 }
 
@@ -57,7 +80,7 @@ async function keepRead(needs: ReadListsNeeds, provider: string, list: ModelList
   })
   await db.query(sql.keepList, [provider, JSON.stringify(rows)])
   for (const facts of list.models) tellNews(log, facts, { provider, before })
-  await needs.lives.refresh()
+  needs.lives.note()
 }
 
 /** Once for each change: what was told before is not told again. */
