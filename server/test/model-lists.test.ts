@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOn } from './command-rig.ts'
+import { signIn, view } from './conformance/console-client.ts'
 import { createRig, eventually, type Node, type Rig } from './harness.ts'
 import { ask } from './money.ts'
 import { startOpenAiUpstream } from './upstreams/openai.ts'
@@ -28,7 +29,7 @@ const latestVersions: Record<string, string> = {}
 let nodes: Node[]
 let customer: string
 let admin: string
-const { runJson, diagnose } = commandsOn(() => ({ db: rig.database.db, folder: rig.dataDir }))
+const { runJson, runLine, diagnose } = commandsOn(() => ({ db: rig.database.db, folder: rig.dataDir }))
 
 beforeAll(async () => {
   rig = await createRig({ latencyMs: 5 })
@@ -42,6 +43,7 @@ beforeAll(async () => {
   writeFileSync(catalog, JSON.stringify({ upstreams }))
   const env = {
     DARKROOM_CATALOG: catalog,
+    TRUSTED_PROXIES: '1',
     OPENAI_BASE_URL: `${openai.url}/v1`,
     REPLICATE_API_TOKEN: defaultReplicateKey,
     REPLICATE_BASE_URL: `${replicate.url}/v1`,
@@ -138,6 +140,79 @@ test('from that day on it is retired, without a restart', async () => {
   await eventually('it is taken back', async () => {
     return (await order(nodes[1] as Node, 'openai:gpt-image-2')).body.status === 'succeeded'
   })
+})
+
+test('the operator overrules the end that is told, on every node at once, for as long as that very day is told', async () => {
+  const name = 'gpt-image-2'
+  const retired = async () => Promise.all(nodes.map(async node => (await routeOf(node, name)).retired))
+  const isRead = async (day: string | null) => {
+    shutdownDates[name] = day
+    const reads = readsOf(openai, '/v1/models')
+    await letADayPass()
+    await eventually('the list is read', () => readsOf(openai, '/v1/models') > reads)
+    await untilKept()
+  }
+  const endsTold = () => told('model.end_told', name).length
+  await isRead(past)
+  await eventually('it has retired', async () => (await retired()).every(Boolean))
+  const restored = await runJson(['models', 'restore', 'openai', name])
+  expect(restored).toEqual({ restored: null, overruledEnd: past })
+  await eventually('it is used again', async () => !(await retired()).some(Boolean))
+  for (const node of nodes) expect((await order(node, `openai:${name}`)).body.status).toBe('succeeded')
+  const note = `told to end on ${past}, overruled`
+  expect((await runJson(['models', 'list'])).overruled).toEqual([
+    { provider: 'openai', upstreamModel: name, endsOn: past, note },
+  ])
+  expect((await runLine(['models', 'list'])).out).toContain(`${note}: openai/${name}`)
+  const [node] = nodes as [Node]
+  expect((await view(node, await signIn(node, admin))).text).toContain(note)
+  const again = await runLine(['models', 'restore', 'openai', name])
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('overruled already')])
+
+  // The same day counts for nothing, also after a list that told none; nobody is told of it again.
+  const before = endsTold()
+  await isRead(past)
+  await isRead(null)
+  await isRead(past)
+  expect([await retired(), endsTold()]).toEqual([[false, false], before])
+
+  const other = '2026-02-28'
+  await isRead(other)
+  await eventually('another day counts', async () => (await retired()).every(Boolean))
+  await eventually('a line says so', () => endsTold() > before)
+  const lines = told('model.end_told', name).filter(each => each.includes(`"overruledEnd":"${past}"`))
+  expect(lines).toEqual([expect.stringContaining(`"shutdownOn":"${other}"`)])
+  expect((await runJson(['models', 'list'])).overruled).toEqual([])
+  // What was overruled before is as good as any other day by now.
+  await isRead(past)
+  expect(await retired()).toEqual([true, true])
+  await isRead(null)
+  await eventually('it is taken back', async () => !(await retired()).some(Boolean))
+})
+
+test('what one provider says cannot be kept: the others are read all the same, and the operator hears of it', async () => {
+  await run(`CREATE FUNCTION refuse_told() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the test keeps nothing of openai'; END $$`)
+  await run(`CREATE TRIGGER refuse_told BEFORE INSERT ON told_model FOR EACH ROW WHEN (NEW.provider = 'openai')
+    EXECUTE FUNCTION refuse_told()`)
+  const path = `/v1/models/${flux}`
+  const [ours, others] = [readsOf(openai, '/v1/models'), readsOf(replicate, path)]
+  await letADayPass()
+  await eventually(
+    'both are read',
+    () => readsOf(openai, '/v1/models') > ours && readsOf(replicate, path) > others,
+  )
+  const troubleOf = async () =>
+    (await run("SELECT trouble FROM model_list_read WHERE provider = 'openai'"))[0]
+  await eventually('it is noted', async () => (await troubleOf())?.trouble !== null)
+  expect(JSON.stringify(await troubleOf())).toContain('model_list.unkept')
+  await eventually('it is in the log', () =>
+    nodes.some(({ output }) => output.join().includes('the test keeps nothing of openai')),
+  )
+  await run('DROP TRIGGER refuse_told ON told_model')
+  await run("UPDATE model_list_read SET due_at = now() WHERE provider = 'openai'")
+  await untilKept()
+  expect(await troubleOf()).toEqual({ trouble: null })
 })
 
 test('another version is told once, and the route goes on', async () => {

@@ -1,4 +1,5 @@
 // What doctor says of each route to an upstream: whether it works, what it is given, its last error.
+import { describeOverruledEnd } from '../models/life.ts'
 import { pinnedVersionOf } from '../models/read-lists.ts'
 import type { RouteRow } from './needs.ts'
 
@@ -36,6 +37,8 @@ export function describeRoute(route: RouteRow, now: Date): RouteReport {
 }
 
 function describeEnd({ told }: RouteRow): string[] {
+  const overruled = describeOverruledEnd(told)
+  if (overruled !== null) return [overruled]
   return told?.shutdownOn ? [`its upstream serves it no more from ${told.shutdownOn} on`] : []
 }
 

@@ -125,7 +125,7 @@ test('doctor tells of each route whether it works, what it is given and its last
     ...{ imagesPerWindow: { images: 28, seconds: 10 }, imagesLastWindow: 5 },
   }
   const gone = { since: at, said: 'no such model', generationId: '0198c0de-0000-7000-8000-000000000000' }
-  const untold = { shutdownOn: null, version: null, versionAt: null, versionBefore: null }
+  const untold = { shutdownOn: null, version: null, versionAt: null, versionBefore: null, overruledEnd: null }
   const drifted = { ...untold, version: 'new', versionAt: at, versionBefore: 'old' }
   const names = [
     'unused',
@@ -137,6 +137,7 @@ test('doctor tells of each route whether it works, what it is given and its last
     'ending',
     'drifted',
     `a/b:${'a'.repeat(64)}`,
+    'overruled',
   ]
   const states: RouteRow[] = [
     route,
@@ -148,6 +149,7 @@ test('doctor tells of each route whether it works, what it is given and its last
     { ...worked, told: { ...untold, shutdownOn: '2099-01-31' } },
     { ...worked, told: drifted },
     { ...worked, told: { ...untold, version: 'b'.repeat(64) } },
+    { ...worked, told: { ...untold, shutdownOn: '2026-01-31', overruledEnd: '2026-01-31' } },
   ]
   const routes = states.map((each, nth) => ({ ...each, upstreamModel: names[nth] ?? '' }))
   const found = await diagnose({ routes })
@@ -162,7 +164,9 @@ test('doctor tells of each route whether it works, what it is given and its last
     'ok',
     'warn',
     'warn',
+    'ok',
   ])
+  expect(shown[9]?.message).toMatch(/; told to end on 2026-01-31, overruled$/)
   expect(shown[6]?.message).toMatch(/; its upstream serves it no more from 2099-01-31 on$/)
   expect(shown[7]?.message).toMatch(/; its upstream serves the version new since .*, before it old$/)
   expect(shown[8]?.message).toMatch(/; its upstream's latest version is b{64}, not the one of the route$/)

@@ -1,6 +1,6 @@
 // `models list`, `models check` and `models restore`. The first two need no database, and ask it where there is one.
 import type { Command } from 'commander'
-import type { GoneModel } from '../models/life.ts'
+import { describeOverruledEnd, type GoneModel, type ToldModel } from '../models/life.ts'
 import { restoreModel } from '../models/life-store.ts'
 import { jsonOption } from './arguments.ts'
 import type { CommandIo } from './needs.ts'
@@ -8,9 +8,10 @@ import { withDatabase, withOutside } from './needs.ts'
 import { answer, layOutTable, showTime } from './present.ts'
 
 async function runList(io: CommandIo, options: { json?: true }): Promise<void> {
-  const { models, gone } = await withOutside(io, ({ models, stored }) => ({
+  const { models, gone, overruled } = await withOutside(io, ({ models, stored }) => ({
     models: models.list(),
     gone: stored.life.gone,
+    overruled: stored.life.told.flatMap(listOverruled),
   }))
   const rows = models.map(model => [
     model.id,
@@ -20,7 +21,22 @@ async function runList(io: CommandIo, options: { json?: true }): Promise<void> {
     model.notes.join(' '),
   ])
   const lines = layOutTable(['model', 'name', 'listed by', 'offered', 'notes'], rows)
-  answer(io, options.json === true, { document: { models, gone }, lines: [...lines, ...gone.map(showGone)] })
+  answer(io, options.json === true, {
+    document: { models, gone, overruled },
+    lines: [...lines, ...gone.map(showGone), ...overruled.map(showOverruled)],
+  })
+}
+
+type Overruled = { provider: string; upstreamModel: string; endsOn: string | null; note: string }
+
+function listOverruled(told: ToldModel): Overruled[] {
+  const { provider, upstreamModel, shutdownOn: endsOn } = told
+  const note = describeOverruledEnd(told)
+  return note === null ? [] : [{ provider, upstreamModel, endsOn, note }]
+}
+
+function showOverruled({ provider, upstreamModel, note }: Overruled): string {
+  return `${note}: ${provider}/${upstreamModel}`
 }
 
 function showGone({ provider, upstreamModel, since, said, generationId }: GoneModel): string {
@@ -31,9 +47,23 @@ async function runRestore(
   io: CommandIo,
   { provider, upstreamModel, json }: { provider: string; upstreamModel: string; json: boolean },
 ): Promise<void> {
-  const restored = await withDatabase(io, ({ db }) => restoreModel(db, { provider, upstreamModel }))
-  const line = `${provider}/${upstreamModel} is used again, by every node. It is switched off anew if its upstream still has no such model.`
-  answer(io, json, { document: { restored }, lines: [line] })
+  const { gone, overruledEnd } = await withDatabase(io, ({ db }) =>
+    restoreModel(db, { provider, upstreamModel }),
+  )
+  const name = `${provider}/${upstreamModel}`
+  const lines = [
+    ...(gone
+      ? [
+          `${name} is used again, by every node. It is switched off anew if its upstream still has no such model.`,
+        ]
+      : []),
+    ...(overruledEnd === null
+      ? []
+      : [
+          `That ${name} ends on ${overruledEnd} is ignored by every node for as long as its upstream tells that day; another one counts again. What the catalogue says of its end holds.`,
+        ]),
+  ]
+  answer(io, json, { document: { restored: gone, overruledEnd }, lines })
 }
 
 async function runCheck(io: CommandIo, options: { json?: true }): Promise<boolean> {
@@ -64,7 +94,9 @@ export function addModelCommands(program: Command, io: CommandIo, fail: () => vo
     })
   models
     .command('restore')
-    .description('use an upstream model again that was switched off, for its upstream said that it has none')
+    .description(
+      'use an upstream model again that its upstream said it has no more, or ignore the end that it tells',
+    )
     .argument('<provider>', 'as `models list` names it')
     .argument('<upstream-model>', "the upstream's own id")
     .addOption(jsonOption())

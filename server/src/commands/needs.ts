@@ -66,6 +66,7 @@ export type RouteRow = {
     version: string | null
     versionAt: Date | null
     versionBefore: string | null
+    overruledEnd: string | null
   } | null
   inFlight: number
   waiting: number

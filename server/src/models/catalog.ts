@@ -61,7 +61,7 @@ export type ConfiguredRoute = Route & {
   /** What its upstream said when it was found not to have it any more; null = it has not. */
   gone: Pick<GoneModel, 'since' | 'said' | 'generationId'> | null
   /** What its upstream's own list says of it; null = that says nothing, or was not read yet. */
-  told: Pick<ToldModel, 'shutdownOn' | 'version' | 'versionAt' | 'versionBefore'> | null
+  told: Pick<ToldModel, 'shutdownOn' | 'version' | 'versionAt' | 'versionBefore' | 'overruledEnd'> | null
 }
 
 /** A request the catalogue has accepted: defaults filled in, price fixed. */

@@ -95,17 +95,34 @@ export async function readLife(db: Queryable): Promise<ModelLife> {
   return { gone: gone.map(toGone), told: told.map(toTold) }
 }
 
-/** Throws not_found where it was not switched off. */
+/** What was taken back: that it is gone, the end that was told of it, or both. */
+export type Restored = { gone: GoneModel | null; overruledEnd: string | null }
+
+/** Throws not_found where there is nothing to take back. */
 export async function restoreModel(
   db: Queryable,
   { provider, upstreamModel }: Pick<GoneModel, 'provider' | 'upstreamModel'>,
-): Promise<GoneModel> {
-  const [row] = await db.query<GoneRow>(sql.restore, [provider, upstreamModel])
-  if (row) return toGone(row)
-  throw new AppError(
-    'not_found',
-    `${provider}/${upstreamModel} is not switched off; \`models list\` names those that are.`,
-  )
+): Promise<Restored> {
+  const [row] = await db.query<RestoredRow>(sql.restore, [provider, upstreamModel])
+  if (!row) {
+    throw new AppError(
+      'not_found',
+      `${provider}/${upstreamModel} is not switched off, and no end of it is told that is not overruled already; \`models list\` names what is switched off.`,
+    )
+  }
+  const { seen_at, said, generation_id, overruled_end } = row
+  const isGone = seen_at !== null && said !== null && generation_id !== null
+  return {
+    gone: isGone ? toGone({ provider, upstream_model: upstreamModel, seen_at, said, generation_id }) : null,
+    overruledEnd: overruled_end,
+  }
+}
+
+type RestoredRow = {
+  seen_at: Date | null
+  said: string | null
+  generation_id: string | null
+  overruled_end: string | null
 }
 
 type GoneRow = {
@@ -127,6 +144,7 @@ type ToldRow = {
   version: string | null
   version_at: Date | null
   version_before: string | null
+  overruled_end: string | null
 }
 
 function toTold(row: ToldRow): ToldModel {
@@ -137,5 +155,6 @@ function toTold(row: ToldRow): ToldModel {
     version: row.version,
     versionAt: row.version_at,
     versionBefore: row.version_before,
+    overruledEnd: row.overruled_end,
   }
 }

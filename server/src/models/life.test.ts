@@ -10,9 +10,13 @@ function gone(provider: string, upstreamModel: string, since = at): GoneModel {
   return { provider, upstreamModel, since: new Date(since), said: 'no such model', generationId }
 }
 
-function told(upstreamModel: string, shutdownOn: string | null): ToldModel {
+function told(
+  upstreamModel: string,
+  shutdownOn: string | null,
+  overruledEnd: string | null = null,
+): ToldModel {
   const untold = { version: null, versionAt: null, versionBefore: null }
-  return { provider: 'openai', upstreamModel, shutdownOn, ...untold }
+  return { provider: 'openai', upstreamModel, shutdownOn, ...untold, overruledEnd }
 }
 
 const life = (given: Partial<ModelLife>): ModelLife => ({ gone: [], told: [], ...given })
@@ -78,6 +82,18 @@ it.each([
   const { options } = catalog.resolve('getimages', id, ask())
   expect(catalog.routes(id, options)[0]?.upstreamModel).toBe(first)
   expect(catalog.find('getimages', id)?.notes[0]).toContain(note)
+})
+
+it.each([
+  [
+    'the catalogue’s own end holds where the told one is overruled',
+    '2026-11-20',
+    'gpt-image-1.5 retires upstream on 2026-12-01',
+  ],
+  ['another one than the overruled counts', '2026-11-19', 'gpt-image-1.5 was retired upstream on 2026-11-20'],
+])('%s', (_name, overruled, note) => {
+  const catalog = openCatalog({ life: life({ told: [told('gpt-image-1.5', '2026-11-20', overruled)] }) })
+  expect(catalog.find('getimages', 'openai:gpt-image-1.5')?.notes[0]).toContain(note)
 })
 
 it('that it has no such model goes before any date that the upstream tells', () => {

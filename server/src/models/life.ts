@@ -23,6 +23,8 @@ export type ToldModel = {
   version: string | null
   versionAt: Date | null
   versionBefore: string | null
+  /** The told end that the operator said is wrong: it counts for nothing as long as it is the one told. Null = none. */
+  overruledEnd: string | null
 }
 
 export type ModelLife = { gone: readonly GoneModel[]; told: readonly ToldModel[] }
@@ -54,17 +56,29 @@ export function applyLife(stock: Stock, life: ModelLife, now: Date): Stock {
   }
 }
 
-/** A date that the upstream tells goes before that of the data; that it has no such model goes before both. */
+/** A date that the upstream tells goes before that of the data unless it is overruled; that it has no such model goes before both. */
 function listEnds(life: ModelLife, today: string): Map<string, string> {
   const ends = new Map<string, string>()
-  for (const { provider, upstreamModel, shutdownOn } of life.told)
-    if (shutdownOn !== null) ends.set(upstreamKey(provider, upstreamModel), shutdownOn)
+  for (const told of life.told)
+    if (told.shutdownOn !== null && !isOverruled(told))
+      ends.set(upstreamKey(told.provider, told.upstreamModel), told.shutdownOn)
   for (const { provider, upstreamModel, since } of life.gone) {
     // The database's clock may be in the next day already.
     const day = dayOf(since)
     ends.set(upstreamKey(provider, upstreamModel), day < today ? day : today)
   }
   return ends
+}
+
+type ToldEnd = Pick<ToldModel, 'shutdownOn' | 'overruledEnd'>
+
+function isOverruled({ shutdownOn, overruledEnd }: ToldEnd): boolean {
+  return shutdownOn !== null && shutdownOn === overruledEnd
+}
+
+/** In the same words for the lists, `doctor` and the operator's page; null where none is overruled. */
+export function describeOverruledEnd(told: ToldEnd | null): string | null {
+  return told && isOverruled(told) ? `told to end on ${told.shutdownOn}, overruled` : null
 }
 
 /** What has turned out about one of them; null = nothing. */

@@ -91,7 +91,14 @@ function tellNews(
 ): void {
   const known = before.find(each => each.upstreamModel === upstreamModel)
   const named = { provider, upstream_model: upstreamModel }
-  if (shutdownOn !== null && known?.shutdownOn !== shutdownOn)
+  const overruledEnd = known?.overruledEnd ?? null
+  const isNews = shutdownOn !== null && shutdownOn !== known?.shutdownOn && shutdownOn !== overruledEnd
+  if (isNews && overruledEnd !== null)
+    log.warn(
+      { event: 'model.end_told', ...named, shutdownOn, overruledEnd },
+      'an upstream says another end of a model than the one that was overruled: it counts, and from that day on it is retired here',
+    )
+  else if (isNews)
     log.warn(
       { event: 'model.end_told', ...named, shutdownOn },
       'an upstream says when it will serve a model no more; from that day on it is retired here',

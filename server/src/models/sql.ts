@@ -16,11 +16,24 @@ export const sql = {
       )
       SELECT provider, pg_notify('model_life', '') AS told FROM noted`,
   ),
+  /**
+   * Whoever takes back that it is gone says nothing of an end which is told and still to come; that is overruled where
+   * it is all there is.
+   */
   restore: statement(
     'models_restore',
     `WITH restored AS (DELETE FROM gone_model WHERE provider = $1 AND upstream_model = $2
-        RETURNING provider, upstream_model, seen_at, said, generation_id)
-      SELECT *, pg_notify('model_life', '') AS told FROM restored`,
+        RETURNING seen_at, said, generation_id),
+      overruled AS (
+        UPDATE told_model SET overruled_end = shutdown_on
+          WHERE provider = $1 AND upstream_model = $2 AND shutdown_on IS NOT NULL
+            AND overruled_end IS DISTINCT FROM shutdown_on
+            AND (shutdown_on <= (app_now() AT TIME ZONE 'UTC')::date
+              OR NOT EXISTS (SELECT FROM gone_model WHERE provider = $1 AND upstream_model = $2))
+          RETURNING overruled_end)
+      SELECT seen_at, said, generation_id, to_char(overruled_end, 'YYYY-MM-DD') AS overruled_end,
+          pg_notify('model_life', '') AS told
+        FROM restored FULL JOIN overruled ON true`,
   ),
   /** Whose turn it is to read the list: one node, once a day; after what went wrong, in an hour. */
   takeList: statement(
@@ -29,7 +42,10 @@ export const sql = {
       ON CONFLICT (provider) DO UPDATE SET due_at = excluded.due_at WHERE l.due_at <= app_now()
       RETURNING provider`,
   ),
-  /** Also of those that it names no more: what was told of their end holds. */
+  /**
+   * Also of those that it names no more: what was told of their end holds. A date that the operator overruled is ignored
+   * until the upstream tells another one.
+   */
   keepList: statement(
     'models_keep_list',
     `WITH kept AS (
@@ -37,6 +53,7 @@ export const sql = {
         SELECT $1, upstream_model, shutdown_on, version, CASE WHEN version IS NOT NULL THEN app_now() END
           FROM jsonb_to_recordset($2::jsonb) AS s (upstream_model text, shutdown_on date, version text)
         ON CONFLICT (provider, upstream_model) DO UPDATE SET shutdown_on = excluded.shutdown_on,
+          overruled_end = CASE WHEN excluded.shutdown_on <> t.overruled_end THEN NULL ELSE t.overruled_end END,
           version = coalesce(excluded.version, t.version),
           version_at = CASE WHEN t.version <> excluded.version OR t.version IS NULL THEN excluded.version_at
             ELSE t.version_at END,
@@ -56,6 +73,6 @@ export const sql = {
   told: statement(
     'models_told',
     `SELECT provider, upstream_model, to_char(shutdown_on, 'YYYY-MM-DD') AS shutdown_on, version, version_at,
-        version_before FROM told_model ORDER BY provider, upstream_model`,
+        version_before, to_char(overruled_end, 'YYYY-MM-DD') AS overruled_end FROM told_model ORDER BY provider, upstream_model`,
   ),
 }

@@ -1,6 +1,7 @@
 // What the operator is told of a route in a word, why, and whether to look at it. Pure.
 import { probeEveryMs } from '../../generations/breaker.ts'
 import type { RouteState } from '../../generations/route-states.ts'
+import { describeOverruledEnd } from '../../models/life.ts'
 import { showAge, showSpan } from './words.ts'
 
 export type StandingName =
@@ -63,7 +64,14 @@ export type Seen = {
   now: Date
 }
 
-export function judgeRoute(route: RouteState, { isStopped, breaker, now }: Seen): RouteStanding {
+/** With what the operator did, whatever the state: nobody else says on which day to look again. */
+export function judgeRoute(route: RouteState, seen: Seen): RouteStanding {
+  const judged = judgeState(route, seen)
+  const overruled = describeOverruledEnd(route.told) ?? ''
+  return { ...judged, note: [judged.note, overruled].filter(Boolean).join('; ') }
+}
+
+function judgeState(route: RouteState, { isStopped, breaker, now }: Seen): RouteStanding {
   if (route.gone) return judgeGone(route, route.gone, now)
   if (route.isRetired) return judgeRetired(route)
   if (isStopped) return standing('stopped', 'at its cap on losses')
