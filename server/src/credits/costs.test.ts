@@ -4,6 +4,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { ask } from '../../test/money.ts'
+import type { Db } from '../db/db.ts'
+import type { AppError } from '../errors.ts'
 import { type DayCost, listDailyCosts } from './costs.ts'
 import { sql } from './sql.ts'
 
@@ -60,7 +62,9 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const costsOf = (from: Date, to: Date) => listDailyCosts(database.db, accountId, { from, to })
+const here = new AbortController().signal
+const turn = { accountId, signal: here }
+const costsOf = (from: Date, to: Date) => listDailyCosts(database.db, turn, { from, to })
 const total = (costs: Map<string, DayCost>) =>
   [...costs.values()].reduce((sum, { credits }) => sum + credits, 0)
 
@@ -96,7 +100,49 @@ test('a span has what lies in it, to the millisecond, wherever it begins', async
   }
   expect(total(await costsOf(at(-10), at(-1)))).toBe(0)
   expect(total(await costsOf(at(orders + 1), at(orders + 9)))).toBe(0)
-  expect(await listDailyCosts(database.db, randomUUID(), { from: at(0), to: at(9) })).toEqual(new Map())
+  expect(
+    await listDailyCosts(database.db, { ...turn, accountId: randomUUID() }, { from: at(0), to: at(9) }),
+  ).toEqual(new Map())
+})
+
+/** The database, telling of each page before it is asked for. */
+const watch = (onPage: () => void): Db => ({
+  ...database.db,
+  query: (statement, values) => {
+    if (statement === sql.dailyCosts) onPage()
+    return database.db.query(statement, values)
+  },
+})
+
+test('an account adds up one at a time, a few wait, and more are sent away', async () => {
+  let pages = 0
+  const all = { from: at(0), to: at(orders) }
+  const db = watch(() => {
+    pages += 1
+  })
+  const [first, ...others] = Array.from({ length: 7 }, () =>
+    listDailyCosts(db, turn, all).then(
+      costs => ({ total: total(costs), pages }),
+      (error: AppError) => error.code,
+    ),
+  )
+  // Nobody else had a page until the first had all of its own.
+  expect(await first).toEqual({ total: (orders - orders / 3) * 4, pages: 4 })
+  const answers = await Promise.all(others)
+  expect(answers.slice(4)).toEqual(['overloaded', 'overloaded'])
+  expect(answers.slice(0, 4).map(each => typeof each === 'object' && each.pages)).toEqual([8, 12, 16, 20])
+})
+
+test('no page is begun for a caller who has gone', async () => {
+  let pages = 0
+  const leaving = new AbortController()
+  const db = watch(() => {
+    pages += 1
+    leaving.abort()
+  })
+  const left = listDailyCosts(db, { accountId, signal: leaving.signal }, { from: at(0), to: at(orders) })
+  await expect(left).rejects.toMatchObject({ code: 'overloaded' })
+  expect(pages).toBe(1)
 })
 
 test('no page and no search for its place reads a table from end to end', async () => {

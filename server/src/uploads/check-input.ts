@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { AppError, invalidField } from '../errors.ts'
 import { guardedSharp } from '../storage/decoders.ts'
 import { type InspectedPicture, inspectPicture } from '../storage/inspect-picture.ts'
-import { createTurns, type Turn } from './turns.ts'
+import { createTurns, type Turn } from '../turns.ts'
 
 /** The most bytes of one picture, also of an upload; a dialect may allow less, or as much as the largest. */
 export const maxInputBytes = 10_000_000
@@ -26,6 +26,7 @@ const decoding = createTurns({
   atOnce: Math.max(1, availableParallelism() >> 1),
   waiting: 64,
   ofAccount: { atOnce: 1, waiting: 4 },
+  refusal: 'Too many pictures are waiting.',
 })
 const decodeTimeoutSeconds = 20
 

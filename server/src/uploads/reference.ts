@@ -7,6 +7,7 @@ import { type Bound, createBound } from '../storage/bound.ts'
 import { inputObjectKey, readInputKey } from '../storage/keys.ts'
 import { readObject } from '../storage/read-object.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { Turn } from '../turns.ts'
 import {
   checkInput,
   checkInputFile,
@@ -23,7 +24,6 @@ import type {
   StoredInputs,
 } from './input.ts'
 import { storePicture } from './store-picture.ts'
-import type { Turn } from './turns.ts'
 
 export type ReferenceNeeds = {
   http: OutboundClient

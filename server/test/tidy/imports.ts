@@ -13,6 +13,8 @@ export const leaves = [
   'folders',
   // The decoder of pictures fills what storage writes: both must know the same memory.
   'page-memory',
+  // Accounts take turns at what is dear, in more than one folder.
+  'turns',
   'globals.d',
 ] as const
 

@@ -5,6 +5,7 @@ import { findWallet } from '../../credits/ledger.ts'
 import type { Db } from '../../db/db.ts'
 import { AppError } from '../../errors.ts'
 import type { HttpContext } from '../../http/context.ts'
+import type { Turn } from '../../turns.ts'
 import { toUsdNumber, toUsdText } from './money.ts'
 import { readOneQuery, refuse } from './query.ts'
 
@@ -23,10 +24,10 @@ const maxDays = 180
 /** One row for each UTC date from the first to the last, also where nothing was spent. */
 export async function readCosts(
   { db, creditPriceUsdMicro }: BillingNeeds,
-  accountId: string,
+  turn: Turn,
   { from, to }: { from: Date; to: Date },
 ) {
-  const costs = await listDailyCosts(db, accountId, { from, to })
+  const costs = await listDailyCosts(db, turn, { from, to })
   const usd = (credits: number) => toUsdNumber(credits, creditPriceUsdMicro)
   const data = listDays(from, to).map(date => ({ date, cost: usd(costs.get(date)?.credits ?? 0) }))
   const total = [...costs.values()].reduce((sum, { credits }) => sum + credits, 0)

@@ -5,6 +5,7 @@ import { type AllowedModels, mayUse } from '../../accounts/allowed-models.ts'
 import type { RateRule } from '../../accounts/authenticate.ts'
 import { AppError } from '../../errors.ts'
 import { admit, passUnknown } from '../../http/admission.ts'
+import { callerGone } from '../../http/caller-gone.ts'
 import type { HttpContext, HttpEnv } from '../../http/context.ts'
 import { methodNotAllowed, toAppError } from '../../http/errors.ts'
 import { readSignature, sendLinked } from '../../http/files.ts'
@@ -105,7 +106,8 @@ function addReads(app: OpenAPIHono<HttpEnv>, needs: GetimgNeeds, begin: Begin): 
   })
   app.get(paths.costs, async context => {
     const { accountId } = await begin(context, paths.costs)
-    return context.json(await readCosts(needs, accountId, readSpan(context)))
+    const turn = { accountId, signal: callerGone(context) }
+    return context.json(await readCosts(needs, turn, readSpan(context)))
   })
 }
 

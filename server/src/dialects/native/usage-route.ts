@@ -3,6 +3,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { listDailyCosts, listDays } from '../../credits/costs.ts'
 import type { Db } from '../../db/db.ts'
 import { invalidField } from '../../errors.ts'
+import { callerGone } from '../../http/caller-gone.ts'
 import type { HttpEnv } from '../../http/context.ts'
 import { dialects } from '../../models/options.ts'
 import type { Begin } from './begin.ts'
@@ -58,7 +59,7 @@ export function addDailyUsage(app: OpenAPIHono<HttpEnv>, { db, now }: UsageNeeds
     const { from, to } = readDays(query, now)
     const { model, dialect, key: apiKeyId } = query
     const filter = { from, to: new Date(to.getTime() + dayMs - 1), model, dialect, apiKeyId }
-    const costs = await listDailyCosts(db, accountId, filter)
+    const costs = await listDailyCosts(db, { accountId, signal: callerGone(context) }, filter)
     const days = listDays(from, to).map(date => {
       const { credits, charged } = costs.get(date) ?? { credits: 0, charged: 0 }
       return { date, credits, generations: charged }

@@ -1,6 +1,6 @@
 // Who is served when many want their pictures decoded at once.
 import { expect, test } from 'vitest'
-import { AppError } from '../errors.ts'
+import { AppError } from './errors.ts'
 import { createTurns } from './turns.ts'
 
 const forever = new AbortController().signal
@@ -9,7 +9,7 @@ const nextTurn = () => new Promise(resolve => setImmediate(resolve))
 
 /** One place for all; the work of each call ends when it is told to. */
 function open({ atOnce = 1, waiting = 5, ofAccount = { atOnce: 1, waiting: 2 } } = {}) {
-  const turns = createTurns({ atOnce, waiting, ofAccount })
+  const turns = createTurns({ atOnce, waiting, ofAccount, refusal: 'Too much waits.' })
   const begun: string[] = []
   const ends = new Map<string, () => void>()
   const call = (accountId: string, name: string, signal = forever) =>

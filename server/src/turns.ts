@@ -1,6 +1,6 @@
-// Whose picture is decoded next: accounts take turns, so that one that sends many waits for itself alone. A waiting
-// picture is held in memory, so few wait, and none longer than its order can use it.
-import { AppError } from '../errors.ts'
+// Whose work is done next, a picture decoded or costs added up: accounts take turns, so that one that sends much waits
+// for itself alone. What waits is held in memory, so few wait, and none longer than its caller can use it.
+import { AppError } from './errors.ts'
 
 /** For whom, and until when. */
 export type Turn = { accountId: string; signal: AbortSignal }
@@ -15,8 +15,12 @@ export function createTurns(limits: {
   atOnce: number
   waiting: number
   ofAccount: { atOnce: number; waiting: number }
+  /** To who is sent away. */
+  refusal: string
 }): Turns {
   const { atOnce, waiting, ofAccount } = limits
+  const tooMany = (cause: unknown) =>
+    new AppError('overloaded', limits.refusal, { retryAfterSeconds: 2, cause })
   /** In the order of their turns: who was served goes to the end. */
   const lines = new Map<string, Line>()
   let running = 0
@@ -46,7 +50,7 @@ export function createTurns(limits: {
       const mustWait = running >= atOnce || line.running >= ofAccount.atOnce
       const isFull = line.waiting.length >= ofAccount.waiting || countWaiting() >= waiting
       if (signal.aborted || (mustWait && isFull)) throw tooMany(signal.reason)
-      const begun = waitIn(line.waiting, signal)
+      const begun = waitIn(line.waiting, signal, tooMany)
       lines.set(accountId, line)
       beginNext()
       await begun.finally(() => toEnd(accountId, line))
@@ -63,7 +67,7 @@ export function createTurns(limits: {
 }
 
 /** Resolves when it is begun; leaves the line and rejects when the signal comes first. */
-function waitIn(line: Waiting[], signal: AbortSignal): Promise<void> {
+function waitIn(line: Waiting[], signal: AbortSignal, tooMany: (cause: unknown) => AppError): Promise<void> {
   return new Promise((resolve, reject) => {
     const waiting: Waiting = {
       begin() {
@@ -78,8 +82,4 @@ function waitIn(line: Waiting[], signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', giveUp, { once: true })
     line.push(waiting)
   })
-}
-
-function tooMany(cause: unknown): AppError {
-  return new AppError('overloaded', 'Too many pictures are waiting.', { retryAfterSeconds: 2, cause })
 }
