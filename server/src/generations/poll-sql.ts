@@ -44,7 +44,8 @@ export const pollSql = {
   ),
   progress: statement(
     'poll_progress',
-    `SELECT generation_id AS id, progress::float8 AS progress, queue_position FROM poll
+    // By way of numeric: 0.3 is told as 0.3, not as the nearest that four bytes can hold.
+    `SELECT generation_id AS id, progress::numeric::float8 AS progress, queue_position FROM poll
       WHERE generation_id = ANY ($1::uuid[])`,
   ),
 }

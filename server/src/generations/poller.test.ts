@@ -145,7 +145,7 @@ test('while many pictures wait for a store of files, further ones stay in the da
   expect(seen.faults).toEqual([])
 }, 60_000)
 
-type Told = { progress?: number; queuePosition?: number | null }
+type Told = { progress?: number | null; queuePosition?: number | null }
 const shown = (id: string) => findProgress(database.db, { id, state: 'awaiting' })
 
 /** One read after the other that tells so; what is shown after each. */
@@ -158,9 +158,7 @@ async function readAll(id: string, outcomes: ProviderOutcome[]) {
     await poller.stop()
     expect([reads, faults]).toEqual([[id], []])
     const progress = await shown(id)
-    seen.push(
-      progress && { progress: Number(progress.share?.toFixed(3)), queuePosition: progress.queuePosition },
-    )
+    seen.push(progress && { progress: progress.share, queuePosition: progress.queuePosition })
   }
   return seen
 }
