@@ -296,7 +296,7 @@ export const rows: Record<string, string[]> = {
   ],
   'W-11 order is not promised, state converges': [
     'webhook crashes: everything arrives while the processes that send it are killed again and again',
-    'open: no sequence is sent, as a generation has one event and nothing to converge',
+    'webhooks: in whatever order events arrive, and however often, the printed receiver ends with the same',
   ],
   'W-12 https only, answers bounded': [
     'webhook routes: an http URL is refused by name',

@@ -251,6 +251,7 @@ const exampleData = {
 const examples = {
   'generation.succeeded': {
     event: 'generation.succeeded',
+    sequence: 1_777_166_630_123_456,
     data: {
       ...exampleData,
       status: 'succeeded',
@@ -266,6 +267,7 @@ const examples = {
   },
   'generation.failed': {
     event: 'generation.failed',
+    sequence: 1_777_166_630_123_456,
     data: {
       ...exampleData,
       status: 'blocked',

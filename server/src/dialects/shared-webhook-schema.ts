@@ -180,6 +180,9 @@ export const challengeEvent = z
 export const generationEvent = z
   .object({
     event: z.enum(eventTypes),
+    sequence: z.int().openapi({
+      description: 'The order of events of one account: a later one has a larger number, a repeat the same.',
+    }),
     data: z.object({
       generationId: z.uuid(),
       type: z.string(),

@@ -157,7 +157,8 @@ export const sql = {
   findAny: statement('generation_find_any', `SELECT ${columns} FROM generation WHERE id = $1`),
   findEach: statement(
     'generation_find_each',
-    `SELECT ${columns} FROM generation WHERE id = ANY ($1::uuid[])`,
+    `SELECT ${columns}, (extract(epoch FROM completed_at) * 1000000)::bigint AS completed_us
+       FROM generation WHERE id = ANY ($1::uuid[])`,
   ),
   findByKeys: statement(
     'generation_find_by_key',

@@ -16,15 +16,18 @@ export type GenerationFacts = {
   error: string | null
   createdAt: Date
   completedAt: Date
+  /** The moment of the end in microseconds since 1970: what ended later has a larger one. */
+  sequence: number
 }
 
 /** By the ids of generations; one that is not in the answer is there no more. */
 export type FindFacts = (generationIds: readonly string[]) => Promise<ReadonlyMap<string, GenerationFacts>>
 
 export function renderGenerationEvent(event: string, facts: GenerationFacts): string {
-  const { createdAt, completedAt, error, ...data } = facts
+  const { createdAt, completedAt, error, sequence, ...data } = facts
   return JSON.stringify({
     event,
+    sequence,
     data: {
       ...data,
       ...(error === null ? {} : { error }),

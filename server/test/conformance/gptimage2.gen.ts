@@ -279,6 +279,7 @@ export interface components {
     schemas: {
         GenerationEvent: {
             event: "generation.succeeded" | "generation.failed";
+            sequence: number;
             data: {
                 generationId: string;
                 type: string;

@@ -455,6 +455,7 @@ export interface components {
     schemas: {
         GenerationEvent: {
             event: "generation.succeeded" | "generation.failed";
+            sequence: number;
             data: {
                 generationId: string;
                 type: string;

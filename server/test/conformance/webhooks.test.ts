@@ -1,9 +1,10 @@
 // Webhooks as a customer meets them: a receiver on a real socket, the official library and the published sample as
 // judges, retries by the database's clock.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { testCertificate } from '../certificate.ts'
@@ -85,6 +86,7 @@ test('a success is announced once, signed in both ways, with the documented body
   expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
   expect(verify(received, secret)).toEqual({
     event: 'generation.succeeded',
+    sequence: expect.any(Number),
     data: {
       generationId: id,
       type: 'text2img',
@@ -115,6 +117,38 @@ test('a failure says why and shows no outputs', async () => {
     event: 'generation.failed',
     data: { generationId: id, status: 'blocked', outputs: [], error: expect.stringContaining('safety') },
   })
+})
+
+/** The receiver of docs/webhooks.md, letter for letter. */
+const printedReceiver = readFileSync(join(import.meta.dirname, '../../../docs/webhooks.md'), 'utf8')
+  .split('```')
+  .find(block => block.includes('function take('))
+  ?.replace(/^js/, '')
+
+test('in whatever order events arrive, and however often, the printed receiver ends with the same', async () => {
+  await makeWebhook(node, apiKey, { url })
+  for (const prompt of ['one', 'two [[emulate: moderation_output]]', 'three', 'four', 'five']) {
+    await orderNative(node, apiKey, prompt)
+  }
+  await arrived(5)
+  const events = receiver.at(path).map(({ body }) => JSON.parse(body) as { sequence: number })
+  const newest = Math.max(...events.map(each => each.sequence))
+  expect(new Set(events.map(each => each.sequence)).size).toBe(5)
+  const take = new Function(`${printedReceiver}\nreturn take`)() as (state: unknown, event: unknown) => void
+  const endOf = (order: unknown[]) => {
+    const state = { byId: new Map<string, string>(), newest: null as { sequence: number } | null }
+    for (const event of order) take(state, event)
+    return { newest: state.newest, byId: [...state.byId].sort() }
+  }
+  const expected = endOf([...events].sort((a, b) => a.sequence - b.sequence))
+  expect(expected.newest?.sequence).toBe(newest)
+  expect(expected.byId).toHaveLength(5)
+  const event = fc.constantFrom(...events)
+  fc.assert(
+    fc.property(fc.shuffledSubarray(events, { minLength: 5 }), fc.array(event), (shuffled, repeats) => {
+      expect(endOf([...shuffled, ...repeats])).toEqual(expected)
+    }),
+  )
 })
 
 test('only subscribed endpoints are told, and only of native orders', async () => {
