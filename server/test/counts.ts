@@ -106,6 +106,8 @@ export const crashCounts = {
 export const inputCounts = {
   // M-6: damaged files of twelve kinds.
   mutations: countOf(20_000),
+  // M-6: seconds of coverage-guided fuzzing.
+  guidedSeconds: countOf(3_600),
   // S-1: generated forms of private addresses, at each entry.
   addressForms: countOf(5_000),
   // K-3: look-ups of a text that begins as a live key, and as many of others.

@@ -74,8 +74,8 @@ export const doorRows: Record<string, string[]> = {
   ],
   'M-6 decoders survive fuzzing': [
     'fuzz: damaged files are refused or taken, and next to none ends the process that decodes them',
+    'fuzz: inputs that coverage leads to are refused or taken, and next to none ends the process',
     'probe: whatever the bytes, nothing but ImageRejected is ever thrown',
-    'open: an hour of coverage-guided fuzzing',
   ],
   'M-7 presigned uploads cannot be abused': [
     'gptimage2: of uploads: names, types, sizes; and what is sent must be what was announced',

@@ -1,29 +1,39 @@
-// Guards the decoders against damaged files: a process of its own, with little memory, is fed thousands of them.
+// Guards the decoders against damaged files: processes of their own, with little memory, are fed thousands of them.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { createInstrumenter } from 'istanbul-lib-instrument'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { inputCounts } from '../../test/counts.ts'
+import { recordProof } from '../../test/crash/record.ts'
+import { makeSeeds } from '../../test/fuzz-seeds.ts'
 
 const server = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** Address space in KiB: Node, sharp and one picture of the largest size. */
 const addressSpaceKiB = 3_000_000
 
 let folder: string
-let program: string
 
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), `darkroom-test-${process.pid}-fuzz-`))
-  program = join(folder, 'child.mjs')
   symlinkSync(join(dirname(server), 'node_modules'), join(folder, 'node_modules'))
-  await build({
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** One file of test/ with what it imports. `count`: with counters of each statement and branch in it. */
+async function bundle(name: string, { count = false } = {}): Promise<string> {
+  const file = join(folder, `${name}.mjs`)
+  const { outputFiles } = await build({
     absWorkingDir: server,
-    entryPoints: ['test/fuzz-input-child.ts'],
-    outfile: program,
+    entryPoints: [`test/${name}.ts`],
+    outfile: file,
+    write: false,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -31,20 +41,27 @@ beforeAll(async () => {
     define: { __FAILPOINTS__: 'false' },
     logLevel: 'error',
   })
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const code = outputFiles[0]?.text ?? ''
+  writeFileSync(file, count ? createInstrumenter({ esModules: true }).instrumentSync(code, file) : code)
+  return file
+}
+
+/** A program in a process of its own, with little memory. */
+function startSmall(program: string, values: string[], stderr: 'ignore' | 'pipe') {
+  const command = `ulimit -v ${addressSpaceKiB}; exec "$@"`
+  return spawn('sh', ['-c', command, 'sh', process.execPath, program, ...values], {
+    stdio: ['ignore', 'pipe', stderr],
+  })
+}
 
 type Run = { last: number; taken: number; refused: number; broken: string[]; code: number | null }
 
 /** Feeds those numbers until the process ends, by itself or not. */
-async function feed(from: number, to: number): Promise<Run> {
-  const command = `ulimit -v ${addressSpaceKiB}; exec "$@"`
-  const child = spawn('sh', ['-c', command, 'sh', process.execPath, program, `${from}`, `${to}`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+async function feed(program: string, from: number, to: number): Promise<Run> {
+  const child = startSmall(program, [`${from}`, `${to}`], 'ignore')
   const run: Run = { last: from - 1, taken: 0, refused: 0, broken: [], code: null }
   const ended = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: child.stdout as Readable })) {
     if (line.startsWith('begin ')) run.last = Number(line.slice(6))
     else if (line.startsWith('taken')) run.taken += 1
     else if (line === 'refused') run.refused += 1
@@ -56,9 +73,10 @@ async function feed(from: number, to: number): Promise<Run> {
 
 test('damaged files are refused or taken, and next to none ends the process that decodes them', async () => {
   const total = inputCounts.mutations
+  const program = await bundle('fuzz-input-child')
   const sum = { taken: 0, refused: 0, killed: 0, broken: [] as string[] }
   for (let next = 0; next < total; ) {
-    const run = await feed(next, total)
+    const run = await feed(program, next, total)
     expect(run.last, `ended with ${run.code} before the first`).toBeGreaterThanOrEqual(next)
     sum.taken += run.taken
     sum.refused += run.refused
@@ -73,3 +91,55 @@ test('damaged files are refused or taken, and next to none ends the process that
   expect(sum.refused).toBeGreaterThan(total / 10)
   expect(sum.killed).toBeLessThanOrEqual(total / 1_000)
 }, 1_200_000)
+
+type Guided = { runs: number; taken: number; refused: number; first: number; features: number; kept: number }
+
+/** Resolves with what the process counted, or with what it said when it ended by itself or was ended. */
+async function fuzz(
+  program: string,
+  values: string[],
+): Promise<Guided | { code: number | null; said: string }> {
+  const child = startSmall(program, values, 'pipe')
+  const ended = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
+  const [written, said] = await Promise.all([child.stdout, child.stderr].map(each => text(each as Readable)))
+  const code = await ended
+  return code === 0 ? (JSON.parse(written ?? '') as Guided) : { code, said: said ?? '' }
+}
+
+test(
+  'inputs that coverage leads to are refused or taken, and next to none ends the process',
+  async () => {
+    const [child, target] = await Promise.all([
+      bundle('fuzz-guided-child'),
+      bundle('fuzz-guided-target', { count: true }),
+    ])
+    const inputs = join(folder, 'inputs')
+    mkdirSync(inputs)
+    for (const [number, bytes] of (await makeSeeds()).entries())
+      writeFileSync(join(inputs, `seed-${number}`), bytes)
+    const until = performance.now() + inputCounts.guidedSeconds * 1_000
+    const sum = { runs: 0, taken: 0, refused: 0, killed: 0, kept: 0 }
+    for (let serial = 0; performance.now() < until; serial += 1) {
+      // A few processes in turn, each with dice of its own and with what the ones before it have kept.
+      const seconds = Math.ceil(Math.min((until - performance.now()) / 1_000, inputCounts.guidedSeconds / 4))
+      const result = await fuzz(child, [target, inputs, `${serial}`, `${seconds}`])
+      if ('code' in result) {
+        const last = readFileSync(join(folder, 'last')).toString('base64')
+        expect(result.code, `${result.said}\nafter ${last}`).not.toBe(1)
+        sum.killed += 1
+        continue
+      }
+      // What it began with leads through some of the code, what it found through more.
+      if (serial === 0) expect(result.features).toBeGreaterThan(result.first)
+      sum.runs += result.runs
+      sum.taken += result.taken
+      sum.refused += result.refused
+      sum.kept = result.kept
+    }
+    recordProof('coverage-guided fuzzing', { seconds: inputCounts.guidedSeconds, ...sum })
+    expect(sum.taken).toBeGreaterThan(sum.runs / 200)
+    expect(sum.refused).toBeGreaterThan(sum.runs / 10)
+    expect(sum.killed).toBeLessThanOrEqual(sum.runs / 1_000)
+  },
+  inputCounts.guidedSeconds * 1_000 + 300_000,
+)
