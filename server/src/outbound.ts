@@ -35,6 +35,8 @@ export type OutboundResponse = {
   headers: Record<string, string>
   /** Throws OutboundError when cut, late or too large. */
   body: Readable
+  /** Reads the rest as one piece; of a small answer without the cost of a stream. */
+  bytes(): Promise<Buffer>
   /** Reads the rest as text. */
   text(): Promise<string>
   /** Throws away the rest and frees the socket. */
@@ -326,7 +328,7 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
       const body = openBody(controller, { lengthBytes, mostBytes, flow: exchange.flow, onDestroy })
       exchange.body = body
       exchange.connection.drain = () => body.drain()
-      exchange.resolve(buildResponse(exchange, { status, headers, body: exchange.body.stream }))
+      exchange.resolve(buildResponse(exchange, { status, headers, body }))
       const isTooLarge = (lengthBytes ?? 0) > request.maxBodyBytes
       if (request.method !== 'HEAD' && isTooLarge) fail(exchange, 'too_large')
     },
@@ -338,7 +340,7 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
     },
     onResponseEnd() {
       if (!end(exchange)) return
-      exchange.body?.stream.push(null)
+      exchange.body?.end()
       // An idle connection would keep the whole of its last exchange in memory.
       exchange.connection.drain = undefined
       exchange.release()
@@ -368,7 +370,7 @@ function fail(exchange: Exchange, code: OutboundError['code'], cause?: unknown):
   if (!end(exchange)) return
   const error = outboundError(code, sent, cause)
   // The error goes first: ending the connection makes errors of its own, which would say less.
-  if (exchange.body) exchange.body.stream.destroy(error)
+  if (exchange.body) exchange.body.fail(error)
   else exchange.reject(error)
   void exchange.connection.destroy()
   if (exchange.requestBody instanceof Readable) exchange.requestBody.destroy()
@@ -376,23 +378,23 @@ function fail(exchange: Exchange, code: OutboundError['code'], cause?: unknown):
 
 function buildResponse(
   exchange: Exchange,
-  { status, headers, body }: Pick<OutboundResponse, 'status' | 'headers' | 'body'>,
+  { status, headers, body }: Pick<OutboundResponse, 'status' | 'headers'> & { body: Body },
 ): OutboundResponse {
+  const isSmall = Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MAX_DISCARD_BYTES
   return {
     status,
     headers,
-    body,
-    async text() {
-      const parts: Buffer[] = []
-      for await (const part of body as AsyncIterable<Buffer>) parts.push(part)
-      return Buffer.concat(parts).toString('utf8')
+    get body() {
+      return body.stream
     },
+    bytes: () => body.bytes(),
+    text: async () => (await body.bytes()).toString('utf8'),
     async discard() {
-      if (body.closed) return
-      const closed = new Promise<void>(resolve => body.once('close', () => resolve()))
-      const isSmall = Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MAX_DISCARD_BYTES
-      if (exchange.phase !== 'ended' && isSmall) body.resume()
-      else body.destroy()
+      const { stream } = body
+      if (stream.closed) return
+      const closed = new Promise<void>(resolve => stream.once('close', () => resolve()))
+      if (exchange.phase !== 'ended' && isSmall) stream.resume()
+      else stream.destroy()
       await closed
     },
   }

@@ -15,9 +15,16 @@ const USUAL_BODY_BYTES = 2 * 1024 * 1024
 export type BodySource = { pause(): void; resume(): void }
 
 export type Body = {
-  stream: Readable
+  /** Of a small answer it is made when somebody asks for it. */
+  readonly stream: Readable
   /** Takes a piece that has arrived. */
   push(chunk: Buffer): void
+  /** Everything has arrived. */
+  end(): void
+  /** Nothing more arrives. */
+  fail(error: Error): void
+  /** All that is left, as one piece. Rejects with what `fail` was given. */
+  bytes(): Promise<Buffer>
   /**
    * The connection has ended: what is left of the answer lies in memory, and the parser gives it out now. undici 7
    * ends the whole process when a connection ends whose parser is held back (fixed in 8, which needs Node 22).
@@ -35,7 +42,70 @@ export type BodyOptions = {
   onDestroy(): void
 }
 
-export function openBody(source: BodySource, { lengthBytes, mostBytes, flow, onDestroy }: BodyOptions): Body {
+export function openBody(source: BodySource, options: BodyOptions): Body {
+  const { lengthBytes } = options
+  const open = () => openStream(source, options)
+  return (lengthBytes ?? 0) <= SMALL_BODY_BYTES ? openSmallBody(open) : open()
+}
+
+/**
+ * Kept as it arrives, until somebody asks for the stream or it is small no more: a stream for each answer would cost
+ * a tenth of all that a poll does.
+ */
+function openSmallBody(open: () => Body): Body {
+  const parts: Buffer[] = []
+  let sizeBytes = 0
+  let opened: Body | null = null
+  let end: { error: Error | null } | null = null
+  let onChange: () => void = () => undefined
+  const finish = (error: Error | null) => {
+    end = { error }
+    onChange()
+  }
+  function openNow(): Body {
+    const body = open()
+    for (const part of parts) body.push(part)
+    if (end?.error) body.fail(end.error)
+    else if (end) body.end()
+    onChange()
+    return body
+  }
+  return {
+    get stream() {
+      opened ??= openNow()
+      return opened.stream
+    },
+    push(chunk) {
+      if (opened) return opened.push(chunk)
+      parts.push(chunk)
+      sizeBytes += chunk.length
+      if (sizeBytes > SMALL_BODY_BYTES) opened = openNow()
+    },
+    end() {
+      if (opened) opened.end()
+      else finish(null)
+    },
+    fail(error) {
+      if (opened) opened.fail(error)
+      else finish(error)
+    },
+    async bytes() {
+      if (opened) return opened.bytes()
+      if (!end) {
+        await new Promise<void>(resolve => {
+          onChange = resolve
+        })
+      }
+      const late = opened as Body | null
+      if (late) return late.bytes()
+      if (end?.error) throw end.error
+      return Buffer.concat(parts)
+    },
+    drain: () => opened?.drain(),
+  }
+}
+
+function openStream(source: BodySource, { lengthBytes, mostBytes, flow, onDestroy }: BodyOptions): Body {
   const isSmall = mostBytes <= SMALL_BODY_BYTES
   const member = isSmall ? null : flow.join(() => source.resume())
   let isDrained = false
@@ -61,6 +131,13 @@ export function openBody(source: BodySource, { lengthBytes, mostBytes, flow, onD
       countSpent(chunk.length)
       if (!stream.push(chunk) && !isDrained) source.pause()
       member?.note(stream.readableLength)
+    },
+    end: () => void stream.push(null),
+    fail: error => void stream.destroy(error),
+    async bytes() {
+      const parts: Buffer[] = []
+      for await (const part of stream as AsyncIterable<Buffer>) parts.push(part)
+      return Buffer.concat(parts)
     },
     drain() {
       isDrained = true

@@ -94,39 +94,24 @@ export async function readSmallJson(
   response: OutboundResponse,
   maxBytes = MAX_SMALL_ANSWER_BYTES,
 ): Promise<unknown> {
-  try {
-    const rest = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-    const parts: Buffer[] = []
-    let sizeBytes = 0
-    let isWhole = false
-    while (!isWhole && sizeBytes <= MAX_FLAT_BYTES) {
-      const next = await rest.next()
-      isWhole = next.done === true
-      if (next.done) break
-      parts.push(next.value)
-      sizeBytes += next.value.length
-    }
-    const flat = isWhole ? parseFlat(Buffer.concat(parts)) : null
-    if (flat) return flat.value
-    const { value } = await readJsonWithImages(joined(parts, rest), {
-      isImage: () => false,
-      receive: async () => null,
-      maxJsonBytes: maxBytes,
-    })
-    return value
-  } finally {
-    response.body.destroy()
-  }
+  const statedBytes = Number(response.headers['content-length'] ?? 0)
+  if (statedBytes > MAX_FLAT_BYTES) return await readLargerJson(response.body, maxBytes)
+  const bytes = await response.bytes()
+  const flat = bytes.length > MAX_FLAT_BYTES ? null : parseFlat(bytes)
+  return flat ? flat.value : await readLargerJson([bytes], maxBytes)
+}
+
+async function readLargerJson(
+  body: AsyncIterable<Buffer> | Iterable<Buffer>,
+  maxJsonBytes: number,
+): Promise<unknown> {
+  const never = { isImage: () => false, receive: async () => null, maxJsonBytes }
+  return (await readJsonWithImages(body, never)).value
 }
 
 /** Null where a closer look has to tell what is wrong with it, if anything is. */
 function parseFlat(bytes: Buffer): { value: unknown } | null {
-  let brackets = 0
-  // By index: an iterator over bytes cost more than parsing them.
-  for (let at = 0; at < bytes.length; at += 1) {
-    if (bytes[at] === OPEN_LIST || bytes[at] === OPEN_OBJECT) brackets += 1
-  }
-  if (brackets > MAX_FLAT_BRACKETS) return null
+  if (countOf(bytes, OPEN_LIST) + countOf(bytes, OPEN_OBJECT) > MAX_FLAT_BRACKETS) return null
   try {
     return { value: JSON.parse(bytes.toString('utf8')) }
   } catch {
@@ -134,9 +119,17 @@ function parseFlat(bytes: Buffer): { value: unknown } | null {
   }
 }
 
-async function* joined(parts: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield* parts
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
+/** Up to one more than may be. Searched for, because a loop over bytes cost more than parsing them. */
+function countOf(bytes: Buffer, byte: number): number {
+  let count = 0
+  for (
+    let at = bytes.indexOf(byte);
+    at >= 0 && count <= MAX_FLAT_BRACKETS;
+    at = bytes.indexOf(byte, at + 1)
+  ) {
+    count += 1
+  }
+  return count
 }
 
 /** What an error's body says, parsed; null when it is no JSON. */

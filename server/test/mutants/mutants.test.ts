@@ -26,7 +26,12 @@ async function meet(mutant: Mutant): Promise<{ status: string; messages: string 
   const values = ['run', '--config', 'test/mutants/vitest.config.ts', mutant.file, '-t', `(^| )${escaped}$`]
   const child = spawn(process.execPath, [vitest, ...values, '--reporter', 'json', '--outputFile', file], {
     cwd: server,
-    env: { ...process.env, PROOF: '', MUTANT: mutant.name, OUTER_DATABASE: inject('databaseFolder') },
+    env: {
+      ...process.env,
+      // What a mutant's run measures is no part of a report.
+      ...{ PROOF: '', PROOF_RECORD: '' },
+      ...{ MUTANT: mutant.name, OUTER_DATABASE: inject('databaseFolder') },
+    },
     stdio: 'ignore',
   })
   await new Promise(resolve => child.once('exit', resolve))

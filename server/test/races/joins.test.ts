@@ -40,8 +40,10 @@ beforeEach(async () => {
   call = { accountId, apiKeyId: randomUUID(), dialect: 'getimg', fingerprint }
 })
 
+const price = 3
+
 const take = async (claim = true) =>
-  (await order(database.db, { ...call, apiKeyId: call.apiKeyId ?? '', unitPrice: 3, claim })).id
+  (await order(database.db, { ...call, apiKeyId: call.apiKeyId ?? '', unitPrice: price, claim })).id
 
 const join = async (retryCount: number, change: Partial<Repeat> = {}, nth = 0) =>
   (await joinRepeat({ db: nodes[nth % nodes.length] ?? database.db }, { ...call, ...change, retryCount }))
@@ -69,6 +71,7 @@ const moveClock = (seconds: number) =>
 test('as many parallel retries as there are orders each join another one, and the rest join none', async () => {
   for (let round = 0; round < raceCounts.joinRounds; round += 1) {
     call = { ...call, fingerprint: createHash('sha256').update(randomUUID()).digest() }
+    call = { ...call, accountId: await openAccount(database.db, 6 * price) }
     const taken = await Promise.all(Array.from({ length: 6 }, () => take()))
     const joined = await Promise.all(Array.from({ length: 20 }, (_, nth) => join(1, {}, nth)))
     const found = joined.filter(id => id !== null)
