@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { Client, type Dispatcher } from 'undici'
-import { type Body, openBody } from './outbound/body.ts'
+import { type Body, discardBody, openBody } from './outbound/body.ts'
 import { createFlow, type Flow } from './outbound/flow.ts'
 import { buildHeaders, joinHeaders } from './outbound/headers.ts'
 import { createIdleConnections, type IdleConnection, MAX_IDLE_MS } from './outbound/idle-connections.ts'
@@ -389,13 +389,6 @@ function buildResponse(
     },
     bytes: () => body.bytes(),
     text: async () => (await body.bytes()).toString('utf8'),
-    async discard() {
-      const { stream } = body
-      if (stream.closed) return
-      const closed = new Promise<void>(resolve => stream.once('close', () => resolve()))
-      if (exchange.phase !== 'ended' && isSmall) stream.resume()
-      else stream.destroy()
-      await closed
-    },
+    discard: () => discardBody(body.stream, { isWorthReading: exchange.phase !== 'ended' && isSmall }),
   }
 }

@@ -116,7 +116,13 @@ async function run(): Promise<void> {
   const sum = { runs: 0, taken: 0, refused: 0, first: 0, features: 0, kept: 0 }
   const lastFile = join(folder, '..', 'last')
   const feed = async (bytes: Buffer) => {
-    sum[await fuzz(bytes, () => writeFileSync(lastFile, bytes))] += 1
+    const keep = () => writeFileSync(lastFile, bytes)
+    try {
+      sum[await fuzz(bytes, keep)] += 1
+    } catch (error) {
+      keep()
+      throw error
+    }
     sum.runs += 1
     return novelty.takesNew()
   }

@@ -76,7 +76,12 @@ const told = (event: string, model: string) =>
     output.filter(line => line.includes(`"${event}"`) && line.includes(`"${model}"`)),
   )
 
-type Route = { upstreamModel: string; retiresAt: string | null; retired: boolean }
+type Route = {
+  upstreamModel: string
+  retiresAt: string | null
+  overruledEnd: string | null
+  retired: boolean
+}
 
 async function routeOf(node: Node, upstreamModel: string): Promise<Route> {
   const headers = { authorization: `Bearer ${admin}` }
@@ -165,6 +170,7 @@ test('the operator overrules the end that is told, on every node at once, for as
   ])
   expect((await runLine(['models', 'list'])).out).toContain(`${note}: openai/${name}`)
   const [node] = nodes as [Node]
+  expect((await routeOf(node, name)).overruledEnd).toBe(past)
   expect((await view(node, await signIn(node, admin))).text).toContain(note)
   const again = await runLine(['models', 'restore', 'openai', name])
   expect([again.code, again.err]).toEqual([1, expect.stringContaining('overruled already')])
@@ -179,6 +185,7 @@ test('the operator overrules the end that is told, on every node at once, for as
   const other = '2026-02-28'
   await isRead(other)
   await eventually('another day counts', async () => (await retired()).every(Boolean))
+  expect((await routeOf(node, name)).overruledEnd).toBeNull()
   await eventually('a line says so', () => endsTold() > before)
   const lines = told('model.end_told', name).filter(each => each.includes(`"overruledEnd":"${past}"`))
   expect(lines).toEqual([expect.stringContaining(`"shutdownOn":"${other}"`)])

@@ -181,7 +181,9 @@ export const generationEvent = z
   .object({
     event: z.enum(eventTypes),
     sequence: z.int().openapi({
-      description: 'The order of events of one account: a later one has a larger number, a repeat the same.',
+      format: 'int64',
+      description:
+        'The moment of the end in microseconds since 1970, by the database: the order of events of one account.',
     }),
     data: z.object({
       generationId: z.uuid(),

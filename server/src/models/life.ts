@@ -76,9 +76,15 @@ function isOverruled({ shutdownOn, overruledEnd }: ToldEnd): boolean {
   return shutdownOn !== null && shutdownOn === overruledEnd
 }
 
+/** The day that is told and counts for nothing, `YYYY-MM-DD`; null where none is overruled. */
+export function findOverruledEnd(told: ToldEnd | null): string | null {
+  return told && isOverruled(told) ? told.shutdownOn : null
+}
+
 /** In the same words for the lists, `doctor` and the operator's page; null where none is overruled. */
 export function describeOverruledEnd(told: ToldEnd | null): string | null {
-  return told && isOverruled(told) ? `told to end on ${told.shutdownOn}, overruled` : null
+  const day = findOverruledEnd(told)
+  return day && `told to end on ${day}, overruled`
 }
 
 /** What has turned out about one of them; null = nothing. */

@@ -44,27 +44,31 @@ export type BodyOptions = {
 
 export function openBody(source: BodySource, options: BodyOptions): Body {
   const { lengthBytes } = options
-  const open = () => openStream(source, options)
-  return (lengthBytes ?? 0) <= SMALL_BODY_BYTES ? openSmallBody(open) : open()
+  const open = (from: BodySource) => openStream(from, options)
+  return (lengthBytes ?? 0) <= SMALL_BODY_BYTES ? openSmallBody(source, open) : open(source)
 }
+
+/** Of an exchange that has ended: its parser may be at work for the next one. */
+const spentSource: BodySource = { pause: () => undefined, resume: () => undefined }
 
 /**
  * Kept as it arrives, until somebody asks for the stream or it is small no more: a stream for each answer would cost
- * a tenth of all that a poll does.
+ * a tenth of all that a poll does. Only as a stream it waits for a turn.
  */
-function openSmallBody(open: () => Body): Body {
+function openSmallBody(source: BodySource, open: (from: BodySource) => Body): Body {
   const parts: Buffer[] = []
   let sizeBytes = 0
   let opened: Body | null = null
   let end: { error: Error | null } | null = null
   let onChange: () => void = () => undefined
+  let change: Promise<void> | null = null
   const finish = (error: Error | null) => {
     end = { error }
     onChange()
   }
   function openNow(): Body {
-    const body = open()
-    for (const part of parts) body.push(part)
+    const body = open(end ? spentSource : source)
+    for (const part of parts.splice(0)) body.push(part)
     if (end?.error) body.fail(end.error)
     else if (end) body.end()
     onChange()
@@ -92,9 +96,10 @@ function openSmallBody(open: () => Body): Body {
     async bytes() {
       if (opened) return opened.bytes()
       if (!end) {
-        await new Promise<void>(resolve => {
+        change ??= new Promise<void>(resolve => {
           onChange = resolve
         })
+        await change
       }
       const late = opened as Body | null
       if (late) return late.bytes()
@@ -144,6 +149,15 @@ function openStream(source: BodySource, { lengthBytes, mostBytes, flow, onDestro
       source.resume()
     },
   }
+}
+
+/** Resolves when it is read to its end, or, where that is not worth it, given up with its connection. */
+export async function discardBody(stream: Readable, { isWorthReading }: { isWorthReading: boolean }) {
+  if (stream.closed) return
+  const closed = new Promise<void>(resolve => stream.once('close', () => resolve()))
+  if (isWorthReading) stream.resume()
+  else stream.destroy()
+  await closed
 }
 
 /** Where no length is stated, an answer is large once it has brought more than usual. */

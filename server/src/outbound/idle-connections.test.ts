@@ -40,7 +40,7 @@ function openClient(origin: string, configuredOrigins: string[], allow: string[]
   const outbound = createOutbound({ allow, configuredOrigins })
   endings.unshift(() => outbound.close())
   return async (method: OutboundRequest['method'] = 'GET', path = '/') => {
-    const limits = { timeoutMs: 5_000, maxBodyBytes: 1_000_000 }
+    const limits = { timeoutMs: 30_000, maxBodyBytes: 1_000_000 }
     const response = await outbound.request({ method, url: origin + path, trust: 'upstream', ...limits })
     const text = await response.text()
     // The connection is put aside in the next turn of the event loop.

@@ -1,6 +1,7 @@
 // What the adapters of self-hosted engines share in reading pictures, in base64 or from an address of the engine: every picture loses its
 // private metadata on the way, and what arrived is held against what was asked for.
 import { Readable } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
 import type { OutboundResponse } from '../outbound.ts'
 import { limitCall } from './hosted-call.ts'
 import { type JsonPath, readJsonWithImages } from './json-images.ts'
@@ -59,7 +60,8 @@ export async function fetchStripped(
     ...limitCall(context, MAX_PICTURE_BYTES),
   })
   if (response.status !== 200) return response
-  return { ...response, body: Readable.from(stripMetadata(response.body), { objectMode: false }) }
+  const body = Readable.from(stripMetadata(response.body), { objectMode: false })
+  return { ...response, body, bytes: () => buffer(body), text: () => text(body) }
 }
 
 export type Asked = { count: number; width: number | null; height: number | null }

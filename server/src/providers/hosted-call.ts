@@ -89,7 +89,10 @@ export async function readErrorText(response: OutboundResponse): Promise<string>
   return Buffer.concat(parts).toString('utf8', 0, MAX_ERROR_BYTES)
 }
 
-/** A JSON answer without pictures, bounded in bytes and depth. Throws OutboundError and JsonImagesError. */
+/**
+ * A JSON answer without pictures, bounded in bytes and depth. One that states no length is held as a whole, so the
+ * call's own `maxBodyBytes` must be no more than `maxBytes`. Throws OutboundError and JsonImagesError.
+ */
 export async function readSmallJson(
   response: OutboundResponse,
   maxBytes = MAX_SMALL_ANSWER_BYTES,

@@ -768,6 +768,7 @@ export interface components {
             models: string[];
             retired: boolean;
             retiresAt: string | null;
+            overruledEnd: string | null;
             successor: string | null;
             gone: {
                 since: string;

@@ -2,6 +2,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { listRouteStates, type RouteState } from '../../generations/route-states.ts'
 import type { HttpEnv } from '../../http/context.ts'
+import { findOverruledEnd } from '../../models/life.ts'
 import type { Begin } from './begin.ts'
 import { common, json, type Registry, rateHeaders, refused } from './describe-parts.ts'
 import { paths } from './paths.ts'
@@ -18,6 +19,9 @@ const routeObject = z
     models: z.array(z.string()).openapi({ description: 'The models that it serves.' }),
     retired: z.boolean(),
     retiresAt: z.iso.date().nullable(),
+    overruledEnd: z.iso.date().nullable().openapi({
+      description: 'The day on which it ends by the word of its upstream, which the operator has overruled.',
+    }),
     successor: z.string().nullable().openapi({ description: 'The upstream id that replaces it.' }),
     gone: z
       .object({
@@ -76,6 +80,7 @@ function toRouteObject(route: RouteState): z.infer<typeof routeObject> {
   const { gone, lastSuccessAt, lastFailure, succeeded, failed, meanMs, inFlight, waiting } = route
   return {
     ...{ provider, upstreamModel, models, retired: isRetired, retiresAt, successor, breaker },
+    overruledEnd: findOverruledEnd(route.told),
     gone: gone && {
       since: gone.since.toISOString(),
       message: gone.said,
