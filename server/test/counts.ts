@@ -100,6 +100,7 @@ export const crashCounts = {
   probingSeconds: countOf(120, 8),
   // W-8: kills of whoever sends webhooks, ten events for each.
   webhookKills: countOf(200),
+  webhookKillsTimeoutMs: isProof ? 3_600_000 : 600_000,
 } as const
 
 /** Repetitions of what comes in: pictures, addresses, uploads. */

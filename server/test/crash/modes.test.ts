@@ -117,11 +117,17 @@ test('a task that the upstream says it does not know is asked for again, slowly,
 })
 
 test('a result that comes after the deadline is never captured', async () => {
-  const node = await rig.start({ GENERATION_DEADLINE_ASYNC_S: '8', GENERATION_DEADLINE_SYNC_S: '8' })
+  // All of them have begun by then.
+  const deadlineS = 8 + crashCounts.lateResults / 5
+  const node = await rig.start({
+    GENERATION_DEADLINE_ASYNC_S: `${deadlineS}`,
+    GENERATION_DEADLINE_SYNC_S: `${deadlineS}`,
+  })
+  const directives = `slow=${deadlineS * 1_000 + 1_000}, no_cancel`
   const before = await rig.balance(account.accountId)
   const keys = await Promise.all(
     Array.from({ length: crashCounts.lateResults }, (_, at) =>
-      place(node, `late-${at}`, { model: 'engine:tasks', directives: 'slow=9000, no_cancel' }),
+      place(node, `late-${at}`, { model: 'engine:tasks', directives }),
     ),
   )
   for (const key of keys) {

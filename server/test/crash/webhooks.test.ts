@@ -25,7 +25,7 @@ afterAll(async () => {
   await receiver.close()
 })
 beforeEach(async () => {
-  account = await rig.account({ credits: 10_000 })
+  account = await rig.account({ credits: 20_000 })
   serial += 1
   path = `/crash/${serial}`
   url = receiver.url + path
@@ -65,45 +65,49 @@ test.each([
   await heir.stop()
 })
 
-test('everything arrives while the processes that send it are killed again and again', async () => {
-  const kills = crashCounts.webhookKills
-  const events = kills * 10
-  let answers = 0
-  receiver.answer((response, received) => {
-    answers += 1
-    withStatus(answers % 5 === 0 ? 503 : 204)(response, received)
-  })
-  const server = await rig.startNode(env, 'serve')
-  const { id } = await makeWebhook(server, account.apiKey, { url, policy: 'standard' })
-  for (let kill = 0; kill < kills; kill += 1) {
-    // Each dies in the middle of what the ten orders make it send, before or after one of them has gone out.
-    const failpoint = kill % 2 === 0 ? 'webhook.before' : 'webhook.after'
-    const doomed = await rig.startNode({ ...env, FAILPOINT: `${failpoint}:${2 + (kill % 5)}:kill` }, 'work')
-    await Promise.all(Array.from({ length: 10 }, (_, nth) => place(server, `a boat ${kill}.${nth}`)))
-    await doomed.exited
-    await moveClock(rig, 30)
-  }
-  const last = await rig.startNode(env, 'work')
-  await eventually(
-    'all are delivered',
-    async () => {
-      await moveClock(rig, 10)
-      const [row] = await ask<{ delivered: number; all: number }>(
-        rig.database.db,
-        `SELECT count(*) FILTER (WHERE state = 'delivered')::int AS delivered, count(*)::int AS all
+test(
+  'everything arrives while the processes that send it are killed again and again',
+  async () => {
+    const kills = crashCounts.webhookKills
+    const events = kills * 10
+    let answers = 0
+    receiver.answer((response, received) => {
+      answers += 1
+      withStatus(answers % 5 === 0 ? 503 : 204)(response, received)
+    })
+    const server = await rig.startNode(env, 'serve')
+    const { id } = await makeWebhook(server, account.apiKey, { url, policy: 'standard' })
+    for (let kill = 0; kill < kills; kill += 1) {
+      // Each dies in the middle of what the ten orders make it send, before or after one of them has gone out.
+      const failpoint = kill % 2 === 0 ? 'webhook.before' : 'webhook.after'
+      const doomed = await rig.startNode({ ...env, FAILPOINT: `${failpoint}:${2 + (kill % 5)}:kill` }, 'work')
+      await Promise.all(Array.from({ length: 10 }, (_, nth) => place(server, `a boat ${kill}.${nth}`)))
+      await doomed.exited
+      await moveClock(rig, 30)
+    }
+    const last = await rig.startNode(env, 'work')
+    await eventually(
+      'all are delivered',
+      async () => {
+        await moveClock(rig, 10)
+        const [row] = await ask<{ delivered: number; all: number }>(
+          rig.database.db,
+          `SELECT count(*) FILTER (WHERE state = 'delivered')::int AS delivered, count(*)::int AS all
           FROM webhook_delivery WHERE endpoint_id = $1`,
-        [id],
-      )
-      return row?.all === events && row.delivered === events
-    },
-    300_000,
-  )
-  const bodies = new Map(receiver.at(path).map(each => [each.headers['webhook-id'], each.body]))
-  expect(bodies.size).toBe(events)
-  // One event each, and one id for each event.
-  expect(new Set(bodies.values()).size).toBe(events)
-  await Promise.all([last.kill(), server.kill()])
-}, 600_000)
+          [id],
+        )
+        return row?.all === events && row.delivered === events
+      },
+      300_000,
+    )
+    const bodies = new Map(receiver.at(path).map(each => [each.headers['webhook-id'], each.body]))
+    expect(bodies.size).toBe(events)
+    // One event each, and one id for each event.
+    expect(new Set(bodies.values()).size).toBe(events)
+    await Promise.all([last.kill(), server.kill()])
+  },
+  crashCounts.webhookKillsTimeoutMs,
+)
 
 test('three processes share deliveries, and none is sent by two of them', async () => {
   const nodes = await Promise.all([0, 1, 2].map(() => rig.startNode(env)))
