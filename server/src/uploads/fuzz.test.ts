@@ -90,6 +90,7 @@ test('damaged files are refused or taken, and next to none ends the process that
     if (run.code !== 0) sum.killed += 1
     next = run.last + 1
   }
+  recordProof('damaged files', { ...sum, broken: sum.broken.length })
   expect(sum.broken).toEqual([])
   expect(sum.taken + sum.refused + sum.killed).toBe(total)
   // Both must happen, or nothing was tried.
