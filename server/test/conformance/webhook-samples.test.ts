@@ -11,7 +11,8 @@ import { call, makeWebhook, orderNative } from '../webhooks.ts'
 
 const server = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const page = readFileSync(join(dirname(server), 'docs', 'webhooks.md'), 'utf8')
-const samples = [...page.matchAll(/^```(js|python)\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({
+const section = page.slice(page.indexOf('## Verify'), page.indexOf('## Answers'))
+const samples = [...section.matchAll(/^```(js|python)\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({
   language,
   text: text ?? '',
 }))
