@@ -6,6 +6,7 @@ import { logLevels } from './log.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { PlanSetting } from './plans-setting.ts'
 import { type EngineConfig, readEngines } from './read-engines.ts'
+import { type MailConfig, readMail } from './read-mail.ts'
 import { type PackageConfig, readPackages } from './read-packages.ts'
 import { type HostedConfig, type ProviderSettings, readProviders } from './read-providers.ts'
 import type { SandboxSigns } from './sandbox.ts'
@@ -13,6 +14,7 @@ import type { Environment, SettingReader } from './setting-values.ts'
 import { createSettingReader } from './setting-values.ts'
 
 export { type EngineConfig, type EngineKind, listTwins } from './read-engines.ts'
+export type { MailConfig } from './read-mail.ts'
 export type { PackageConfig } from './read-packages.ts'
 export type { HostedConfig, ProviderSettings } from './read-providers.ts'
 
@@ -99,6 +101,8 @@ export type Config = {
   webhookLogDays: number
   /** Whether a webhook's URL must echo a challenge before it is sent anything else. */
   webhookChallenge: boolean
+  /** Null = nobody is told by mail. */
+  mail: MailConfig | null
   logLevel: LogLevel
   logPrompts: boolean
   metricsToken: string | null
@@ -305,6 +309,7 @@ export function readConfig(env: Environment): Config {
     catalogFile: read.text('DARKROOM_CATALOG'),
     paymentSecretKey,
     ...readWork(read),
+    mail: readMail(read),
     authSecret: readAuthSecret(read),
     earlierAuthSecrets: readEarlierSecrets(read),
     allowInsecureCookies: read.flag('ALLOW_INSECURE_COOKIES'),
@@ -326,6 +331,7 @@ export function secretsOf(config: Config): string[] {
   const keys = [
     ...[...Object.values(providers), ...config.engines, ...config.packages].map(provider => provider.apiKey),
     config.moderation.provider?.apiKey,
+    config.mail?.password,
     authSecret,
     metricsToken,
     paymentSecretKey,

@@ -39,8 +39,8 @@ export const failpoints = [
   // What comes behind it is the answer, which is no part of the path.
   'answer.before',
 ] as const
-/** Off the money path: before an attempt is sent, and before what came of it is written down. */
-export const deliveryFailpoints = ['webhook.before', 'webhook.after'] as const
+/** Off the money path: before a webhook or a letter is sent, and before what came of it is written down. */
+export const deliveryFailpoints = ['webhook.before', 'webhook.after', 'mail.before', 'mail.after'] as const
 export type Failpoint = (typeof failpoints)[number]
 type AnyFailpoint = Failpoint | (typeof deliveryFailpoints)[number]
 

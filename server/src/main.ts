@@ -19,6 +19,7 @@ import { listRouteStates } from './generations/route-states.ts'
 import { describeKeyPlaces } from './key-places.ts'
 import { type KeyStoreNeeds, readKeys } from './keyring/key-store.ts'
 import { createLog, type Log } from './log.ts'
+import { createSmtp } from './mail/smtp.ts'
 import type { ModelList } from './models/catalog.ts'
 import { checkCatalog } from './models/check.ts'
 import { noLife } from './models/life.ts'
@@ -88,6 +89,7 @@ async function serveUntil(stopSignal: Promise<void>, role: Role, services: Servi
   listening?.drain()
   await services.runner.stop(shutdownGraceMs)
   await services.deliverer.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
+  await services.mailer?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
   await listening?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
 }
 
@@ -237,6 +239,7 @@ function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
     storage,
     close,
     listRoutes: ({ db }) => listRouteStates({ db, catalog }),
+    checkMail: () => checkMail(config),
     models: {
       list: () => listEverywhere(catalog),
       check: () => {
@@ -258,6 +261,13 @@ function toOutsideNeeds(config: Config, outside: Outside): OutsideNeeds {
       },
     },
   }
+}
+
+/** Null where no mail server is configured; else what is wrong with it, or nothing. */
+async function checkMail({ mail }: Config): Promise<{ trouble: string | null } | null> {
+  if (!mail) return null
+  const outcome = await createSmtp(mail).check()
+  return { trouble: outcome.result === 'later' ? outcome.error : null }
 }
 
 /** The native dialect lists every model; the others tell where else it is listed. */

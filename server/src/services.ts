@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { type LastUsed, startLastUsed } from './accounts/last-used.ts'
 import { createOperators, type Operators } from './accounts/operators.ts'
+import { listAddressees } from './accounts/owner.ts'
 import { createPlans, type Plans } from './accounts/plans.ts'
 import { fingerprintOf } from './accounts/secret-seen.ts'
 import { createSessions, type Sessions } from './accounts/sessions.ts'
@@ -34,6 +35,8 @@ import { createPulse, defaultStillAfterMs, type Pulse } from './jobs/pulse.ts'
 import { describeKeyPlaces } from './key-places.ts'
 import { type Keyring, openKeyring } from './keyring/keyring.ts'
 import type { Log } from './log.ts'
+import { openMailer } from './mail/open.ts'
+import type { Mailer } from './mail/send.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
 import { createLifeMemory, createLives, type LifeMemory, type Lives } from './models/life-store.ts'
@@ -160,6 +163,8 @@ export type Services = Omit<Outside, 'storage'> &
     lookAtLosses(): Promise<void>
     webhooks: EndpointNeeds
     deliverer: Deliverer
+    /** Null where no mail server is configured. */
+    mailer: Mailer | null
     answered: AnsweredMarks
     lastUsed: LastUsed
     plans: Plans
@@ -353,6 +358,7 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   return {
     ...shared,
     ...openWebhooks(shared, { secret, places }),
+    mailer: openMailer({ ...shared, now: systemClock, listAddressees: (...of) => listAddressees(db, ...of) }),
     lookAtLosses: createLossWatch({ db, log, metrics, source: opened.providers }, config.lossLimits),
     deriver: createDeriver({ storage, log }),
     now: systemClock,

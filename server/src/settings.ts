@@ -2,6 +2,7 @@
 // docs/configuration.md. A variable that is not here is not read.
 
 import { limiting } from './settings/limits.ts'
+import { mailing } from './settings/mail.ts'
 import { moderating } from './settings/moderation.ts'
 import type { Setting } from './settings/setting.ts'
 import { upstreams } from './settings/upstreams.ts'
@@ -310,6 +311,7 @@ export const settingGroups: readonly { title: string; settings: readonly Setting
   { title: 'Limits', settings: limiting },
   { title: 'Moderation', settings: moderating },
   { title: 'Working', settings: working },
+  { title: 'Mail', settings: mailing },
   { title: 'Watching', settings: watching },
   { title: 'Signing in', settings: signingIn },
 ]

@@ -18,6 +18,7 @@ export function createMetrics() {
     ...watchQueue(registers),
     ...watchRoutes(registers),
     ...countWebhooks(registers),
+    ...countMails(registers),
   }
 }
 
@@ -165,6 +166,22 @@ function countWebhooks(registers: Registers) {
     webhookQueueAgeSeconds: new Gauge({
       name: 'darkroom_webhook_queue_age_seconds',
       help: 'How long the webhook delivery that is due longest has waited for a worker.',
+      registers,
+    }),
+  }
+}
+
+function countMails(registers: Registers) {
+  return {
+    mails: new Counter({
+      name: 'darkroom_mails_total',
+      help: 'Letters to accounts, by result: sent, deferred (tried again later), failed, expired (waited too long).',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    mailQueueAgeSeconds: new Gauge({
+      name: 'darkroom_mail_queue_age_seconds',
+      help: 'Age of the oldest letter that has not been sent; 0 where SMTP_URL is unset.',
       registers,
     }),
   }

@@ -16,6 +16,8 @@ import { forgetSpent, sweepStrays } from './generations/strays.ts'
 import { sweepDeadlines } from './generations/sweep.ts'
 import { type Periodic, type PeriodicTask, startPeriodic } from './jobs/periodic.ts'
 import { refreshEveryMs } from './keyring/keyring.ts'
+import { keepMail, sampleMail } from './mail/keep.ts'
+import { createMailEvents } from './mail/observe.ts'
 import { readModelLists } from './models/read-lists.ts'
 import type { Services } from './services.ts'
 import { purgeUploads } from './uploads/uploads.ts'
@@ -113,6 +115,18 @@ function webhookTasks(services: Services, sweepEveryMs: number): PeriodicTask[] 
   ]
 }
 
+function mailTasks({ db, mailer, log, metrics }: Services, everyMs: number): PeriodicTask[] {
+  const events = createMailEvents(log, metrics)
+  // Also where nobody is told by mail: letters are written all the same, and end.
+  const keeping = { name: 'mail.keep', everyMs: 10 * minute, run: () => keepMail({ db, events }) }
+  if (mailer === null) return [keeping]
+  return [
+    keeping,
+    { name: 'mail.send', everyMs, run: () => mailer.fill() },
+    { name: 'mail.sample', everyMs: 10 * second, run: () => sampleMail({ db, metrics }) },
+  ]
+}
+
 function servingTasks(services: Services): PeriodicTask[] {
   const { db, queue, settled, answered, runner, metrics } = services
   return [
@@ -165,6 +179,7 @@ function runningTasks(services: Services, { sweepEveryMs }: WorkTuning): Periodi
     { name: 'notes.forget', everyMs: 10 * minute, run: () => forgetSpent(db) },
     ...scrubTasks(services),
     ...webhookTasks(services, sweepEveryMs),
+    ...mailTasks(services, sweepEveryMs),
     { name: 'accounts.sweep', everyMs: 10 * minute, run: () => sweepAccounts(db) },
   ]
 }

@@ -24,6 +24,7 @@ type Surroundings = {
   models?: OutsideNeeds['models']
   providers?: Provider[]
   routes?: RouteRow[]
+  mailTrouble?: string
   openDatabase?: CommandIo['openDatabase']
   roles?: Partial<CommandIo['roles']>
 }
@@ -106,6 +107,7 @@ async function runOn(
       http: { request: () => Promise.reject(new Error('nothing goes out here')) },
       storage: openStorage(config.storageUrl),
       listRoutes: async () => surroundings.routes ?? [],
+      checkMail: async () => (config.mail ? { trouble: surroundings.mailTrouble ?? null } : null),
       close,
     }),
     roles: { serve: unused, work: unused, all: unused, ...surroundings.roles },

@@ -9,3 +9,12 @@ export async function findAccountOwner(db: Queryable, accountId: string): Promis
   const [row] = await db.query<{ user_id: string; email: string }>(sql.selectOwner, [accountId])
   return row ? { userId: row.user_id, email: row.email } : null
 }
+
+/** Users of the account, the oldest first, at most `limit`; none where it is closed. */
+export async function listAddressees(
+  db: Queryable,
+  accountId: string,
+  limit: number,
+): Promise<{ userId: string; email: string }[]> {
+  return db.query(sql.selectAddressees, [accountId, limit])
+}

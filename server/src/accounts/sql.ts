@@ -246,6 +246,14 @@ export const selectOwner = statement(
     WHERE m."organizationId" = $1::uuid AND a.closed_at IS NULL ORDER BY m."createdAt", u.id LIMIT 1`,
 )
 
+// Whom a letter to the account goes to: its members, the oldest first. None where the account is closed.
+export const selectAddressees = statement(
+  'accounts.select-addressees',
+  `SELECT u.id AS "userId", u.email FROM auth.member m JOIN auth."user" u ON u.id = m."userId"
+     JOIN account a ON a.id = m."organizationId"
+    WHERE m."organizationId" = $1::uuid AND a.closed_at IS NULL ORDER BY m."createdAt", u.id LIMIT $2::int`,
+)
+
 // Whether this installation ever had a key for its operator.
 export const selectAnyAdminKey = statement(
   'accounts.select-any-admin-key',

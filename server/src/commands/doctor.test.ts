@@ -41,6 +41,7 @@ test('doctor finds nothing wrong with a sound installation and says that the san
     'ledger',
     'sandbox',
     'storage',
+    'mail',
     'models',
     ...hostedNames.map(name => `provider ${name}`),
   ]

@@ -14,6 +14,7 @@ import { readLife } from '../models/life-store.ts'
 import { listUnreadLists } from '../models/read-lists.ts'
 import { describeModeration } from '../moderation/open.ts'
 import { describeViolations } from './doctor-ledger.ts'
+import { checkMail } from './doctor-mail.ts'
 import { describeOwnSeals } from './doctor-own-keys.ts'
 import { checkEngine, checkProviders, type KnownKeys } from './doctor-providers.ts'
 import { type CheckResult, report } from './doctor-result.ts'
@@ -312,6 +313,7 @@ async function examineOutside(io: CommandIo, known: Known): Promise<CheckResult[
       const checks = [
         [checkSandbox(needs)],
         attempt('storage', 'Check STORAGE_URL.', () => checkStorage(needs)),
+        attempt('mail', 'Check SMTP_URL.', () => checkMail(known.config, needs)),
         attempt('models', 'Run `models check`.', () => checkModels(needs)),
         attempt('providers', 'Check the base URLs.', () => checkProviders(needs, known)),
         ...needs.providers

@@ -95,6 +95,8 @@ export type OutsideNeeds = {
   sandbox(): { on: boolean; reason: string; warning: string | null }
   http: OutboundClient
   storage: Storage
+  /** Signs in to the mail server and sends nothing; null where none is configured. `trouble` is a class of trouble. */
+  checkMail(): Promise<{ trouble: string | null } | null>
   close(): Promise<void>
 }
 

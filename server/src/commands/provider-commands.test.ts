@@ -69,6 +69,7 @@ async function run(line: string, { input = '', secrets = ['first'], env = {} }: 
       models: { list: () => [], check: () => ({ problems: [], warnings: [] }) },
       providers: [],
       listRoutes: async () => [],
+      checkMail: async () => null,
       providerWith,
       sandbox: () => ({ on: false, reason: '', warning: null }),
       http: { request: refuse },

@@ -38,7 +38,8 @@ export const importTable: Record<string, readonly string[]> = {
   seal: [],
   // What upstreams cost: read from what generations and the ledger have written.
   books: ['db'],
-  mail: ['db', 'outbound'],
+  // It is handed the addresses of an account's users, and what it is configured with by type.
+  mail: ['db', 'outbound', 'config:types'],
   audit: ['db', 'outbound'],
   billing: ['credits', 'accounts', 'webhooks', 'outbound', 'db'],
   generations: [
@@ -96,6 +97,7 @@ export const importTable: Record<string, readonly string[]> = {
   config: [
     'plans-setting',
     'read-engines',
+    'read-mail',
     'read-packages',
     'read-providers',
     'sandbox',
@@ -104,6 +106,7 @@ export const importTable: Record<string, readonly string[]> = {
   ],
   'key-places': ['config:types', 'read-engines', 'read-packages', 'read-providers'],
   'read-engines': ['setting-values'],
+  'read-mail': ['setting-values'],
   'read-packages': ['setting-values'],
   'read-providers': ['setting-values'],
   'setting-values': ['plans-setting', 'settings'],
