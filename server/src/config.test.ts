@@ -318,3 +318,62 @@ test('the free built-in model is offered unless it would be given away unmeant',
   expect([is({ isLocal: false }), is({ hasPaymentKey: true })]).toEqual([false, false])
   expect([is({ isLocal: false, builtIn: 'on' }), is({ builtIn: 'off' })]).toEqual([true, false])
 })
+
+describe('SMTP_URL and MAIL_FROM', () => {
+  const from = 'MAIL_FROM'
+  const read = (url: string, sender = 'Darkroom <noreply@example.com>') =>
+    readConfig({ SMTP_URL: url, MAIL_FROM: sender })
+
+  test('name a server, how it is secured, who signs in and who sends; the password is a secret', () => {
+    const config = read('smtp://us%40er:p%2Fw%40rd@Mail.example.com')
+    expect(config.mail).toEqual({
+      ...{ host: 'mail.example.com', port: 587, tls: 'starttls', user: 'us@er', password: 'p/w@rd' },
+      from: { name: 'Darkroom', address: 'noreply@example.com' },
+    })
+    expect(secretsOf(config)).toContain('p/w@rd')
+    expect(read('smtps://mail.example.com', 'a@b.example').mail).toMatchObject({
+      ...{ port: 465, tls: 'implicit', user: null, from: { name: '', address: 'a@b.example' } },
+    })
+    expect(read('smtp://[::1]:25?tls=off').mail).toMatchObject({ host: '::1', port: 25, tls: 'off' })
+    expect(readConfig({}).mail).toBeNull()
+  })
+
+  test('belong together and are refused by name, without a word of what they hold', () => {
+    expect(problemsOf({ SMTP_URL: 'smtp://a' })).toEqual([
+      'SMTP_URL is set without MAIL_FROM: set both or neither',
+    ])
+    expect(problemsOf({ [from]: 'a@b.example' })).toEqual([
+      'MAIL_FROM is set without SMTP_URL: set both or neither',
+    ])
+    for (const url of [
+      ...[
+        'mail.example.com',
+        'http://a',
+        'smtp://',
+        'smtp://hidden:hidden@',
+        'smtp://a:0',
+        'smtp://a/hidden',
+      ],
+      ...['smtp://a?tls=maybe', 'smtps://a?tls=off', 'smtp://hidden@a', 'smtp://u:%zz@a', 'smtp://a b'],
+    ]) {
+      const problems = problemsOf({ SMTP_URL: url, [from]: 'a@b.example' })
+      expect(problems, url).toEqual([expect.stringMatching(/^SMTP_URL must be smtp:/)])
+      expect(problems.join()).not.toContain('hidden')
+    }
+    expect(problemsOf({ SMTP_URL: 'smtp://u:hidden@a?tls=off', [from]: 'a@b.example' })).toEqual([
+      'SMTP_URL has a password and tls=off: a password is not sent without TLS',
+    ])
+    for (const sender of [
+      'hidden',
+      'a@b\r\nBcc: c@d',
+      'x <a@b> y',
+      'a@b, c@d',
+      '<a@b',
+      'X\n <a@b.example>',
+    ]) {
+      expect(problemsOf({ SMTP_URL: 'smtp://a', [from]: sender }), sender).toEqual([
+        'MAIL_FROM must be an address, such as Darkroom <noreply@images.example.com>',
+      ])
+    }
+  })
+})

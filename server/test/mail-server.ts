@@ -1,6 +1,8 @@
 // A mail server on a real socket, as an operator would name it in SMTP_URL: it offers STARTTLS, wants a password, keeps
 // every letter as it came and refuses what the test says.
+import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { SMTPServer } from 'smtp-server'
 import type { Queryable } from '../src/db/db.ts'
 import { testCertificate, testKey } from './certificate.ts'
@@ -20,8 +22,10 @@ export type ReceivedLetter = {
 
 export type MailServer = {
   port: number
-  /** For SMTP_URL: with STARTTLS and the password, or without both where the server has neither. */
+  /** SMTP_URL: with STARTTLS and the password, or without both where the server has neither. */
   url: string
+  /** What a node is started with to send letters here; its certificate is put into the folder. */
+  env(folder: string): Record<string, string>
   letters: ReceivedLetter[]
   lettersTo(address: string): ReceivedLetter[]
   /** The status for a recipient; null accepts. The default accepts everybody. */
@@ -63,11 +67,16 @@ export async function startMailServer(
   await new Promise<void>(resolve => server.listen(options.port ?? 0, '127.0.0.1', resolve))
   const { port } = server.server.address() as AddressInfo
   const credentials = [mailUser, mailPassword].map(encodeURIComponent).join(':')
+  const url = plain
+    ? `smtp://localhost:${port}?tls=off`
+    : `${implicit ? 'smtps' : 'smtp'}://${credentials}@localhost:${port}`
   return {
-    port,
-    url: plain
-      ? `smtp://localhost:${port}?tls=off`
-      : `${implicit ? 'smtps' : 'smtp'}://${credentials}@localhost:${port}`,
+    ...{ port, url },
+    env(folder) {
+      const file = join(folder, 'mail-ca.pem')
+      writeFileSync(file, testCertificate)
+      return { SMTP_URL: url, MAIL_FROM: 'Darkroom <noreply@images.example.com>', NODE_EXTRA_CA_CERTS: file }
+    },
     letters,
     lettersTo: address => letters.filter(({ to }) => to === address),
     answer(how) {

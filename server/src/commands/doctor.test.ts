@@ -309,3 +309,22 @@ test('doctor warns of one role for the service and its tables, and says what to 
   expect([asOwner.ok, asOwner.named('database role')?.status]).toEqual([true, 'warn'])
   expect(asOwner.named('database role')?.advice).toContain('DATABASE_OWNER_URL')
 })
+
+test('doctor says that nobody is told by mail, or what is wrong with the mail server and how to mend it', async () => {
+  expect((await diagnose()).named('mail')).toMatchObject({
+    ...{ status: 'ok', message: expect.stringContaining('SMTP_URL is unset') },
+    advice: expect.stringContaining('MAIL_FROM'),
+  })
+  const env = { SMTP_URL: 'smtp://user:the-password@mail.example.com', MAIL_FROM: 'noreply@example.com' }
+  expect((await diagnose({ env })).named('mail')).toEqual({
+    ...{ name: 'mail', status: 'ok', advice: null },
+    message: 'mail.example.com:587 can be signed in to; letters are sent from noreply@example.com.',
+  })
+  const refused = await diagnose({ env, mailTrouble: 'auth_refused_535' })
+  expect(refused.code).toBe(1)
+  expect(refused.named('mail')).toMatchObject({
+    ...{ status: 'fail', message: expect.stringContaining('auth_refused_535') },
+    advice: expect.stringContaining('user and password of SMTP_URL'),
+  })
+  expect(JSON.stringify(refused.checks)).not.toContain('the-password')
+})

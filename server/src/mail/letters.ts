@@ -1,5 +1,5 @@
 // The words of letters: what happened, to which webhook, and what to do. Plain text; nothing in it comes from a customer
-// but the host of the URL, which is parsed anew so that no other letter than those of a host can be in it.
+// but the host of the URL, and no other character than those of a host can be in it.
 import type { ClaimedMail } from './sql.ts'
 
 export type Letter = { subject: string; text: string }
@@ -85,6 +85,5 @@ function showTime(at: Date): string {
 }
 
 function readHost(text: string | null): string {
-  const url = text !== null && URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : null
-  return url !== null && /^[a-z0-9.:[\]-]+$/.test(url.host) ? url.host : 'unknown host'
+  return text !== null && /^[a-z0-9.:[\]_-]+$/.test(text) ? text : 'unknown host'
 }

@@ -10,8 +10,8 @@ export type Outcome =
   | { result: 'refused'; error: string }
   | { result: 'later'; error: string; isRelay: boolean }
 
-/** What nodemailer puts on its errors, as far as it is read here. */
-export type SmtpFailure = { code?: string; responseCode?: number; command?: string }
+/** What nodemailer puts on its errors, as far as it is read here; `originalCode` is Node's. */
+export type SmtpFailure = { code?: string; originalCode?: string; responseCode?: number; command?: string }
 
 /** Codes of nodemailer and Node for what happens before a server has judged anything. */
 const classes: Record<string, string> = {
@@ -32,7 +32,7 @@ const classes: Record<string, string> = {
  * A 5xx to the recipient or to the letter itself is the last word on it. A 5xx before that (greeting, TLS, password,
  * sender) is about this service, and for the operator to mend: letters wait for it.
  */
-export function judgeFailure({ code = '', responseCode, command = '' }: SmtpFailure): Outcome {
+export function judgeFailure({ code = '', originalCode, responseCode, command = '' }: SmtpFailure): Outcome {
   const isOfLetter = command === 'RCPT TO' || command === 'DATA'
   if (isOfLetter && responseCode !== undefined) {
     const error = `refused_${responseCode}`
@@ -40,9 +40,12 @@ export function judgeFailure({ code = '', responseCode, command = '' }: SmtpFail
     const isFinal = responseCode >= 500 && responseCode !== 503
     return isFinal ? { result: 'refused', error } : { result: 'later', error, isRelay: false }
   }
+  if (command === 'MAIL FROM' && responseCode !== undefined) {
+    return { result: 'later', error: `sender_refused_${responseCode}`, isRelay: true }
+  }
   // Found before anything was said: no server would take it.
   if (code === 'EENVELOPE' && responseCode === undefined) return { result: 'refused', error: 'bad_address' }
-  const known = classes[code] ?? (isCertificateCode(code) ? 'bad_certificate' : 'unreachable')
+  const known = isCertificateCode(originalCode ?? code) ? 'bad_certificate' : (classes[code] ?? 'unreachable')
   return { result: 'later', error: responseCode ? `${known}_${responseCode}` : known, isRelay: true }
 }
 

@@ -5,6 +5,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { endUnproven } from '../../src/webhooks/keep.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
+import { addressOf, type MailServer, startMailServer } from '../mail-server.ts'
 import {
   type Answering,
   type Received,
@@ -20,7 +21,9 @@ let node: Node
 /** A process of the same service that asks for no proof. */
 let lax: Node
 let receiver: Receiver
+let mail: MailServer
 let native: Documented
+let accountId: string
 let apiKey: string
 let path: string
 let url: string
@@ -30,16 +33,18 @@ const webhooks = '/api/v1/webhooks'
 beforeAll(async () => {
   rig = await createRig({ latencyMs: 0 })
   receiver = await startReceiver()
-  node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host, WEBHOOK_CHALLENGE: 'on' })
+  mail = await startMailServer()
+  const sending = { OUTBOUND_ALLOW: receiver.host, ...mail.env(rig.dataDir) }
+  node = await rig.startNode({ ...sending, WEBHOOK_CHALLENGE: 'on' })
   lax = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
   native = await openDocumented(node.url, '/openapi/native.json')
 })
 afterAll(async () => {
   await rig.close()
-  await receiver.close()
+  await Promise.all([receiver.close(), mail.close()])
 })
 beforeEach(async () => {
-  ;({ apiKey } = await rig.account({ credits: 1_000 }))
+  ;({ accountId, apiKey } = await rig.account({ credits: 1_000 }))
   serial += 1
   path = `/owned/${serial}`
   url = receiver.url + path
@@ -117,6 +122,10 @@ test('without an echo it ends after four tries, and begins anew when it is asked
   }
   await eventually('it is disabled', async () => (await show(id)).enabled === false)
   expect(await show(id)).toMatchObject({ disabledReason: 'unproven', ownership: 'unproven' })
+  const address = await addressOf(rig.database.db, accountId)
+  await eventually('the account is told', () => mail.lettersTo(address).length > 0)
+  expect(mail.lettersTo(address)).toHaveLength(1)
+  expect(mail.lettersTo(address)[0]?.text).toContain(`POST /api/v1/webhooks/${id}/challenge`)
   const statuses = (await deliveriesOf(node, apiKey, id)).map(({ event, status }) => [event, status])
   expect(new Map(statuses as [string, string][])).toEqual(
     new Map([

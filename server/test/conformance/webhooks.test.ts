@@ -11,6 +11,7 @@ import { testCertificate } from '../certificate.ts'
 import { isProof } from '../counts.ts'
 import { type BuiltProgram, buildProgram } from '../crash/program.ts'
 import { createRig, eventually, generateImage, type Node, type Rig } from '../harness.ts'
+import { addressOf, type MailServer, startMailServer } from '../mail-server.ts'
 import { type Received, type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
 import { call, deliveriesOf, makeWebhook, moveClock, orderNative, type ShownDelivery } from '../webhooks.ts'
 
@@ -18,7 +19,11 @@ let program: BuiltProgram
 let rig: Rig
 let node: Node
 let receiver: Receiver
+let mail: MailServer
+let env: Record<string, string>
 let apiKey: string
+/** Of the account's user. */
+let address: string
 let serial = 0
 /** A path of the test's own at the one receiver. */
 let path: string
@@ -28,15 +33,19 @@ beforeAll(async () => {
   program = await buildProgram()
   rig = await createRig({ latencyMs: 0, program: program.file })
   receiver = await startReceiver()
-  node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
+  mail = await startMailServer()
+  env = { OUTBOUND_ALLOW: receiver.host, ...mail.env(rig.dataDir) }
+  node = await rig.startNode(env)
 })
 afterAll(async () => {
   await rig.close()
-  await receiver.close()
+  await Promise.all([receiver.close(), mail.close()])
   program.remove()
 })
 beforeEach(async () => {
-  ;({ apiKey } = await rig.account({ credits: 1_000 }))
+  const account = await rig.account({ credits: 1_000 })
+  apiKey = account.apiKey
+  address = await addressOf(rig.database.db, account.accountId)
   serial += 1
   path = `/hooks/${serial}`
   url = receiver.url + path
@@ -45,6 +54,14 @@ beforeEach(async () => {
 
 const arrived = (count: number) =>
   eventually(`${count} deliveries arrive`, () => receiver.at(path).length >= count)
+
+/** What the account's user was told by mail, once there are as many letters. */
+async function subjectsTold(count: number): Promise<string[]> {
+  await eventually(`${count} letters arrive`, () => mail.lettersTo(address).length >= count)
+  return mail.lettersTo(address).map(({ subject }) => subject)
+}
+const failedLetter = 'Webhook deliveries to 127.0.0.1:'
+const disabledLetter = 'Your webhook to 127.0.0.1:'
 
 /** gptimage2's documented check, letter for letter; `rawBody` and `req` are its receiver's. */
 const publishedSample = `
@@ -201,6 +218,9 @@ test('an endpoint that fails is tried after 30 s, 2 min and 10 min, under one id
   expect(new Set(received.map(each => each.headers['webhook-id'])).size).toBe(1)
   expect(new Set(received.map(each => each.body)).size).toBe(1)
   for (const each of received) expect(() => verify(each, secret)).not.toThrow()
+  expect(await subjectsTold(1)).toEqual([expect.stringContaining(failedLetter)])
+  expect(mail.lettersTo(address)[0]?.text).toContain(id)
+  expect(mail.lettersTo(address)[0]?.text).not.toContain(path)
 })
 
 /** Ends the wait of the delivery that is tried again. */
@@ -231,6 +251,9 @@ test('eight failed attempts in a row disable an endpoint, whatever they belong t
   await arrived(8)
   await eventually('it is disabled', async () => (await showWebhook(id)).enabled === false)
   expect(await showWebhook(id)).toMatchObject({ disabledReason: 'failures', consecutiveFailures: 8 })
+  const letters = [expect.stringContaining(failedLetter), expect.stringContaining(disabledLetter)]
+  expect(await subjectsTold(2)).toEqual(letters)
+  expect(mail.lettersTo(address)[1]?.text).toContain('8 failed attempts in a row')
 
   await orderNative(node, apiKey)
   await moveClock(rig, 601)
@@ -250,6 +273,7 @@ test('eight failed attempts in a row disable an endpoint, whatever they belong t
     'exhausted',
     'exhausted',
   ])
+  expect(await subjectsTold(2)).toEqual(letters)
 })
 
 test('a success among failures sets the count back', async () => {
@@ -274,6 +298,7 @@ test('a success among failures sets the count back', async () => {
     return (await deliveriesOf(node, apiKey, id)).every(each => each.status === 'delivered')
   })
   expect(await showWebhook(id)).toMatchObject({ enabled: true, consecutiveFailures: 0 })
+  expect(mail.lettersTo(address)).toEqual([])
 })
 
 /** Each answer, the header Retry-After that goes with it, and what either policy makes of it. */
@@ -342,6 +367,9 @@ describe.each(['default', 'standard'])('under the policy %s', policy => {
         ? { enabled: true, consecutiveFailures: 0 }
         : { enabled: false, disabledReason: 'gone' },
     )
+    if (verdict !== 'gone') return
+    expect(await subjectsTold(1)).toEqual([expect.stringContaining(disabledLetter)])
+    expect(mail.lettersTo(address)[0]?.text).toContain('410 Gone')
   })
 })
 
@@ -353,9 +381,11 @@ test('the standard policy bears a bad hour and is disabled after five bad days',
     return Number((await showWebhook(id)).consecutiveFailures) >= 12
   })
   expect(await showWebhook(id)).toMatchObject({ enabled: true })
+  expect(mail.lettersTo(address)).toEqual([])
   await moveClock(rig, 5 * 24 * 3_600)
   await eventually('it is disabled', async () => (await showWebhook(id)).enabled === false)
   expect(await showWebhook(id)).toMatchObject({ disabledReason: 'failures' })
+  expect(await subjectsTold(1)).toEqual([expect.stringContaining(disabledLetter)])
 })
 
 test('an answer of any length counts by its status; its first bytes are kept', async () => {
@@ -435,9 +465,10 @@ test('a delivery over TLS is checked against the certificate and arrives', async
   const tls = await startReceiver({ tls: true })
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-ca-'))
   writeFileSync(join(folder, 'ca.pem'), testCertificate)
-  const env = { OUTBOUND_ALLOW: tls.host, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
   await node.stop()
-  const trusting = await rig.startNode(env)
+  const trusting = await rig.startNode({
+    ...{ OUTBOUND_ALLOW: tls.host, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') },
+  })
   try {
     const { secret } = await makeWebhook(trusting, apiKey, { url: `${tls.url}/tls` })
     await orderNative(trusting, apiKey)
@@ -448,6 +479,6 @@ test('a delivery over TLS is checked against the certificate and arrives', async
     await trusting.kill()
     await tls.close()
     rmSync(folder, { recursive: true })
-    node = await rig.startNode({ OUTBOUND_ALLOW: receiver.host })
+    node = await rig.startNode(env)
   }
 })
