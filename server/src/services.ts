@@ -35,7 +35,7 @@ import { createPulse, defaultStillAfterMs, type Pulse } from './jobs/pulse.ts'
 import { describeKeyPlaces } from './key-places.ts'
 import { type Keyring, openKeyring } from './keyring/keyring.ts'
 import type { Log } from './log.ts'
-import { openMailer } from './mail/open.ts'
+import { type OpenMailNeeds, openMailer } from './mail/open.ts'
 import type { Mailer } from './mail/send.ts'
 import type { Catalog, ModelList, Standing } from './models/catalog.ts'
 import { createCatalog } from './models/create-catalog.ts'
@@ -291,6 +291,11 @@ function openWebhooks(
   }
 }
 
+function openMail(needs: Omit<OpenMailNeeds, 'listAddressees' | 'now'>): Mailer | null {
+  const addresseesOf: OpenMailNeeds['listAddressees'] = (...of) => listAddressees(needs.db, ...of)
+  return openMailer({ ...needs, now: systemClock, listAddressees: addresseesOf })
+}
+
 type KnownNeeds = Pick<Outside, 'providers' | 'life'> &
   Pick<Services, 'config' | 'db' | 'log' | 'metrics'> & { secrets: readonly string[] }
 
@@ -358,14 +363,13 @@ export async function openServices(config: Config, log: Log, tuning: Tuning): Pr
   return {
     ...shared,
     ...openWebhooks(shared, { secret, places }),
-    mailer: openMailer({ ...shared, now: systemClock, listAddressees: (...of) => listAddressees(db, ...of) }),
     lookAtLosses: createLossWatch({ db, log, metrics, source: opened.providers }, config.lossLimits),
     deriver: createDeriver({ storage, log }),
     now: systemClock,
     isSandbox: () => opened.standing().sandbox,
     plans: createPlans(config.plans),
     operators: createOperators({ ...parts, secret, allowInsecureCookies: config.allowInsecureCookies }),
-    ...{ queue, runner, answered, lastUsed },
+    ...{ queue, runner, answered, lastUsed, mailer: openMail(shared) },
     pulse: createPulse(elapsedMs, tuning.stillAfterMs ?? defaultStillAfterMs),
     async openSessions(port) {
       site.noteListening(port)

@@ -101,5 +101,7 @@ export const files: Record<string, string> = {
   migrate: 'src/db/migrate.test.ts',
   docs: 'test/docs.test.ts',
   config: 'src/config.test.ts',
+  mail: 'src/mail/mail.test.ts',
+  'mail crashes': 'test/crash/mail.test.ts',
   log: 'src/log.test.ts',
 }

@@ -266,7 +266,10 @@ export const rows: Record<string, string[]> = {
     'webhooks: an endpoint that fails is tried after 30 s, 2 min and 10 min, under one id, then never again',
     'policies: the default policy tries four times: after 30 s, 2 min and 10 min, to the millisecond',
     'policies: the standard policy tries ten times over more than three days, spread by a tenth',
-    'open: the mail needs mail',
+    'mail: a delivery that gives up is told once, with the host of the URL and no more of it',
+    'mail: two hundred deliveries that give up make one letter a day, and the next one counts those since',
+    'mail: greylisting is waited out, and the letter then arrives once',
+    'mail crashes: who dies %s leaves it to the next one, under one Message-ID',
   ],
   'W-6 status codes are honoured': [
     'webhooks: the answer %i, Retry-After %s, means: %s; no redirect is followed',
@@ -277,7 +280,8 @@ export const rows: Record<string, string[]> = {
     'webhooks: eight failed attempts in a row disable an endpoint, whatever they belong to; enabling begins anew',
     'webhooks: a success among failures sets the count back',
     'webhooks: the standard policy bears a bad hour and is disabled after five bad days',
-    'open: the mail needs mail',
+    'webhook ownership: without an echo it ends after four tries, and begins anew when it is asked for again',
+    'mail: each time that failures disable a webhook is told in one letter, what its owner does in none',
   ],
   'W-8 at least once, never lost': [
     'guards: whoever dies after a settlement has written its event',

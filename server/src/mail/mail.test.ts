@@ -14,6 +14,7 @@ import { createSeal } from '../seal.ts'
 import { changeEndpoint, createEndpoint } from '../webhooks/endpoints.ts'
 import { sql as webhookSql } from '../webhooks/sql.ts'
 import { keepMail } from './keep.ts'
+import { delaysMs } from './outcome.ts'
 import { createMailer } from './send.ts'
 import { createSmtp } from './smtp.ts'
 
@@ -205,10 +206,16 @@ test('greylisting is waited out, and the letter then arrives once', async () => 
 test('a server that never takes it has eight tries over almost two days, and then the letter is given up', async () => {
   server.answer(() => 451)
   await exhaust(await makeWebhook())
-  for (let look = 0; look < 60; look += 1) {
+  for (const [tried, delayMs] of delaysMs.entries()) {
     await send()
-    await moveClock(3_600)
+    await moveClock(delayMs / 1_000 - 30)
+    await send()
+    expect(told).toHaveLength(tried + 1)
+    await moveClock(31)
   }
+  await send()
+  await moveClock(day)
+  await send()
   expect(told).toEqual([...Array<string>(7).fill('deferred refused_451'), 'failed refused_451'])
 })
 
@@ -240,7 +247,7 @@ test('while the mail server is down or refuses the password letters wait, and no
   expect(server.lettersTo(address)).toHaveLength(2)
 })
 
-test('two mailers side by side send each letter once', async () => {
+test('three mailers side by side send each letter once', async () => {
   const accounts = await Promise.all(Array.from({ length: 12 }, makeAccount))
   for (const each of accounts) {
     await exhaust(await makeWebhook('https://hooks.example.com/', each.accountId), { of: each.accountId })

@@ -25,6 +25,12 @@ const packageBans: PackageBan[] = [
     allowed: /^src\/(?:outbound\.ts|outbound\/|serve\.ts)/,
     instead: 'take an OutboundClient',
   },
+  {
+    what: 'a mail client',
+    packages: /^nodemailer(?:\/|$)/,
+    allowed: /^src\/mail\//,
+    instead: 'write a letter where it happens, in a function of the database',
+  },
 ]
 
 /** Packages that no product file may import. */
