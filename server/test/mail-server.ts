@@ -109,3 +109,9 @@ export async function addressOf(db: Queryable, accountId: string): Promise<strin
   const [row] = await ask<{ email: string }>(db, text, [accountId])
   return row?.email ?? ''
 }
+
+/** What the account is or will be told, oldest first: letters are written with what they tell. */
+export async function kindsWritten(db: Queryable, accountId: string): Promise<string[]> {
+  const text = 'SELECT kind FROM mail WHERE account_id = $1 ORDER BY created_at'
+  return (await ask<{ kind: string }>(db, text, [accountId])).map(({ kind }) => kind)
+}

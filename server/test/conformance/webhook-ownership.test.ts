@@ -5,7 +5,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { endUnproven } from '../../src/webhooks/keep.ts'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
-import { addressOf, type MailServer, startMailServer } from '../mail-server.ts'
+import { addressOf, kindsWritten, type MailServer, startMailServer } from '../mail-server.ts'
 import {
   type Answering,
   type Received,
@@ -124,7 +124,7 @@ test('without an echo it ends after four tries, and begins anew when it is asked
   expect(await show(id)).toMatchObject({ disabledReason: 'unproven', ownership: 'unproven' })
   const address = await addressOf(rig.database.db, accountId)
   await eventually('the account is told', () => mail.lettersTo(address).length > 0)
-  expect(mail.lettersTo(address)).toHaveLength(1)
+  expect(await kindsWritten(rig.database.db, accountId)).toEqual(['webhook_disabled'])
   expect(mail.lettersTo(address)[0]?.text).toContain(`POST /api/v1/webhooks/${id}/challenge`)
   const statuses = (await deliveriesOf(node, apiKey, id)).map(({ event, status }) => [event, status])
   expect(new Map(statuses as [string, string][])).toEqual(
@@ -269,6 +269,7 @@ test('a wait ends after an hour, however often another challenge or URL is asked
   await moveClock(rig, 81)
   await endUnproven({ db, events })
   expect(await show(id)).toMatchObject({ enabled: false, disabledReason: 'unproven', ownership: 'unproven' })
+  expect(await kindsWritten(db, accountId)).toEqual(['webhook_disabled'])
   const states = (await deliveriesOf(node, apiKey, id)).map(({ status }) => status)
   expect(states).not.toContain('pending')
   // Asked for again it is another wait, and an echo ends it for good.
