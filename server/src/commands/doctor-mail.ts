@@ -26,7 +26,7 @@ export async function checkMail({ mail }: Config, needs: OutsideNeeds): Promise<
   }
   const server = `${mail.host}:${mail.port}`
   if (checked.trouble === null) {
-    const message = `${server} can be signed in to; letters are sent from ${mail.from.address}.`
+    const message = `${server} is ready; letters are sent from ${mail.from.address}.`
     return [report('mail', { status: 'ok', message })]
   }
   const { trouble } = checked

@@ -318,7 +318,7 @@ test('doctor says that nobody is told by mail, or what is wrong with the mail se
   const env = { SMTP_URL: 'smtp://user:the-password@mail.example.com', MAIL_FROM: 'noreply@example.com' }
   expect((await diagnose({ env })).named('mail')).toEqual({
     ...{ name: 'mail', status: 'ok', advice: null },
-    message: 'mail.example.com:587 can be signed in to; letters are sent from noreply@example.com.',
+    message: 'mail.example.com:587 is ready; letters are sent from noreply@example.com.',
   })
   const refused = await diagnose({ env, mailTrouble: 'auth_refused_535' })
   expect(refused.code).toBe(1)
