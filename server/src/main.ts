@@ -5,6 +5,7 @@ import { loadAuthSecret } from './accounts/auth-secret.ts'
 import { createFirstAdminKey } from './accounts/first-start.ts'
 import { createPasswords } from './accounts/passwords.ts'
 import { createApp } from './app.ts'
+import { collectYoung } from './collector.ts'
 import { runCommand } from './commands/command-line.ts'
 import type { CommandIo, OutsideNeeds, Stored } from './commands/needs.ts'
 import { describeError } from './commands/present.ts'
@@ -285,6 +286,7 @@ function listEverywhere(catalog: ModelList) {
   }))
 }
 
+collectYoung()
 const exitCode = await runCommand(process.argv.slice(2), openIo())
 // Output is flushed first; then whatever a command left open, such as an abandoned check, may not keep us here.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))

@@ -2,7 +2,8 @@
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { Client, type Dispatcher } from 'undici'
-import { type Body, discardBody, openBody } from './outbound/body.ts'
+import { buildAnswer } from './outbound/answer.ts'
+import { type Body, openBody } from './outbound/body.ts'
 import { createFlow, type Flow } from './outbound/flow.ts'
 import { buildHeaders, joinHeaders } from './outbound/headers.ts'
 import { createIdleConnections, type IdleConnection, MAX_IDLE_MS } from './outbound/idle-connections.ts'
@@ -87,8 +88,6 @@ export type OutboundOptions = {
 
 // An upstream that cannot be connected to within this time is down for us.
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
-// Reading up to this much of an unwanted answer costs less than a new TLS connection.
-const MAX_DISCARD_BYTES = 64 * 1024
 
 const messages: Record<OutboundError['code'], string> = {
   blocked: 'The address may not be requested',
@@ -108,11 +107,12 @@ function outboundError(code: OutboundError['code'], sent: boolean, cause?: unkno
 
 type Connection = IdleConnection & {
   client: Client
+  isOpen: boolean
   destroy(): Promise<void>
   /** Ends the exchange that runs on it, when the whole client closes. */
-  giveUp?: () => void
+  giveUp: (() => void) | undefined
   /** Takes what is left of the answer, when the connection ends while it is read. */
-  drain?: (() => void) | undefined
+  drain: (() => void) | undefined
 }
 
 /**
@@ -218,14 +218,13 @@ function openConnection(
     keepAliveTimeout: MAX_IDLE_MS,
     keepAliveMaxTimeout: MAX_IDLE_MS,
   })
-  let isOpen = true
   const connection: Connection = {
     client,
-    get isOpen() {
-      return isOpen
-    },
+    isOpen: true,
+    giveUp: undefined,
+    drain: undefined,
     async destroy() {
-      isOpen = false
+      connection.isOpen = false
       hooks.onClose()
       stop.abort()
       await client.destroy()
@@ -253,19 +252,23 @@ type Exchange = ExchangeOptions & {
   body: Body | undefined
   receivedBytes: number
   /** Ends the whole exchange; ends its present stage. */
-  deadline: NodeJS.Timeout
-  stageTimer: NodeJS.Timeout
+  deadline: NodeJS.Timeout | undefined
+  stageTimer: NodeJS.Timeout | undefined
   onAbort(): void
   resolve(response: OutboundResponse): void
   reject(error: OutboundError): void
 }
 
 function runExchange(options: ExchangeOptions): Promise<OutboundResponse> {
-  const { request, target, connection } = options
+  const { request, target, connection, flow, release } = options
   return new Promise((resolve, reject) => {
     const onLate = () => fail(exchange, 'timeout')
     const exchange: Exchange = {
-      ...options,
+      request,
+      target,
+      connection,
+      flow,
+      release,
       phase: 'waiting',
       requestBody: openRequestBody(request.body),
       body: undefined,
@@ -328,7 +331,8 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
       const body = openBody(controller, { lengthBytes, mostBytes, flow: exchange.flow, onDestroy })
       exchange.body = body
       exchange.connection.drain = () => body.drain()
-      exchange.resolve(buildResponse(exchange, { status, headers, body }))
+      const isOpen = () => exchange.phase !== 'ended'
+      exchange.resolve(buildAnswer({ status, headers }, body, isOpen))
       const isTooLarge = (lengthBytes ?? 0) > request.maxBodyBytes
       if (request.method !== 'HEAD' && isTooLarge) fail(exchange, 'too_large')
     },
@@ -360,8 +364,11 @@ function end(exchange: Exchange): boolean {
   exchange.phase = 'ended'
   clearTimeout(exchange.deadline)
   clearTimeout(exchange.stageTimer)
+  // Timers that have ended still know those around them: whoever holds one holds a row of exchanges in memory.
+  exchange.deadline = undefined
+  exchange.stageTimer = undefined
   exchange.request.signal?.removeEventListener('abort', exchange.onAbort)
-  delete exchange.connection.giveUp
+  exchange.connection.giveUp = undefined
   return true
 }
 
@@ -374,21 +381,4 @@ function fail(exchange: Exchange, code: OutboundError['code'], cause?: unknown):
   else exchange.reject(error)
   void exchange.connection.destroy()
   if (exchange.requestBody instanceof Readable) exchange.requestBody.destroy()
-}
-
-function buildResponse(
-  exchange: Exchange,
-  { status, headers, body }: Pick<OutboundResponse, 'status' | 'headers'> & { body: Body },
-): OutboundResponse {
-  const isSmall = Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MAX_DISCARD_BYTES
-  return {
-    status,
-    headers,
-    get body() {
-      return body.stream
-    },
-    bytes: () => body.bytes(),
-    text: async () => (await body.bytes()).toString('utf8'),
-    discard: () => discardBody(body.stream, { isWorthReading: exchange.phase !== 'ended' && isSmall }),
-  }
 }

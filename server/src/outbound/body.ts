@@ -16,7 +16,7 @@ export type BodySource = { pause(): void; resume(): void }
 
 export type Body = {
   /** Of a small answer it is made when somebody asks for it. */
-  readonly stream: Readable
+  stream(): Readable
   /** Takes a piece that has arrived. */
   push(chunk: Buffer): void
   /** Everything has arrived. */
@@ -55,7 +55,8 @@ const spentSource: BodySource = { pause: () => undefined, resume: () => undefine
  * Kept as it arrives, until somebody asks for the stream or it is small no more: a stream for each answer would cost
  * a tenth of all that a poll does. Only as a stream it waits for a turn.
  */
-function openSmallBody(source: BodySource, open: (from: BodySource) => Body): Body {
+function openSmallBody(given: BodySource, open: (from: BodySource) => Body): Body {
+  let source = given
   const parts: Buffer[] = []
   let sizeBytes = 0
   let opened: Body | null = null
@@ -64,10 +65,11 @@ function openSmallBody(source: BodySource, open: (from: BodySource) => Body): Bo
   let change: Promise<void> | null = null
   const finish = (error: Error | null) => {
     end = { error }
+    source = spentSource
     onChange()
   }
   function openNow(): Body {
-    const body = open(end ? spentSource : source)
+    const body = open(source)
     for (const part of parts.splice(0)) body.push(part)
     if (end?.error) body.fail(end.error)
     else if (end) body.end()
@@ -75,9 +77,9 @@ function openSmallBody(source: BodySource, open: (from: BodySource) => Body): Bo
     return body
   }
   return {
-    get stream() {
+    stream() {
       opened ??= openNow()
-      return opened.stream
+      return opened.stream()
     },
     push(chunk) {
       if (opened) return opened.push(chunk)
@@ -131,7 +133,7 @@ function openStream(source: BodySource, { lengthBytes, mostBytes, flow, onDestro
   // An answer that nobody reads must not end the process when it breaks off; readers see the error all the same.
   stream.on('error', () => undefined)
   return {
-    stream,
+    stream: () => stream,
     push(chunk) {
       countSpent(chunk.length)
       if (!stream.push(chunk) && !isDrained) source.pause()
