@@ -16,6 +16,8 @@ CREATE TABLE mail (
   state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed', 'expired')),
   -- Users who have it already, of an account that has several.
   told_users uuid[] NOT NULL DEFAULT '{}',
+  -- Users whose address the mail server will never take.
+  refused_users uuid[] NOT NULL DEFAULT '{}',
   attempts int NOT NULL DEFAULT 0,
   -- Fences whoever claimed it earlier.
   epoch int NOT NULL DEFAULT 0,
@@ -33,7 +35,8 @@ CREATE INDEX mail_subject ON mail (subject_id, kind, created_at);
 CREATE INDEX mail_account ON mail (account_id, created_at);
 CREATE INDEX mail_ended ON mail (ended_at) WHERE ended_at IS NOT NULL;
 
--- At most 40 letters to one account in a day, two for each webhook that it can have: whoever enables again and again what
+-- About 40 letters to one account in a day at most, two for each webhook that it can have (a few more where several
+-- webhooks give up in one moment): whoever enables again and again what
 -- fails at once, or has a program do it, fills nobody's mailbox.
 CREATE FUNCTION write_mail(p_account uuid, p_kind text, p_subject uuid, p_facts jsonb, p_untold int,
   p_since timestamptz) RETURNS void LANGUAGE sql AS $$
@@ -58,7 +61,7 @@ BEGIN
   UPDATE mail SET untold = untold + 1, since = least(since, p_created_at)
     WHERE id = (SELECT m.id FROM mail m WHERE m.subject_id = p_endpoint.id AND m.kind = 'webhook_exhausted'
         ORDER BY m.created_at DESC LIMIT 1)
-      AND (state = 'waiting' OR created_at > v_now - interval '24 hours');
+      AND (state = 'waiting' OR coalesce(ended_at, created_at) > v_now - interval '24 hours');
   IF FOUND THEN RETURN; END IF;
   SELECT * INTO v_latest FROM mail m WHERE m.subject_id = p_endpoint.id AND m.kind = 'webhook_exhausted'
     ORDER BY m.created_at DESC LIMIT 1;
@@ -67,8 +70,12 @@ BEGIN
     least(v_latest.since, p_created_at));
 END $$;
 
--- As in 0039, and the account is told, unless its owner did it.
-CREATE OR REPLACE FUNCTION disable_webhook_endpoint(p_id uuid, p_reason text) RETURNS void LANGUAGE plpgsql AS $$
+DROP FUNCTION disable_webhook_endpoint(uuid, text);
+
+-- As in 0039, and the account is told, unless its owner did it: since p_since, if that is earlier than what is dropped now,
+-- and what no letter has told of.
+CREATE FUNCTION disable_webhook_endpoint(p_id uuid, p_reason text, p_since timestamptz DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE v_row webhook_endpoint; v_since timestamptz; v_now timestamptz := app_now();
 BEGIN
   UPDATE webhook_endpoint SET enabled = false, disabled_reason = p_reason, disabled_at = v_now, updated_at = v_now,
@@ -82,6 +89,9 @@ BEGIN
       RETURNING type, created_at
   ) SELECT min(created_at) INTO v_since FROM dropped WHERE type <> 'webhook.challenge';
   IF p_reason = 'owner' THEN RETURN; END IF;
+  v_since := least(v_since, p_since, (SELECT m.since FROM mail m
+    WHERE m.subject_id = p_id AND m.kind = 'webhook_exhausted' AND m.untold > 0
+    ORDER BY m.created_at DESC LIMIT 1));
   PERFORM write_mail(v_row.account_id, 'webhook_disabled', p_id,
     jsonb_build_object('host', webhook_host(v_row.url), 'reason', p_reason, 'failures', v_row.failures,
       'failingSince', v_row.failing_since), 0, least(v_since, v_row.failing_since));
@@ -132,7 +142,8 @@ BEGIN
     END IF;
     disabled := v_reason IS NOT NULL;
     IF disabled THEN
-      PERFORM disable_webhook_endpoint(p_endpoint, v_reason);
+      PERFORM disable_webhook_endpoint(p_endpoint, v_reason,
+        CASE WHEN v_row.type <> 'webhook.challenge' THEN v_row.created_at END);
       SELECT * INTO v_row FROM webhook_delivery WHERE id = p_id;
     ELSIF v_row.state = 'exhausted' AND v_row.type <> 'webhook.challenge' THEN
       PERFORM tell_exhausted(v_endpoint, v_row.created_at);

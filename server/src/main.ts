@@ -88,9 +88,8 @@ async function serveUntil(stopSignal: Promise<void>, role: Role, services: Servi
   console.log('Stopping: no new work is taken; what runs is finished. Ctrl-C again to leave at once.')
   const graceEndsAt = performance.now() + shutdownGraceMs
   listening?.drain()
-  await services.runner.stop(shutdownGraceMs)
+  await Promise.all([services.runner.stop(shutdownGraceMs), services.mailer?.stop(shutdownGraceMs)])
   await services.deliverer.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
-  await services.mailer?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
   await listening?.stop(Math.max(minAnswerGraceMs, graceEndsAt - performance.now()))
 }
 

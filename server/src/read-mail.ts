@@ -11,7 +11,8 @@ export type MailConfig = {
   from: { name: string; address: string }
 }
 
-const host = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])$/
+/** Also names with an underline, as those of containers have them. */
+const host = /^(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])$/
 /** ASCII on both sides, so that every server takes it; no brackets, commas or line ends. */
 const address = /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:localhost|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/i
 
@@ -67,12 +68,13 @@ function decode(text: string): string | null {
   }
 }
 
-/** `address`, or `Name <address>`. */
+/** `address`, `Name <address>` or `"Name, with commas" <address>`. */
 function parseSender(text: string): MailConfig['from'] | null {
-  const [, name = '', inBrackets, bare] = /^(?:([^<>"]*)<([^<>]+)>|([^<>]+))$/.exec(text) ?? []
+  const [, quoted, plain = '', inBrackets, bare] =
+    /^(?:(?:"([^<>"\\]*)" *|([^<>"]*))<([^<>]+)>|([^<>]+))$/.exec(text) ?? []
   const found = inBrackets ?? bare ?? ''
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
   return address.test(found) && !/[\0-\x1f\x7f]/.test(text)
-    ? { name: name.trim().replace(/^"(.*)"$/, '$1'), address: found }
+    ? { name: (quoted ?? plain).trim(), address: found }
     : null
 }

@@ -181,7 +181,7 @@ function countMails(registers: Registers) {
     }),
     mailQueueAgeSeconds: new Gauge({
       name: 'darkroom_mail_queue_age_seconds',
-      help: 'Age of the oldest letter that has not been sent; 0 where SMTP_URL is unset.',
+      help: 'How late the letter is that is due longest; 0 where SMTP_URL is unset.',
       registers,
     }),
   }

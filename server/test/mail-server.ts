@@ -28,18 +28,23 @@ export type MailServer = {
   env(folder: string): Record<string, string>
   letters: ReceivedLetter[]
   lettersTo(address: string): ReceivedLetter[]
-  /** The status for a recipient; null accepts. The default accepts everybody. */
-  answer(how: (address: string) => number | null): void
+  /** The refusal of a recipient, a status or all of its line; null accepts. The default accepts everybody. */
+  answer(how: (address: string) => Answer | Promise<Answer>): void
   close(): Promise<void>
 }
 
-const refusal = (responseCode: number) => Object.assign(new Error('not now, not for you'), { responseCode })
+type Answer = number | string | null
+
+const refusal = (answer: number | string) => {
+  const [, status = answer, words = 'not now, not for you'] = /^(\d{3}) (.*)$/.exec(String(answer)) ?? []
+  return Object.assign(new Error(words), { responseCode: Number(status) })
+}
 
 export async function startMailServer(
-  options: { plain?: boolean; implicit?: boolean; port?: number; password?: string } = {},
+  options: { plain?: boolean; implicit?: boolean; host?: string; port?: number; password?: string } = {},
 ): Promise<MailServer> {
   const letters: ReceivedLetter[] = []
-  let statusOf: (address: string) => number | null = () => null
+  let answerTo: (address: string) => Answer | Promise<Answer> = () => null
   const { plain = false, implicit = false, password = mailPassword } = options
   const server = new SMTPServer({
     ...{ key: testKey, cert: testCertificate, secure: implicit, hideSTARTTLS: plain, authOptional: plain },
@@ -49,8 +54,9 @@ export async function startMailServer(
       else callback(refusal(535))
     },
     onRcptTo({ address }, _session, callback) {
-      const status = statusOf(address)
-      callback(status === null ? null : refusal(status))
+      void Promise.resolve(answerTo(address)).then(answer => {
+        callback(answer === null ? null : refusal(answer))
+      })
     },
     onData(stream, session, callback) {
       const parts: Buffer[] = []
@@ -64,7 +70,7 @@ export async function startMailServer(
   })
   // Clients that hang up in the middle are part of the tests.
   server.on('error', () => undefined)
-  await new Promise<void>(resolve => server.listen(options.port ?? 0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve))
   const { port } = server.server.address() as AddressInfo
   const credentials = [mailUser, mailPassword].map(encodeURIComponent).join(':')
   const url = plain
@@ -80,7 +86,7 @@ export async function startMailServer(
     letters,
     lettersTo: address => letters.filter(({ to }) => to === address),
     answer(how) {
-      statusOf = how
+      answerTo = how
     },
     close: () => new Promise<void>(resolve => server.close(() => resolve())),
   }

@@ -8,7 +8,13 @@ const subject_id = '01990000-0000-7000-8000-000000000000'
 
 const mail = (of: Partial<ClaimedMail>): ClaimedMail => ({
   ...{ id: '01990000-0000-4000-8000-000000000001', epoch: 1, account_id: subject_id },
-  ...{ kind: 'webhook_exhausted', subject_id, facts: { host: 'hooks.example.com' }, told_users: [] },
+  ...{
+    kind: 'webhook_exhausted',
+    subject_id,
+    facts: { host: 'hooks.example.com' },
+    told_users: [],
+    refused_users: [],
+  },
   ...{ untold: 3, since: new Date('2026-04-26T01:10:00.000Z'), attempts: 1, created_at },
   ...of,
 })

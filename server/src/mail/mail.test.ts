@@ -166,6 +166,30 @@ test('each time that failures disable a webhook is told in one letter, what its 
   expect(subjects()).toHaveLength(3)
 })
 
+test('the letter of a webhook that is gone reaches back to what was last tried and to what no letter told', async () => {
+  const webhook = await makeWebhook()
+  const gone = [410, null, 'gone', '{}', now(), 5, null, 8, null, true]
+  await exhaust(webhook)
+  await send()
+  const before = new Date(Date.now() - 3_600_000).toISOString()
+  await ask(database.ownerDb, 'UPDATE mail SET untold = 2, since = $1', [before])
+  const id = randomUUID()
+  await database.db.query(webhookSql.queueTest, [id, webhook, accountId])
+  await ask(database.db, "UPDATE webhook_delivery SET claimed_by = 'test', epoch = 1 WHERE id = $1", [id])
+  await database.db.query(webhookSql.finish, [id, 1, webhook, false, ...gone])
+  const row = "SELECT since FROM mail WHERE kind = 'webhook_disabled'"
+  expect((await askOne<{ since: Date }>(database.db, row)).since.toISOString()).toBe(before)
+
+  const other = await makeWebhook('https://other.example.com/')
+  const old = randomUUID()
+  await database.db.query(webhookSql.queueTest, [old, other, accountId])
+  const claimed = "UPDATE webhook_delivery SET claimed_by = 'test', epoch = 1, created_at = $2 WHERE id = $1"
+  await ask(database.ownerDb, claimed, [old, before])
+  await database.db.query(webhookSql.finish, [old, 1, other, false, ...gone])
+  const made = `${row} AND subject_id = '${other}'`
+  expect((await askOne<{ since: Date }>(database.db, made)).since.toISOString()).toBe(before)
+})
+
 test('whoever enables a failing webhook again and again gets forty letters a day and no more', async () => {
   const webhook = await makeWebhook()
   for (let round = 0; round < 45; round += 1) {
@@ -229,6 +253,78 @@ test('an address that is refused for good is not tried again', async () => {
   expect(server.letters).toEqual([])
 })
 
+test('who may not send by way of the server keeps the letter until that is mended', async () => {
+  server.answer(() => '554 5.7.1 Relay access denied')
+  await exhaust(await makeWebhook())
+  await send()
+  server.answer(() => null)
+  await moveClock(61)
+  await send()
+  expect(told).toEqual(['deferred refused_554', 'sent'])
+})
+
+/** Recipients that the server was asked about and has not answered yet. */
+function holdAnswers(): ((answer: number | null) => void)[] {
+  const held: ((answer: number | null) => void)[] = []
+  server.answer(() => new Promise(resolve => held.push(resolve)))
+  return held
+}
+
+test('a letter whose lease has ended is the next one’s, whatever its first sender hears', async () => {
+  const held = holdAnswers()
+  await exhaust(await makeWebhook())
+  const first = send({ name: 'first' })
+  await expect.poll(() => held.length).toBe(1)
+  await moveClock(91)
+  const second = send({ name: 'second' })
+  await expect.poll(() => held.length).toBe(2)
+  held[0]?.(550)
+  await first
+  expect(told).toEqual([])
+  held[1]?.(null)
+  await second
+  expect(told).toEqual(['sent'])
+  expect(server.lettersTo(address)).toHaveLength(1)
+})
+
+test('the lease begins anew before each user: nobody else takes a letter whose server is slow', async () => {
+  await addColleague()
+  const held = holdAnswers()
+  await exhaust(await makeWebhook())
+  const first = send({ name: 'first' })
+  await expect.poll(() => held.length).toBe(1)
+  await moveClock(60)
+  held[0]?.(451)
+  await expect.poll(() => held.length).toBe(2)
+  await moveClock(60)
+  await send({ name: 'second' })
+  expect(held).toHaveLength(2)
+  held[1]?.(null)
+  await first
+  expect(told).toEqual(['deferred refused_451'])
+})
+
+test('a mailer that stops gives the letter under way back, uncounted, and begins no other', async () => {
+  const held = holdAnswers()
+  await exhaust(await makeWebhook())
+  await exhaust(await makeWebhook('https://other.example.com/'))
+  const mailer = openMailer()
+  const run = mailer.fill()
+  await expect.poll(() => held.length).toBe(1)
+  await mailer.stop(0)
+  await Promise.all([run, mailer.fill()])
+  expect(held).toHaveLength(1)
+  const rows = await ask<{ attempts: number }>(
+    database.db,
+    "SELECT attempts FROM mail WHERE state = 'waiting'",
+  )
+  expect(rows).toEqual([{ attempts: 0 }, { attempts: 0 }])
+  server.answer(() => null)
+  await send()
+  expect(server.lettersTo(address)).toHaveLength(2)
+  expect(told).toEqual(['sent', 'sent'])
+})
+
 test('while the mail server is down or refuses the password letters wait, and nobody else is asked meanwhile', async () => {
   const { port } = server
   await server.close()
@@ -274,14 +370,14 @@ test('no letter and no password goes to a server without TLS, unless the setting
 })
 
 test('a certificate of another name or of nobody known is not trusted; TLS from the first byte works', async () => {
-  const implicit = await startMailServer({ implicit: true })
+  const implicit = await startMailServer({ implicit: true, host: '0.0.0.0' })
   const { mail } = readConfig({ SMTP_URL: implicit.url, MAIL_FROM: from })
   if (!mail) throw new Error('no mail server')
   try {
     expect(await createSmtp(mail).check()).toMatchObject({ error: 'bad_certificate' })
     const ca = [testCertificate]
     expect(await createSmtp({ ...mail, host: '127.0.0.2' }, { ca }).check()).toMatchObject({
-      result: 'later',
+      error: 'bad_certificate',
     })
     expect(await createSmtp({ ...mail, host: '127.0.0.1' }, { ca }).check()).toEqual({ result: 'sent' })
     await exhaust(await makeWebhook())
@@ -292,7 +388,7 @@ test('a certificate of another name or of nobody known is not trusted; TLS from 
   }
 })
 
-test('every user of an account is told once, also where one is greylisted; a closed account has nobody', async () => {
+async function addColleague() {
   const colleague = await makeAccount()
   await ask(
     database.ownerDb,
@@ -300,6 +396,26 @@ test('every user of an account is told once, also where one is greylisted; a clo
       SELECT gen_random_uuid(), $1, "userId", 'member' FROM auth.member WHERE "organizationId" = $2`,
     [accountId, colleague.accountId],
   )
+  return colleague
+}
+
+test('an address that is refused for good is not asked again while another user’s is greylisted', async () => {
+  const colleague = await addColleague()
+  const asked: string[] = []
+  server.answer(each => {
+    asked.push(each)
+    return each === address ? 550 : asked.length <= 2 ? 451 : null
+  })
+  await exhaust(await makeWebhook())
+  await send()
+  await moveClock(61)
+  await send()
+  expect(asked.sort()).toEqual([address, colleague.address, colleague.address].sort())
+  expect(told).toEqual(['deferred refused_451', 'sent'])
+})
+
+test('every user of an account is told once, also where one is greylisted; a closed account has nobody', async () => {
+  const colleague = await addColleague()
   server.answer(asked => (asked === address ? 451 : null))
   await exhaust(await makeWebhook())
   await send()

@@ -10,6 +10,12 @@ test('a 5xx to the recipient or the letter is final, a 4xx never, and one before
   expect(judge(451, 'RCPT TO')).toEqual({ result: 'later', error: 'refused_451', isRelay: false })
   expect(judge(421, 'DATA', 'EMESSAGE')).toEqual({ result: 'later', error: 'refused_421', isRelay: false })
   expect(judge(503, 'DATA')).toMatchObject({ result: 'later' })
+  expect(judge(530, 'RCPT TO')).toMatchObject({ result: 'later', isRelay: false })
+  const denied = { responseCode: 554, command: 'RCPT TO', response: '554 5.7.1 Relay access denied' }
+  expect(judgeFailure(denied)).toEqual({ result: 'later', error: 'refused_554', isRelay: false })
+  expect(judgeFailure({ ...denied, response: '554 5.1.1 No 5.7.1 here' })).toMatchObject({
+    result: 'refused',
+  })
   expect(judge(535, 'AUTH PLAIN', 'EAUTH')).toEqual({
     ...{ result: 'later', error: 'auth_refused_535', isRelay: true },
   })

@@ -11,7 +11,14 @@ export type Outcome =
   | { result: 'later'; error: string; isRelay: boolean }
 
 /** What nodemailer puts on its errors, as far as it is read here; `originalCode` is Node's. */
-export type SmtpFailure = { code?: string; originalCode?: string; responseCode?: number; command?: string }
+export type SmtpFailure = {
+  code?: string
+  originalCode?: string
+  responseCode?: number
+  /** The server's words. Nothing but the status that they begin with is read. */
+  response?: string
+  command?: string
+}
 
 /** Codes of nodemailer and Node for what happens before a server has judged anything. */
 const classes: Record<string, string> = {
@@ -30,14 +37,16 @@ const classes: Record<string, string> = {
 
 /**
  * A 5xx to the recipient or to the letter itself is the last word on it. A 5xx before that (greeting, TLS, password,
- * sender) is about this service, and for the operator to mend: letters wait for it.
+ * sender) is about this service, and for the operator to mend: letters wait for it, and also where the server says to a
+ * recipient that we may not send by way of it.
  */
-export function judgeFailure({ code = '', originalCode, responseCode, command = '' }: SmtpFailure): Outcome {
+export function judgeFailure(failure: SmtpFailure): Outcome {
+  const { code = '', originalCode, responseCode, command = '' } = failure
   const isOfLetter = command === 'RCPT TO' || command === 'DATA'
   if (isOfLetter && responseCode !== undefined) {
     const error = `refused_${responseCode}`
     // 503 says that the session was in the wrong state, not that the letter is refused.
-    const isFinal = responseCode >= 500 && responseCode !== 503
+    const isFinal = responseCode >= 500 && responseCode !== 503 && !isOfUs(failure)
     return isFinal ? { result: 'refused', error } : { result: 'later', error, isRelay: false }
   }
   if (command === 'MAIL FROM' && responseCode !== undefined) {
@@ -47,6 +56,11 @@ export function judgeFailure({ code = '', originalCode, responseCode, command = 
   if (code === 'EENVELOPE' && responseCode === undefined) return { result: 'refused', error: 'bad_address' }
   const known = isCertificateCode(originalCode ?? code) ? 'bad_certificate' : (classes[code] ?? 'unreachable')
   return { result: 'later', error: responseCode ? `${known}_${responseCode}` : known, isRelay: true }
+}
+
+/** Not signed in, or not allowed (RFC 3463, X.7: security or policy). */
+function isOfUs({ responseCode, response = '' }: SmtpFailure): boolean {
+  return responseCode === 530 || responseCode === 535 || /^5\d\d[ -]5\.7\.\d/.test(response)
 }
 
 function isCertificateCode(code: string): boolean {

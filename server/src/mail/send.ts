@@ -35,7 +35,7 @@ export type Mailer = {
 const maxAddressees = 10
 /** Letters of one run: the next one is seconds away. */
 const perRun = 100
-/** Longer than one user can take; it begins anew with each. */
+/** Longer than one user can take; it begins anew before each. */
 const leaseMs = letterTimeoutMs + 30_000
 
 export function createMailer(needs: MailerNeeds): Mailer {
@@ -70,16 +70,22 @@ export function createMailer(needs: MailerNeeds): Mailer {
 /** Whether another letter is worth a try. */
 async function sendOne(needs: MailerNeeds, mail: ClaimedMail, signal: AbortSignal): Promise<boolean> {
   const addressees = await needs.listAddressees(mail.account_id, maxAddressees)
-  const missing = addressees.filter(({ userId }) => !mail.told_users.includes(userId))
+  const known = [...mail.told_users, ...mail.refused_users]
+  const missing = addressees.filter(({ userId }) => !known.includes(userId))
   const outcomes: Outcome[] = []
-  for (const addressee of missing) {
-    const outcome = await sendTo(needs, { mail, addressee, signal })
+  for (const [at, addressee] of missing.entries()) {
+    const outcome =
+      at === 0 || (await renew(needs, mail)) ? await sendTo(needs, { mail, addressee, signal }) : null
     // Another process has taken it up.
     if (outcome === null) return true
     outcomes.push(outcome)
     if (outcome.result === 'later' && outcome.isRelay) break
   }
   const later = outcomes.find(outcome => outcome.result === 'later')
+  if (later && signal.aborted) {
+    await needs.db.query(sql.giveBack, [mail.id, mail.epoch])
+    return false
+  }
   if (!later || !(await defer(needs, mail, later.error))) await end(needs, mail, outcomes)
   return later?.isRelay !== true
 }
@@ -96,9 +102,14 @@ async function sendTo(
     signal,
   )
   if (__FAILPOINTS__) await fp('mail.after')
-  if (outcome.result !== 'sent') return outcome
-  const noted = await needs.db.query(sql.noteTold, [mail.id, mail.epoch, addressee.userId, leaseMs])
+  if (outcome.result === 'later') return outcome
+  const values = [mail.id, mail.epoch, addressee.userId, outcome.result === 'sent']
+  const noted = await needs.db.query(sql.noteUser, values)
   return noted.length > 0 ? outcome : null
+}
+
+async function renew({ db }: MailerNeeds, { id, epoch }: ClaimedMail): Promise<boolean> {
+  return (await db.query(sql.renew, [id, epoch, leaseMs])).length > 0
 }
 
 /** False where this was the last attempt. */

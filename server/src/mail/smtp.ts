@@ -40,7 +40,8 @@ export function createSmtp(config: MailConfig, { ca }: { ca?: string[] } = {}): 
       ? {}
       : // Without it a server that offers no sign-in would be sent the letter all the same.
         { auth: { user: config.user, pass: config.password }, forceAuth: true }),
-    connectionTimeout: connectTimeoutMs,
+    // All that comes before the sign-in: a server may think about its greeting.
+    connectionTimeout: connectTimeoutMs + stepTimeoutMs,
     greetingTimeout: stepTimeoutMs,
     socketTimeout: stepTimeoutMs,
     disableFileAccess: true,

@@ -14,6 +14,7 @@ export type ClaimedMail = {
   untold: number
   since: Date | null
   told_users: string[]
+  refused_users: string[]
   /** The one that begins now included. */
   attempts: number
   created_at: Date
@@ -34,14 +35,29 @@ export const sql = {
     `UPDATE mail SET epoch = epoch + 1, attempts = attempts + 1, claimed_by = $1,
         due_at = app_now() + $2::int * interval '1 ms'
       WHERE id = ANY (ARRAY(SELECT m.id FROM mail m
-          WHERE m.state = 'waiting' AND m.due_at <= app_now() AND m.created_at > app_now() - $3::int * interval '1 s'
+          WHERE m.state = 'waiting' AND m.due_at <= (SELECT app_now())
+            AND m.created_at > (SELECT app_now()) - $3::int * interval '1 s'
           ORDER BY m.due_at LIMIT 1 FOR UPDATE SKIP LOCKED))
-      RETURNING id, epoch, account_id, kind, subject_id, facts, untold, since, told_users, attempts, created_at`,
+      RETURNING id, epoch, account_id, kind, subject_id, facts, untold, since, told_users, refused_users, attempts,
+        created_at`,
   ),
-  /** One user has it, and the lease begins anew for the next. No row: another process has claimed it since. */
-  noteTold: statement(
-    'mail_note_told',
-    `UPDATE mail SET told_users = told_users || $3::uuid, due_at = app_now() + $4::int * interval '1 ms'
+  /** The lease begins anew, for the next user. No row: another process has claimed it since. */
+  renew: statement(
+    'mail_renew',
+    `UPDATE mail SET due_at = app_now() + $3::int * interval '1 ms'
+      WHERE id = $1 AND epoch = $2 AND state = 'waiting' RETURNING id`,
+  ),
+  /** One user has it, or never will. No row: another process has claimed it since. */
+  noteUser: statement(
+    'mail_note_user',
+    `UPDATE mail SET told_users = CASE WHEN $4 THEN told_users || $3::uuid ELSE told_users END,
+        refused_users = CASE WHEN $4 THEN refused_users ELSE refused_users || $3::uuid END
+      WHERE id = $1 AND epoch = $2 AND state = 'waiting' RETURNING id`,
+  ),
+  /** As if it had not been claimed: this process stops, and the server has said nothing. */
+  giveBack: statement(
+    'mail_give_back',
+    `UPDATE mail SET attempts = attempts - 1, claimed_by = NULL, due_at = app_now()
       WHERE id = $1 AND epoch = $2 AND state = 'waiting' RETURNING id`,
   ),
   /** What was told is not told again by the next letter. */
@@ -61,8 +77,8 @@ export const sql = {
     'mail_expire',
     `UPDATE mail SET state = 'expired', ended_at = app_now(), claimed_by = NULL
       WHERE id = ANY (ARRAY(SELECT m.id FROM mail m
-          WHERE m.state = 'waiting' AND m.created_at <= app_now() - $1::int * interval '1 s'
-            AND (m.claimed_by IS NULL OR m.due_at <= app_now())
+          WHERE m.state = 'waiting' AND m.created_at <= (SELECT app_now()) - $1::int * interval '1 s'
+            AND (m.claimed_by IS NULL OR m.due_at <= (SELECT app_now()))
           ORDER BY m.created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
       RETURNING id, kind`,
   ),
@@ -70,14 +86,15 @@ export const sql = {
     'mail_prune',
     `WITH old AS (
         DELETE FROM mail WHERE id = ANY (ARRAY(SELECT m.id FROM mail m
-            WHERE m.ended_at < app_now() - $1::int * interval '1 day'
+            WHERE m.ended_at < (SELECT app_now()) - $1::int * interval '1 day'
             ORDER BY m.ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))
           RETURNING id
       ) SELECT count(*)::int AS count FROM old`,
   ),
+  /** How late the one is that is due longest: one that waits for a full mailbox is not late. */
   sample: statement(
     'mail_sample',
-    `SELECT coalesce(extract(epoch FROM app_now() - min(created_at)), 0)::float8 AS age_s
+    `SELECT coalesce(extract(epoch FROM app_now() - min(due_at)), 0)::float8 AS age_s
       FROM mail WHERE state = 'waiting'`,
   ),
 }

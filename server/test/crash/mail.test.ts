@@ -2,7 +2,7 @@
 // its letter sent again under the same Message-ID; nobody else sends one twice; the password is in no log.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createRig, eventually, type Node, type Rig } from '../harness.ts'
-import { addressOf, type MailServer, mailPassword, startMailServer } from '../mail-server.ts'
+import { addressOf, type MailServer, mailPassword, mailUser, startMailServer } from '../mail-server.ts'
 import { ask } from '../money.ts'
 import { type Receiver, startReceiver, withStatus } from '../webhook-receiver.ts'
 import { call, makeWebhook, moveClock } from '../webhooks.ts'
@@ -82,7 +82,9 @@ test('the password is in no log, whether the server takes it, refuses it or is d
 
   const log = node.output.join('\n')
   for (const event of ['mail.sent', 'mail.deferred', 'auth_refused_535']) expect(log).toContain(event)
-  const forms = [mailPassword, encodeURIComponent(mailPassword), address]
+  // As it goes over the wire too.
+  const spoken = `\0${mailUser}\0${mailPassword}`
+  const forms = [mailPassword, encodeURIComponent(mailPassword), spoken, address]
   for (const form of forms) {
     for (const coding of ['utf8', 'base64', 'hex'] as const)
       expect(log).not.toContain(Buffer.from(form).toString(coding))
