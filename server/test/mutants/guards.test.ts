@@ -47,17 +47,6 @@ function statusesOf(answers: (Answer | null)[]): Record<string, number> {
   return counts
 }
 
-test('parallel orders with one key are one order', async () => {
-  const { rig, place, fates } = await open('all')
-  for (const key of ['one', 'two', 'three']) {
-    const answers = await Promise.all(Array.from({ length: 30 }, () => place(key)))
-    expect(statusesOf(answers)).toEqual({ 200: 30 })
-    expect(new Set(answers.map(idOf)).size).toBe(1)
-    expect(await fates(key)).toHaveLength(1)
-  }
-  expect(rig.openai.total.billable).toBe(3)
-})
-
 test('a failed order is shown again under its key, not run again', async () => {
   const { rig, place, fates } = await open('all')
   const prompt = 'once [[emulate: error_500, first=1]]'
@@ -81,6 +70,20 @@ function holdWallet(rig: CrashRig, accountId: string, seconds: number): Promise<
     await tx.query({ name: `test_wait_${seconds}`, text: `SELECT pg_sleep(${seconds})` })
   })
 }
+
+test('parallel orders with one key are one order', async () => {
+  const { rig, place, fates, accountId } = await open('all', calmLease)
+  for (const key of ['one', 'two', 'three']) {
+    // None commits before others have looked for its key.
+    const held = holdWallet(rig, accountId, 0.5)
+    const answers = await Promise.all(Array.from({ length: 30 }, () => place(key)))
+    await held
+    expect(statusesOf(answers)).toEqual({ 200: 30 })
+    expect(new Set(answers.map(idOf)).size).toBe(1)
+    expect(await fates(key)).toHaveLength(1)
+  }
+  expect(rig.openai.total.billable).toBe(3)
+})
 
 test('parallel orders spend what is there and no credit more', async () => {
   const { rig, node } = await open('all', calmLease)
