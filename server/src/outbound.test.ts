@@ -59,8 +59,8 @@ function openClient(upstream: Upstream, options: Partial<OutboundOptions> = {}) 
   const limits = { timeoutMs: 10_000, maxBodyBytes: 10_000_000 }
   return {
     close: outbound.close,
-    request: (request: Partial<OutboundRequest> = {}) =>
-      outbound.request({ ...defaults, ...limits, ...request }),
+    request: (request: Partial<OutboundRequest> = {}, most?: { headersTimeoutMs: number }) =>
+      outbound.request({ ...defaults, ...limits, ...request }, most),
   }
 }
 
@@ -166,6 +166,12 @@ test('a request that reached the wire counts as sent: reset, closed, late or giv
   const silent = await listenRaw(() => given.abort())
   expect(await failureOf(openClient(silent).request({ signal: given.signal }))).toBe('aborted, sent true')
   expect(await failureOf(openClient(silent).request({ headersTimeoutMs: 30 }))).toBe('timeout, sent true')
+  const most = { headersTimeoutMs: 30 }
+  for (const own of [{}, { headersTimeoutMs: 60_000 }])
+    expect(await failureOf(openClient(silent).request(own, most))).toBe('timeout, sent true')
+  expect(await failureOf(openClient(silent).request(most, { headersTimeoutMs: 60_000 }))).toBe(
+    'timeout, sent true',
+  )
   expect(await failureOf(openClient(silent).request({ timeoutMs: 30 }))).toBe('timeout, sent true')
   await expect.poll(() => silent.sockets.size, patience).toBe(0)
 })

@@ -57,7 +57,8 @@ export class OutboundError extends Error {
 }
 
 export type OutboundClient = {
-  request(request: OutboundRequest): Promise<OutboundResponse>
+  /** `limits` hold whatever the request itself says. */
+  request(request: OutboundRequest, limits?: { headersTimeoutMs: number }): Promise<OutboundResponse>
   /** Opens a websocket and listens to it; the answer ends it. Never throws: what cannot be opened ends at once. */
   listen?(listening: Listening): () => void
 }
@@ -153,17 +154,19 @@ export function createOutbound(
         ? 'not a public address'
         : null
     },
-    async request(request) {
+    async request(request, limits) {
       options.assertNoTransaction?.('outbound request')
       if (isClosed) throw outboundError('aborted', false)
       const judged = judge(request.url, request.trust)
       if ('refused' in judged) throw outboundError('blocked', false, new Error(judged.refused))
-      const target = { ...judged, isPooled: judged.isPooled || request.keepsConnection === true }
-      const { url, isPooled } = target
+      const { url, isChecked } = judged
+      const isPooled = judged.isPooled || request.keepsConnection === true
+      const target: Target = { url, isChecked, isPooled }
       const isSafe = request.method === 'GET' || request.method === 'HEAD'
       const connection = (isPooled && idle.take(url.origin, isSafe)) || open(target)
       const release = () => (isPooled ? idle.put(url.origin, connection) : void connection.destroy())
-      return runExchange({ request, target, connection, flow, release })
+      const headersTimeoutMs = shorter(request.headersTimeoutMs, limits?.headersTimeoutMs)
+      return runExchange({ request, target, connection, flow, release, headersTimeoutMs })
     },
     listen(listening) {
       const target = judge(listening.url, listening.trust)
@@ -185,6 +188,10 @@ export function createOutbound(
       )
     },
   }
+}
+
+function shorter(oneMs: number | undefined, otherMs: number | undefined): number | undefined {
+  return oneMs === undefined || otherMs === undefined ? (oneMs ?? otherMs) : Math.min(oneMs, otherMs)
 }
 
 function openConnection(
@@ -242,6 +249,7 @@ type ExchangeOptions = {
   target: Target
   connection: Connection
   flow: Flow
+  headersTimeoutMs: number | undefined
   release(): void
 }
 
@@ -260,7 +268,7 @@ type Exchange = ExchangeOptions & {
 }
 
 function runExchange(options: ExchangeOptions): Promise<OutboundResponse> {
-  const { request, target, connection, flow, release } = options
+  const { request, target, connection, flow, headersTimeoutMs, release } = options
   return new Promise((resolve, reject) => {
     const onLate = () => fail(exchange, 'timeout')
     const exchange: Exchange = {
@@ -268,6 +276,7 @@ function runExchange(options: ExchangeOptions): Promise<OutboundResponse> {
       target,
       connection,
       flow,
+      headersTimeoutMs,
       release,
       phase: 'waiting',
       requestBody: openRequestBody(request.body),
@@ -312,8 +321,8 @@ function handleExchange(exchange: Exchange): Dispatcher.DispatchHandler {
       }
       exchange.phase = 'sent'
       clearTimeout(exchange.stageTimer)
-      if (request.headersTimeoutMs !== undefined)
-        exchange.stageTimer = setTimeout(() => fail(exchange, 'timeout'), request.headersTimeoutMs)
+      if (exchange.headersTimeoutMs !== undefined)
+        exchange.stageTimer = setTimeout(() => fail(exchange, 'timeout'), exchange.headersTimeoutMs)
     },
     onResponseStart(controller, status, rawHeaders) {
       // Interim answers say nothing yet.

@@ -110,15 +110,19 @@ export function createBreaker(
         },
       }
     },
-    note(at, { ageMs, ...heard }) {
+    note(at, { accountId, stage, outcomes, ageMs }) {
       const target = targetOf(at)
-      const circuits = [target.all, target.accounts.get(heard.accountId)]
-      const isLate = circuits.some(
-        circuit => circuit && circuit.turn > 0 && nowMs() - ageMs < circuit.turnedAtMs,
-      )
-      if (!isLate) judge(target, { ...heard, limit, nowMs: nowMs() }, toTell(events, at))
+      const now = nowMs()
+      const sinceMs = now - ageMs
+      if (hasTurnedSince(target.all, sinceMs) || hasTurnedSince(target.accounts.get(accountId), sinceMs))
+        return
+      judge(target, { accountId, stage, outcomes, limit, nowMs: now }, toTell(events, at))
     },
   }
+}
+
+function hasTurnedSince(circuit: Circuit | undefined, sinceMs: number): boolean {
+  return circuit !== undefined && circuit.turn > 0 && sinceMs < circuit.turnedAtMs
 }
 
 type Tell = (isOpen: boolean, accountId: string | null) => void
@@ -156,13 +160,16 @@ function close(circuit: Circuit, { stage, outcomes, nowMs }: Ended, tell: (isOpe
 }
 
 function worksOf(stage: Stage, outcomes: readonly ProviderOutcome[]): readonly Stage[] {
+  if (stage === 'read' || stage === 'output') return alone[stage]
   const succeeded = outcomes.filter(outcome => outcome.kind === 'succeeded')
   // An address is no picture yet.
   const isHad = succeeded.some(({ images }) => images.every(({ kind }) => kind !== 'url'))
   if (stage === 'end') return ['read', 'end', ...(isHad ? (['output'] as const) : [])]
-  if (stage !== 'call' || succeeded.length === 0) return [stage]
+  if (succeeded.length === 0) return alone.call
   return isHad ? stages : ['call', 'read', 'end']
 }
+
+const alone = { call: ['call'], read: ['read'], output: ['output'] } as const
 
 function open(circuit: Circuit, { stage, limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
   if (circuit.isOpen || countFailures(circuit.rows[stage]) < limit) return

@@ -175,7 +175,7 @@ export function openContext(
   let count = call.firstObject ?? 0
   // What has to be judged before delivery is not shown half made.
   const showsPartials = (generation.options?.partialImages ?? 0) > 0 && !needs.moderation.checksOutput
-  return {
+  const context: CallContext = {
     http: needs.http,
     signal: call.signal,
     timeoutMs: call.timeoutMs,
@@ -199,14 +199,11 @@ export function openContext(
         throw error
       }
     },
-    ...(showsPartials
-      ? {
-          onPartialImage: (bytes: Buffer, index: number) =>
-            needs.partials.publish(id, { bytes, index, part }),
-        }
-      : {}),
-    ...(webhookUrl ? { webhookUrl } : {}),
   }
+  if (showsPartials)
+    context.onPartialImage = (bytes, index) => needs.partials.publish(id, { bytes, index, part })
+  if (webhookUrl) context.webhookUrl = webhookUrl
+  return context
 }
 
 /** Each with the address by which an upstream may fetch it, where there can be one. */

@@ -9,6 +9,7 @@ import { openContext } from './dispatch.ts'
 import { keyGone, leaveDelayMs, needsOfTasks } from './own-keys.ts'
 import { delayOfRead, failedReadDelayMs, type Read, type Reading } from './poll.ts'
 import { type ClaimedPoll, type MetPoll, pollSql } from './poll-sql.ts'
+import { createReadSignals } from './read-signals.ts'
 import { callUpstream } from './redaction.ts'
 import type { RunNeeds } from './run.ts'
 import { findRow, type GenerationRow, sql, toGeneration } from './sql.ts'
@@ -63,15 +64,20 @@ export function createPoller(given: PollerNeeds, { act, mostResting }: PollerOpt
   const repeats = createRepeats(needs, { pollAfter: ticks.after, report: report('poll') })
   const reading = new Set<Promise<void>>()
   const lanes = createLanes()
+  const ends: Ends = {
+    act: ({ lane }, told) => act(told, () => lanes.rest(lane)),
+    isCrowded: ({ lane }) => lanes.countResting(lane) >= mostResting,
+    signalFor: createReadSignals(readTimeoutMs),
+    repeat: repeats.repeat,
+    leave: repeats.leave,
+  }
   let looking: Promise<void> | null = null
   let isMore = false
   let isStopped = false
 
   function begin(poll: ClaimedPoll): void {
     const leave = lanes.enter(poll.lane)
-    const rest = () => lanes.rest(poll.lane)
-    const isCrowded = () => lanes.countResting(poll.lane) >= mostResting
-    const read = readOne(needs, poll, { act: reading => act(reading, rest), isCrowded, ...repeats })
+    const read = readOne(needs, poll, ends)
       .catch(report(poll.id))
       .finally(() => {
         reading.delete(read)
@@ -112,35 +118,35 @@ export function createPoller(given: PollerNeeds, { act, mostResting }: PollerOpt
   }
 }
 
+/** Made once: whatever is built anew for each read is a part of what it costs. */
 type Ends = {
-  act(reading: Reading): void
-  isCrowded(): boolean
+  act(poll: ClaimedPoll, reading: Reading): void
+  isCrowded(poll: ClaimedPoll): boolean
+  signalFor(timeoutMs: number): AbortSignal
   repeat(poll: ClaimedPoll, reads: Read[]): void
   leave(poll: ClaimedPoll): void
 }
 
-async function readOne(
-  needs: PollerNeeds,
-  poll: ClaimedPoll,
-  { act, isCrowded, repeat, leave }: Ends,
-): Promise<void> {
+async function readOne(needs: PollerNeeds, poll: ClaimedPoll, ends: Ends): Promise<void> {
   const isOver = poll.left_ms <= 0
   if (__FAILPOINTS__ && !isOver) await fp('poll.before')
   const tasks = isOver ? [] : (poll.tasks ?? [])
   const own = await needsOfTasks(needs, tasks)
-  if (tasks.some(({ provider }) => own.own?.unreadable.has(provider))) return leave(poll)
-  const reads = (await Promise.all(tasks.map(each => readTask(own, poll, each)))).flat()
+  if (tasks.some(({ provider }) => own.own?.unreadable.has(provider))) return ends.leave(poll)
+  const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
+  const call = { poll, timeoutMs, signal: ends.signalFor(timeoutMs) }
+  const reads = (await Promise.all(tasks.map(each => readTask(own, call, each)))).flat()
   judgeReads(own, poll, reads)
   const isUnderWay =
     !isOver &&
     !poll.has_address &&
     tasks.length > 0 &&
     reads.every(({ outcome }) => delayOfRead(outcome, poll.told) !== null)
-  if (isUnderWay || (isCrowded() && mayWait(poll, reads))) return repeat(poll, reads)
+  if (isUnderWay || (ends.isCrowded(poll) && mayWait(poll, reads))) return ends.repeat(poll, reads)
   const values = [poll.id, poll.epoch, needs.processName, needs.leaseMs]
   const row = await findRow<GenerationRow>(needs.db, pollSql.claimAwaiting, values)
   // Somebody else acts on it, or has: what this read told is of no more use.
-  if (row) act({ generation: toGeneration(row), reads, told: poll.told, ageMs: poll.age_ms })
+  if (row) ends.act(poll, { generation: toGeneration(row), reads, told: poll.told, ageMs: poll.age_ms })
 }
 
 /** It brings addresses alone, which another read brings again, so that nothing is lost by it but time. */
@@ -171,19 +177,14 @@ function judgeReads({ breaker }: PollerNeeds, poll: ClaimedPoll, reads: Read[]):
 /** Nothing where this process has no such provider, or the adapter failed: the task is read again later. */
 async function readTask(
   needs: PollerNeeds,
-  poll: ClaimedPoll,
+  { poll, timeoutMs, signal }: { poll: ClaimedPoll; timeoutMs: number; signal: AbortSignal },
   { part, provider, task }: { part: number; provider: string; task: UpstreamTask | null },
 ): Promise<Read[]> {
   const read = needs.providers.get(provider)?.poll
   if (!read && needs.own) return [{ part, outcome: keyGone, received: [] }]
   if (!read || !task) return []
   const received: string[] = []
-  const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
   const { id, n } = poll
-  // That of AbortSignal.timeout would be held for all its time, by thousands of reads that ended long ago.
-  const stop = new AbortController()
-  const timer = setTimeout(() => stop.abort(new Error('the read took too long')), timeoutMs)
-  const { signal } = stop
   const context = openContext(needs, { generation: { id }, n, part, signal, timeoutMs, received })
   try {
     const outcome: ProviderOutcome = await read(task, context)
@@ -191,17 +192,12 @@ async function readTask(
   } catch (error) {
     await reportCleaned(needs, poll, error)
     return []
-  } finally {
-    clearTimeout(timer)
   }
 }
 
 function hasten(http: OutboundClient): OutboundClient {
-  const limitOf = (givenMs: number | undefined) => Math.min(givenMs ?? answerTimeoutMs, answerTimeoutMs)
-  return {
-    ...http,
-    request: call => http.request({ ...call, headersTimeoutMs: limitOf(call.headersTimeoutMs) }),
-  }
+  const limits = { headersTimeoutMs: answerTimeoutMs }
+  return { ...http, request: call => http.request(call, limits) }
 }
 
 /** An error of an adapter may hold what the upstream said, and that the prompt: it is not logged as it is. */
@@ -281,7 +277,7 @@ type Repeat = {
   /** Null leaves what was told before. */
   progress: number | null
   position: number | null
-  isLeft?: boolean
+  isLeft: boolean
 }
 
 /** Reads that told "not yet", put back together. Those that cannot be written are read again when their claim ends. */
@@ -343,6 +339,7 @@ function findChanged({ tasks }: ClaimedPoll, reads: Read[]): ChangedTask[] {
   return reads.flatMap(({ part, outcome }) => {
     if (outcome.kind !== 'pending') return []
     const before = tasks?.find(each => each.part === part)?.task
+    if (outcome.task === before) return []
     // The database keeps the fields in an order of its own.
     return isDeepStrictEqual(outcome.task, before) ? [] : [{ part, task: JSON.stringify(outcome.task) }]
   })
@@ -354,6 +351,7 @@ function toRepeat(poll: ClaimedPoll, reads: Read[]): Repeat {
   // None where nothing could be read: a provider without a key, an adapter that failed.
   const shortest = delays.length > 0 ? Math.min(...delays) : failedReadDelayMs
   const delayMs = Math.max(shortest, Math.min(age_ms * ageShare, maxAgeDelayMs))
+  const { progress, position } = toProgress(poll, reads)
   return {
     id,
     n,
@@ -361,7 +359,9 @@ function toRepeat(poll: ClaimedPoll, reads: Read[]): Repeat {
     changed: findChanged(poll, reads),
     delayMs: Math.round(delayMs),
     readAtMs: performance.now(),
-    ...toProgress(poll, reads),
+    progress,
+    position,
+    isLeft: false,
   }
 }
 

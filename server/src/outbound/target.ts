@@ -37,8 +37,8 @@ export function createTargetJudge(
   const ports = new Set(['', '443', ...rules.extraPorts.map(String)])
 
   return (text, trust) => {
-    if (!URL.canParse(text)) return { refused: 'not a URL' }
-    const url = new URL(text)
+    const url = parseOrNull(text)
+    if (url === null) return { refused: 'not a URL' }
     if (url.username !== '' || url.password !== '') return { refused: 'credentials in the URL' }
     if (url.protocol !== 'https:' && url.protocol !== 'http:') return { refused: `scheme ${url.protocol}` }
     if (trust !== 'customer' && configured.has(url.origin)) return { url, isChecked: false, isPooled: true }
@@ -49,6 +49,15 @@ export function createTargetJudge(
     if (own.has(name)) return { refused: 'our own host' }
     if (isRefusedName(name)) return { refused: `name ${name}` }
     return { url, isChecked: true, isPooled: false }
+  }
+}
+
+/** Once: canParse would parse it too. */
+function parseOrNull(text: string): URL | null {
+  try {
+    return new URL(text)
+  } catch {
+    return null
   }
 }
 

@@ -348,7 +348,7 @@ function send(engine: Engine, context: CallContext, call: Call) {
     method,
     url: `${engine.baseUrl}${path}`,
     trust: 'configured',
-    headers: { ...context.headers, ...engine.headers, accept: 'application/json', ...headers },
+    headers: { accept: 'application/json', ...context.headers, ...engine.headers, ...headers },
     ...(body === undefined ? {} : { body }),
     ...limitCall({ ...context, timeoutMs }, maxBytes),
   })

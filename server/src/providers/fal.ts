@@ -219,11 +219,11 @@ function ask(
   request: Pick<OutboundRequest, 'method' | 'url'>,
   context: CallContext,
 ): Promise<OutboundResponse> {
-  const headers = { ...context.headers, ...authorize(options), accept: 'application/json' }
+  const headers = { accept: 'application/json', ...authorize(options), ...context.headers }
   return context.http.request({
-    ...request,
     trust: 'upstream',
     headers,
+    ...request,
     ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
   })
 }

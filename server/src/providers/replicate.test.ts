@@ -367,6 +367,12 @@ describe('the Replicate adapter', () => {
     }
     expect(delays.slice(0, 3)).toEqual([1_000, 1_250, 1_500])
     expect(delays.at(-1)).toBe(5_000)
+    // At that pace a read has nothing more to write down.
+    if (outcome.kind !== 'pending') throw new Error(JSON.stringify(outcome))
+    const again = await provider.poll?.(outcome.task, context)
+    expect(again?.kind === 'pending' && again.task === outcome.task).toBe(true)
+    const misread = { ...outcome.task, misreads: 2 }
+    expect(await provider.poll?.(misread, context)).toHaveProperty('task', outcome.task)
   })
 
   it('tells how far the work is, as the log shows it', async () => {

@@ -1,6 +1,6 @@
 // The adapter of Replicate. A create is sent once and hands out a prediction, which is read until it ends; nothing in
 // this file or below it may ever send it again, because Replicate has no idempotent creates.
-import { OutboundError, type OutboundResponse } from '../outbound.ts'
+import { OutboundError, type OutboundRequest, type OutboundResponse } from '../outbound.ts'
 import {
   checkByGet,
   classifyBrokenAnswer,
@@ -96,13 +96,11 @@ async function submit(api: Api, request: ProviderRequest, context: CallContext):
   let response: OutboundResponse
   try {
     response = await context.http.request({
-      ...describeCall(api, context, plan.path),
-      method: 'POST',
-      headers: {
-        ...authorize(api, context),
-        'content-type': 'application/json',
-        ...describeWaiting(plan, context),
-      },
+      ...describeCall(api, context, {
+        method: 'POST',
+        path: plan.path,
+        headers: { 'content-type': 'application/json', ...describeWaiting(plan, context) },
+      }),
       body: JSON.stringify({
         ...(plan.version === null ? {} : { version: plan.version }),
         input: { ...plan.inputs, ...pictures },
@@ -133,11 +131,8 @@ async function poll(api: Api, given: UpstreamTask, context: CallContext): Promis
   const task = toTask(given)
   let value: unknown
   try {
-    const response = await context.http.request({
-      ...describeCall(api, context, `/predictions/${encodeURIComponent(task.id)}`),
-      method: 'GET',
-      headers: authorize(api, context),
-    })
+    const path = `/predictions/${encodeURIComponent(task.id)}`
+    const response = await context.http.request(describeCall(api, context, { method: 'GET', path }))
     if (!isSuccess(response)) return classifyReadAnswer(await readError(response))
     value = await readSmallJson(response)
   } catch (error) {
@@ -156,11 +151,8 @@ async function poll(api: Api, given: UpstreamTask, context: CallContext): Promis
 
 async function cancel(api: Api, task: UpstreamTask, context: CallContext): Promise<CancelOutcome> {
   try {
-    const response = await context.http.request({
-      ...describeCall(api, context, `/predictions/${encodeURIComponent(task.id)}/cancel`),
-      method: 'POST',
-      headers: authorize(api, context),
-    })
+    const path = `/predictions/${encodeURIComponent(task.id)}/cancel`
+    const response = await context.http.request(describeCall(api, context, { method: 'POST', path }))
     if (!isSuccess(response)) return keepRunning(api, classifyReadAnswer(await readError(response)).message)
     const value = await readSmallJson(response)
     const status = isRecord(value) ? textOrNull(value.status) : null
@@ -202,9 +194,7 @@ function maySeeKey({ baseUrl }: Api, text: string): boolean {
 async function upload(api: Api, form: MultipartForm, context: CallContext): Promise<string> {
   try {
     const response = await context.http.request({
-      ...describeCall(api, context, '/files'),
-      method: 'POST',
-      headers: { ...authorize(api, context), ...form.headers },
+      ...describeCall(api, context, { method: 'POST', path: '/files', headers: form.headers }),
       body: form.body,
     })
     if (!isSuccess(response)) throw new UploadFailed(classifyUploadAnswer(await readError(response)))
@@ -230,24 +220,28 @@ class UploadFailed extends Error {
 }
 
 async function fetchSecret(api: Api, context: WebhookContext): Promise<string> {
-  const response = await context.http.request({
-    ...describeCall(api, context, '/webhooks/default/secret'),
-    method: 'GET',
-    headers: authorize(api, context),
-  })
+  const call = { method: 'GET', path: '/webhooks/default/secret' } as const
+  const response = await context.http.request(describeCall(api, context, call))
   const value = isSuccess(response) ? await readSmallJson(response) : await response.discard()
   const secret = isRecord(value) ? textOrNull(value.key) : null
   if (secret !== null) return secret
   throw new OutboundError('unreachable', true, `Replicate gave no secret for webhooks: ${response.status}`)
 }
 
-function describeCall({ baseUrl }: Api, context: Pick<CallContext, 'timeoutMs' | 'signal'>, path: string) {
-  const url = `${baseUrl}${path}`
-  return { url, trust: 'configured' as const, ...limitCall(context, MAX_SMALL_ANSWER_BYTES) }
-}
-
-function authorize({ apiKey }: Api, context: Pick<CallContext, 'headers'>): Record<string, string> {
-  return { ...context.headers, accept: 'application/json', authorization: `Bearer ${apiKey}` }
+/** What is spread comes last: a field that is named after a spread costs as much as ten that come before it. */
+function describeCall(
+  { apiKey, baseUrl }: Api,
+  context: Pick<CallContext, 'timeoutMs' | 'signal' | 'headers'>,
+  { method, path, headers }: { method: 'GET' | 'POST'; path: string; headers?: Record<string, string> },
+): OutboundRequest {
+  const authorization = `Bearer ${apiKey}`
+  return {
+    method,
+    url: `${baseUrl}${path}`,
+    trust: 'configured',
+    headers: { accept: 'application/json', authorization, ...context.headers, ...headers },
+    ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
+  }
 }
 
 /** For models that are done in a moment the create's own answer brings the outcome; for others at once the id. */

@@ -6,6 +6,7 @@ import {
   noUsage,
   type ProviderFailure,
   type ProviderOutcome,
+  type ProviderPending,
   type UpstreamImage,
   type UpstreamTask,
   type Usage,
@@ -28,6 +29,7 @@ type Known = Pick<ReplicateTask, 'model' | 'count' | 'warnings' | 'polls'>
 
 /** What is stored may be older than this adapter, or come from a webhook. */
 export function toTask(given: UpstreamTask): ReplicateTask {
+  if (isWhole(given)) return given
   const { id, model, count, warnings, polls } = given
   return {
     id,
@@ -36,6 +38,19 @@ export function toTask(given: UpstreamTask): ReplicateTask {
     warnings: Array.isArray(warnings) ? warnings.filter(each => typeof each === 'string') : [],
     polls: typeof polls === 'number' ? polls : 0,
   }
+}
+
+/** As this adapter wrote it, and with no misreadings to forget. */
+function isWhole(given: UpstreamTask): given is ReplicateTask {
+  const { model, count, warnings, polls, misreads } = given
+  return (
+    typeof model === 'string' &&
+    typeof count === 'number' &&
+    typeof polls === 'number' &&
+    misreads === undefined &&
+    Array.isArray(warnings) &&
+    warnings.every(each => typeof each === 'string')
+  )
 }
 
 /** An answer that is no prediction: perhaps not the vendor's own. */
@@ -63,7 +78,7 @@ export function readPredictionId(value: unknown): string {
 /** What became of it. Throws Unreadable, and errors of our own storage. */
 export async function readPrediction(
   value: unknown,
-  known: Known,
+  known: Known | ReplicateTask,
   context: Pick<CallContext, 'receiveImage'>,
 ): Promise<ProviderOutcome> {
   const id = readPredictionId(value)
@@ -78,19 +93,25 @@ export async function readPrediction(
     case 'aborted':
       return { ...describeEnd(prediction), usage }
     default:
-      return { kind: 'pending', ...describePending(prediction, { known, id }) }
+      return describePending(prediction, { known, id })
   }
 }
 
 /** Words of a state that nobody knows yet are taken for work that goes on: the deadline ends it if it does not. */
-function describePending(prediction: Record<string, unknown>, { known, id }: { known: Known; id: string }) {
+function describePending(
+  prediction: Record<string, unknown>,
+  { known, id }: { known: Known | ReplicateTask; id: string },
+): ProviderPending {
   const progress = readProgress(textOrNull(prediction.logs))
-  const task: ReplicateTask = { ...known, id, polls: Math.min(known.polls + 1, MAX_POLLS) }
-  return {
-    task,
+  const polls = Math.min(known.polls + 1, MAX_POLLS)
+  const pending: ProviderPending = {
+    kind: 'pending',
+    // The same handle where nothing is to be kept of this read.
+    task: 'id' in known && known.id === id && known.polls === polls ? known : { ...known, id, polls },
     pollAfterMs: Math.min(FIRST_POLL_MS + POLL_STEP_MS * known.polls, MAX_POLL_MS),
-    ...(progress === null ? {} : { progress }),
   }
+  if (progress !== null) pending.progress = progress
+  return pending
 }
 
 async function readSuccess(
@@ -170,7 +191,8 @@ function readUsage(prediction: Record<string, unknown>, model: string, id: strin
 
 /** The last bar that the model drew into its log: ` 46%|####6     | 23/50`. */
 function readProgress(logs: string | null): number | null {
-  const bars = [...(logs ?? '').matchAll(/(\d{1,3})%\|/g)]
+  if (!logs?.includes('%|')) return null
+  const bars = [...logs.matchAll(/(\d{1,3})%\|/g)]
   const percent = Number(bars.at(-1)?.[1] ?? Number.NaN)
   return Number.isFinite(percent) ? Math.min(percent, 100) / 100 : null
 }
