@@ -165,15 +165,20 @@ test('a request that reached the wire counts as sent: reset, closed, late or giv
   const given = new AbortController()
   const silent = await listenRaw(() => given.abort())
   expect(await failureOf(openClient(silent).request({ signal: given.signal }))).toBe('aborted, sent true')
-  expect(await failureOf(openClient(silent).request({ headersTimeoutMs: 30 }))).toBe('timeout, sent true')
-  const most = { headersTimeoutMs: 30 }
-  for (const own of [{}, { headersTimeoutMs: 60_000 }])
-    expect(await failureOf(openClient(silent).request(own, most))).toBe('timeout, sent true')
-  expect(await failureOf(openClient(silent).request(most, { headersTimeoutMs: 60_000 }))).toBe(
-    'timeout, sent true',
-  )
   expect(await failureOf(openClient(silent).request({ timeoutMs: 30 }))).toBe('timeout, sent true')
   await expect.poll(() => silent.sockets.size, patience).toBe(0)
+})
+
+test.each([
+  ['that of the request', { headersTimeoutMs: 30 }, undefined],
+  ['that of its caller', {}, { headersTimeoutMs: 30 }],
+  ["its caller's, where that is shorter", { headersTimeoutMs: 600_000 }, { headersTimeoutMs: 30 }],
+  ["the request's, where that is shorter", { headersTimeoutMs: 30 }, { headersTimeoutMs: 600_000 }],
+])('who answers nothing is given up at the limit: %s', async (_, own, most) => {
+  const silent = await listenRaw(() => undefined)
+  // Nothing else ends it before the test's own limit does.
+  const request = openClient(silent).request({ timeoutMs: 600_000, ...own }, most)
+  expect(await failureOf(request)).toBe('timeout, sent true')
 })
 
 test('a request is written once, though its connection breaks at once', async () => {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { eventually } from '../../test/harness.ts'
 import { ask, askOne, openAccount, order } from '../../test/money.ts'
-import type { ProviderOutcome } from '../providers/provider.ts'
+import type { OutboundRequest } from '../outbound.ts'
+import type { CallContext, ProviderOutcome } from '../providers/provider.ts'
 import { noUsage } from '../providers/provider.ts'
 import type { Reading } from './poll.ts'
 import { pollSql } from './poll-sql.ts'
@@ -55,14 +56,31 @@ const withAddress: ProviderOutcome = {
   warnings: [],
 }
 
-type Seen = { poller: Poller; reads: string[]; acted: Reading[]; ends: (() => void)[]; faults: unknown[] }
+type Seen = {
+  poller: Poller
+  reads: string[]
+  signals: AbortSignal[]
+  /** Of the calls of each read: what they may not exceed. */
+  limits: unknown[]
+  acted: Reading[]
+  ends: (() => void)[]
+  faults: unknown[]
+}
 
 /** All that is acted on waits for a store of files until its answer in `ends` is called. */
 function openPoller(tell: (id: string) => ProviderOutcome, mostResting: number): Seen {
-  const seen = { reads: [] as string[], acted: [] as Reading[], ends: [] as (() => void)[] }
+  const seen = {
+    reads: [] as string[],
+    signals: [] as AbortSignal[],
+    limits: [] as unknown[],
+    acted: [] as Reading[],
+    ends: [] as (() => void)[],
+  }
   const faults: unknown[] = []
-  const poll = async (task: { id: string }) => {
+  const poll = async (task: { id: string }, { http, signal }: CallContext) => {
     seen.reads.push(task.id)
+    seen.signals.push(signal)
+    await http.request({} as OutboundRequest).catch(() => undefined)
     return tell(task.id)
   }
   // What it uses of all that work on orders needs.
@@ -71,7 +89,12 @@ function openPoller(tell: (id: string) => ProviderOutcome, mostResting: number):
     processName: 'poller.test.ts',
     leaseMs: 60_000,
     providers: new Map([['test-provider', { name: 'test-provider', poll }]]),
-    http: { request: () => Promise.reject(new Error('nothing is asked')) },
+    http: {
+      request(_call: OutboundRequest, limits: unknown) {
+        seen.limits.push(limits)
+        return Promise.reject(new Error('nothing is asked'))
+      },
+    },
     attemptHeaders: () => ({}),
     moderation: { checksOutput: false },
     breaker: { note: () => undefined },
@@ -103,6 +126,17 @@ test('polls of generations that have ended, however many, hold up no read of one
   expect(await ask(database.db, 'SELECT 1 FROM poll WHERE generation_id = ANY ($1)', [ended])).toEqual([])
   await seen.poller.stop()
   expect([await dueOf(open), seen.faults]).toEqual([3, []])
+}, 60_000)
+
+test('calls of reads are given up sooner than those of orders, and reads of one look end together', async () => {
+  const open = await addMany(20)
+  const seen = openPoller(pending, 10)
+  await seen.poller.look()
+  await seen.poller.stop()
+  expect(seen.reads.toSorted()).toEqual(open.toSorted())
+  expect(seen.limits).toEqual(open.map(() => ({ headersTimeoutMs: 8_000 })))
+  // A moment may end among them.
+  expect(new Set(seen.signals).size).toBeLessThanOrEqual(2)
 }, 60_000)
 
 test('polls of generations that somebody acts on hold up no read of another, and are kept', async () => {

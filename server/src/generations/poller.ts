@@ -67,7 +67,7 @@ export function createPoller(given: PollerNeeds, { act, mostResting }: PollerOpt
   const ends: Ends = {
     act: ({ lane }, told) => act(told, () => lanes.rest(lane)),
     isCrowded: ({ lane }) => lanes.countResting(lane) >= mostResting,
-    signalFor: createReadSignals(readTimeoutMs),
+    signalFor: createReadSignals(),
     repeat: repeats.repeat,
     leave: repeats.leave,
   }
@@ -133,9 +133,7 @@ async function readOne(needs: PollerNeeds, poll: ClaimedPoll, ends: Ends): Promi
   const tasks = isOver ? [] : (poll.tasks ?? [])
   const own = await needsOfTasks(needs, tasks)
   if (tasks.some(({ provider }) => own.own?.unreadable.has(provider))) return ends.leave(poll)
-  const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
-  const call = { poll, timeoutMs, signal: ends.signalFor(timeoutMs) }
-  const reads = (await Promise.all(tasks.map(each => readTask(own, call, each)))).flat()
+  const reads = (await Promise.all(tasks.map(each => readTask(own, { poll, ends }, each)))).flat()
   judgeReads(own, poll, reads)
   const isUnderWay =
     !isOver &&
@@ -177,14 +175,16 @@ function judgeReads({ breaker }: PollerNeeds, poll: ClaimedPoll, reads: Read[]):
 /** Nothing where this process has no such provider, or the adapter failed: the task is read again later. */
 async function readTask(
   needs: PollerNeeds,
-  { poll, timeoutMs, signal }: { poll: ClaimedPoll; timeoutMs: number; signal: AbortSignal },
+  { poll, ends }: { poll: ClaimedPoll; ends: Ends },
   { part, provider, task }: { part: number; provider: string; task: UpstreamTask | null },
 ): Promise<Read[]> {
   const read = needs.providers.get(provider)?.poll
   if (!read && needs.own) return [{ part, outcome: keyGone, received: [] }]
   if (!read || !task) return []
   const received: string[] = []
+  const timeoutMs = Math.max(1, Math.ceil(Math.min(readTimeoutMs, poll.left_ms)))
   const { id, n } = poll
+  const signal = ends.signalFor(timeoutMs)
   const context = openContext(needs, { generation: { id }, n, part, signal, timeoutMs, received })
   try {
     const outcome: ProviderOutcome = await read(task, context)

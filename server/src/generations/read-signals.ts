@@ -1,23 +1,23 @@
-// Signals that end reads of upstream tasks which take too long, however many calls a read consists of. Those that begin
-// within a moment share one: to make one for each, with a timer of its own, cost a tenth of a poll.
+// Signals that end reads of upstream tasks which take too long, however many calls a read consists of. Reads that end
+// within one moment share one: to make one for each, with a timer of its own, cost a twentieth of a poll.
 import { setMaxListeners } from 'node:events'
 
-/** Reads that begin within so long end together, so much earlier than the last of them would alone. */
-const sharedMs = 100
+/** A read ends at most so much later than it asked for; each of its calls ends in its own time. */
+const momentMs = 100
 
-/** `signalFor` takes the time that a read has, and gives one that has less than others a signal of its own. */
-export function createReadSignals(mostMs: number): (timeoutMs: number) => AbortSignal {
-  let shared: AbortSignal | null = null
-  let sinceMs = 0
+/** Answers the signal for a read that has so long. */
+export function createReadSignals(): (timeoutMs: number) => AbortSignal {
+  const signals = new Map<number, AbortSignal>()
   return timeoutMs => {
-    if (timeoutMs < mostMs) return AbortSignal.timeout(timeoutMs)
     const now = performance.now()
-    if (!shared || now - sinceMs > sharedMs) {
-      shared = AbortSignal.timeout(mostMs)
-      // Node would take so many listeners for a leak.
-      setMaxListeners(0, shared)
-      sinceMs = now
-    }
-    return shared
+    const moment = Math.ceil((now + timeoutMs) / momentMs)
+    const known = signals.get(moment)
+    if (known) return known
+    const signal = AbortSignal.timeout(Math.ceil(moment * momentMs - now))
+    // Node would take so many listeners for a leak.
+    setMaxListeners(0, signal)
+    signals.set(moment, signal)
+    signal.addEventListener('abort', () => signals.delete(moment))
+    return signal
   }
 }

@@ -8,7 +8,7 @@ export function buildHeaders(given: Record<string, string> = {}): Record<string,
   return headers
 }
 
-/** In place, for they are the caller's alone: a copy of each answer's would be a fortieth of what a poll costs. */
+/** In place, for undici makes them anew for each answer: a copy would be a fortieth of what a poll costs. */
 export function joinHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   for (const name of Object.keys(headers)) {
     const value = headers[name]

@@ -17,7 +17,7 @@ import { readTask } from './bfl/answer.ts'
 import { classifyErrorAnswer } from './bfl/failures.ts'
 import { choosePollUrl, isOfVendor } from './bfl/poll-url.ts'
 import { createBflProvider, NOT_RUN } from './bfl.ts'
-import type { ProviderRequest, ReferenceImage } from './provider.ts'
+import type { ProviderRequest, ReferenceImage, UpstreamTask } from './provider.ts'
 
 const request = plainRequest('flux-2-pro', { width: 1024, height: 1024, prompt: 'a small red boat' })
 
@@ -308,6 +308,27 @@ describe('the adapter of Black Forest Labs', () => {
     expect(outcomes.map(({ outcome }) => outcome.kind)).toEqual(['pending', 'pending', 'failed'])
     expect(outcomes[2]?.outcome).toMatchObject({ failure: 'rate_limited' })
     expect(outcomes[2]?.outcome).not.toHaveProperty('retryAfterMs')
+  })
+
+  it('changes no handle any more once the pace stays', () => {
+    let task: UpstreamTask = { id: 'x', reads: 27, misses: 0, unusable: 0 }
+    const kept: boolean[] = []
+    for (const answer of [
+      'Pending',
+      'Pending',
+      'Pending',
+      'Pending',
+      'Task not found',
+      'Pending',
+      'Pending',
+    ]) {
+      const told = readTask({ status: answer }, task)
+      if (told.kind !== 'pending') throw new Error(JSON.stringify(told))
+      kept.push(told.task === task)
+      task = told.task
+    }
+    expect(kept).toEqual([false, false, false, true, false, false, true])
+    expect(task).toEqual({ id: 'x', reads: 30, misses: 0, unusable: 0 })
   })
 
   it('asks less often the longer it takes, and tells the progress', () => {

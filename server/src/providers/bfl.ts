@@ -95,7 +95,7 @@ async function poll(options: BflOptions, task: UpstreamTask, context: CallContex
       trust: 'upstream',
       // The vendor's hosts for tasks are named in no setting, and a handshake costs more than the whole read.
       keepsConnection: true,
-      headers: { accept: 'application/json', ...authorize(options), ...context.headers },
+      headers: { accept: 'application/json', ...context.headers, ...authorize(options) },
       ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
     })
     const { status, headers } = response

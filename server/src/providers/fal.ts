@@ -216,14 +216,15 @@ function missed(why: string): ProviderFailure {
 
 function ask(
   options: Options,
-  request: Pick<OutboundRequest, 'method' | 'url'>,
+  { method, url }: Pick<OutboundRequest, 'method' | 'url'>,
   context: CallContext,
 ): Promise<OutboundResponse> {
-  const headers = { accept: 'application/json', ...authorize(options), ...context.headers }
+  const headers = { accept: 'application/json', ...context.headers, ...authorize(options) }
   return context.http.request({
+    method,
+    url,
     trust: 'upstream',
     headers,
-    ...request,
     ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
   })
 }

@@ -163,7 +163,7 @@ export type ProviderSuccess = {
 /** The upstream has taken the work on and tells the outcome later. */
 export type ProviderPending = {
   kind: 'pending'
-  /** The very handle that was given where nothing of it has changed; never one that was changed in place. */
+  /** Best the very handle that was given, where nothing of it has changed: it is not even compared. Never changed in place. */
   task: UpstreamTask
   /** When a read is worth it, as if there were no webhooks; where one is promised the core asks less often. */
   pollAfterMs: number

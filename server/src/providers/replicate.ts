@@ -180,7 +180,7 @@ async function fetchOutput(api: Api, url: string, context: CallContext): Promise
   const response = await get({})
   if (response.status !== 401 || !maySeeKey(api, url)) return response
   await response.discard()
-  return get({ authorization: `Bearer ${api.apiKey}` })
+  return get(authorize(api))
 }
 
 function maySeeKey({ baseUrl }: Api, text: string): boolean {
@@ -228,20 +228,23 @@ async function fetchSecret(api: Api, context: WebhookContext): Promise<string> {
   throw new OutboundError('unreachable', true, `Replicate gave no secret for webhooks: ${response.status}`)
 }
 
-/** What is spread comes last: a field that is named after a spread costs as much as ten that come before it. */
+/** What is spread comes last: a field that is named after it costs more than all others together. */
 function describeCall(
-  { apiKey, baseUrl }: Api,
+  api: Api,
   context: Pick<CallContext, 'timeoutMs' | 'signal' | 'headers'>,
   { method, path, headers }: { method: 'GET' | 'POST'; path: string; headers?: Record<string, string> },
 ): OutboundRequest {
-  const authorization = `Bearer ${apiKey}`
   return {
     method,
-    url: `${baseUrl}${path}`,
+    url: `${api.baseUrl}${path}`,
     trust: 'configured',
-    headers: { accept: 'application/json', authorization, ...context.headers, ...headers },
+    headers: { accept: 'application/json', ...context.headers, ...headers, ...authorize(api) },
     ...limitCall(context, MAX_SMALL_ANSWER_BYTES),
   }
+}
+
+function authorize({ apiKey }: Pick<Api, 'apiKey'>): Record<string, string> {
+  return { authorization: `Bearer ${apiKey}` }
 }
 
 /** For models that are done in a moment the create's own answer brings the outcome; for others at once the id. */
@@ -280,7 +283,7 @@ async function readModels(
   context: ListContext,
 ): Promise<ModelList> {
   const models: ModelFacts[] = []
-  const headers = { authorization: `Bearer ${apiKey}` }
+  const headers = authorize({ apiKey })
   for (const upstreamModel of upstreamModels) {
     const [name = ''] = upstreamModel.split(':')
     const url = `${baseUrl}/models/${name.split('/').map(encodeURIComponent).join('/')}`
@@ -306,7 +309,7 @@ function check(api: Api, context: CallContext): Promise<{ ok: true } | { ok: fal
       vendor: VENDOR,
       apiKey: api.apiKey,
       url: `${api.baseUrl}/account`,
-      headers: { authorization: `Bearer ${api.apiKey}` },
+      headers: authorize(api),
       judge({ status, text }) {
         if (status !== 200) return classifyReadAnswer({ status, headers: {}, text }).message
         const account = parseJsonOrNull(text)

@@ -342,11 +342,11 @@ export const mutants: Mutant[] = [
     imported: [
       {
         file: 'src/outbound.ts',
-        from: 'return runExchange({ request, target, connection, flow, release })',
-        to: `const response = await runExchange({ request, target, connection, flow, release })
+        from: 'return runExchange({ request, target, connection, flow, release, headersTimeoutMs })',
+        to: `const response = await runExchange({ request, target, connection, flow, release, headersTimeoutMs })
       const { location } = response.headers
       if (response.status < 300 || response.status > 399 || !location) return response
-      return this.request({ ...request, url: new URL(location, target.url).href })`,
+      return this.request({ ...request, url: new URL(location, target.url).href }, limits)`,
       },
     ],
   },

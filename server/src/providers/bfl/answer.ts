@@ -15,8 +15,10 @@ const MICRO_USD_PER_CREDIT = 10_000
 const POLL_STEPS: readonly { reads: number; delayMs: number }[] = [
   { reads: 10, delayMs: 1_000 },
   { reads: 30, delayMs: 2_000 },
-  { reads: Number.POSITIVE_INFINITY, delayMs: 5_000 },
 ]
+const MAX_POLL_MS = 5_000
+// Beyond it the pace stays, and a handle that stays too need not be written again.
+const MAX_READS = 30
 // A task is not known everywhere at once: for some ten seconds "not found" is no answer.
 const MAX_MISSES = 6
 const MISS_DELAY_MS = 1_500
@@ -60,11 +62,12 @@ export function readTask(value: unknown, task: UpstreamTask): ProviderOutcome {
   }
   // Pending, and every state that nobody knows yet: only the vendor's word or the deadline ends a task.
   const progress = readProgress(answer.progress)
-  const reads = countOf(task.reads) + 1
-  const delayMs = POLL_STEPS.find(step => reads < step.reads)?.delayMs ?? MISS_DELAY_MS
+  const reads = Math.min(countOf(task.reads) + 1, MAX_READS)
+  const delayMs = POLL_STEPS.find(step => reads < step.reads)?.delayMs ?? MAX_POLL_MS
+  const isSame = task.reads === reads && task.misses === 0 && task.unusable === 0
   return {
     kind: 'pending',
-    task: { ...task, reads, misses: 0, unusable: 0 },
+    task: isSame ? task : { ...task, reads, misses: 0, unusable: 0 },
     pollAfterMs: delayMs,
     ...(progress === null ? {} : { progress }),
   }
