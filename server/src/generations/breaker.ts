@@ -160,16 +160,14 @@ function close(circuit: Circuit, { stage, outcomes, nowMs }: Ended, tell: (isOpe
 }
 
 function worksOf(stage: Stage, outcomes: readonly ProviderOutcome[]): readonly Stage[] {
-  if (stage === 'read' || stage === 'output') return alone[stage]
+  if (stage === 'read' || stage === 'output') return [stage]
   const succeeded = outcomes.filter(outcome => outcome.kind === 'succeeded')
   // An address is no picture yet.
   const isHad = succeeded.some(({ images }) => images.every(({ kind }) => kind !== 'url'))
   if (stage === 'end') return ['read', 'end', ...(isHad ? (['output'] as const) : [])]
-  if (succeeded.length === 0) return alone.call
+  if (succeeded.length === 0) return [stage]
   return isHad ? stages : ['call', 'read', 'end']
 }
-
-const alone = { call: ['call'], read: ['read'], output: ['output'] } as const
 
 function open(circuit: Circuit, { stage, limit, nowMs }: Ended, tell: (isOpen: boolean) => void): void {
   if (circuit.isOpen || countFailures(circuit.rows[stage]) < limit) return
