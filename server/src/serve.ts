@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { HttpEnv } from './http/context.ts'
+import { openLinger } from './linger.ts'
 import type { Log } from './log.ts'
 
 export type Listening = {
@@ -29,12 +30,14 @@ export async function listen(
   let stopping = false
   const open = new Set<ServerResponse>()
   const ofSocket = trackSockets()
+  const linger = openLinger()
   const server = createServer(
     { keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs, headersTimeout: 30_000 },
     (request, response) => {
       open.add(response)
       response.once('close', () => open.delete(response))
       if (!ofSocket(request.socket, response)) return
+      linger(request)
       if (stopping) response.setHeader('connection', 'close')
       if (handle) handle(request, response)
       else response.writeHead(503, { 'retry-after': '1' }).end()

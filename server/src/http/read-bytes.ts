@@ -17,7 +17,8 @@ export async function readBytes(
   const share = openBodyShare(owner)
   const timer = withinMs === undefined ? undefined : setTimeout(() => incoming.destroy(), withinMs)
   try {
-    for await (const chunk of incoming) {
+    // Not destroyed when it is too much: what is still on its way could not be read past any more.
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
       const bytes = chunk as Buffer
       size += bytes.length
       if (size > maxBytes) throw tooLarge()

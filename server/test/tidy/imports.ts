@@ -113,7 +113,9 @@ export const importTable: Record<string, readonly string[]> = {
   'plans-setting': [],
   settings: [],
   sandbox: [],
-  serve: ['http:types'],
+  linger: [],
+  // The socket: how its connections end is a subject of its own.
+  serve: ['http:types', 'linger'],
 }
 
 /** The composition root: these know every part. */

@@ -47,7 +47,7 @@ export function addUploads(
       sig: context.req.query('sig') ?? '',
       mediaType: context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? null,
       sizeBytes: readLength(context),
-      body: context.env.incoming,
+      body: context.env.incoming.iterator({ destroyOnReturn: false }),
     })
     return context.body(null, 200)
   })
