@@ -34,10 +34,12 @@ export async function listen(
   const server = createServer(
     { keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs, headersTimeout: 30_000 },
     (request, response) => {
+      // Behind an answer that ended the connection: nobody could be told what became of it.
+      if (!request.socket.writable) return void request.socket.destroy()
       open.add(response)
       response.once('close', () => open.delete(response))
       if (!ofSocket(request.socket, response)) return
-      linger(request)
+      linger.watch(request, response)
       if (stopping) response.setHeader('connection', 'close')
       if (handle) handle(request, response)
       else response.writeHead(503, { 'retry-after': '1' }).end()
@@ -61,6 +63,7 @@ export async function listen(
     port,
     drain: () => {
       stopping = true
+      linger.hurry()
       for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close')
     },
     stop: graceMs => closeServer(server, open, graceMs),

@@ -1,7 +1,7 @@
 // Answers to bodies that are still arriving: a sender that reads only when it has sent all finds the answer, and one
 // that does not end is cut. Sockets speak here, because a client library may read earlier or hide a reset.
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, expect, test } from 'vitest'
@@ -16,17 +16,30 @@ afterEach(async () => {
   for (const close of open.splice(0)) await close()
 })
 
-async function serve(): Promise<number> {
+/** `noteSocket` is handed the service's end of each connection whose body is refused unread. */
+async function serve(noteSocket: (socket: Socket) => void = () => undefined) {
+  const seen: string[] = []
   const app = new Hono<HttpEnv>()
-    .post('/unread', context => context.text('refused', 401))
+    .use(async (context, next) => {
+      seen.push(context.req.path)
+      await next()
+    })
+    .post('/unread', context => {
+      noteSocket(context.env.incoming.socket)
+      return context.text('refused', 401)
+    })
+    .post('/begun', async context => {
+      for await (const _ of context.req.raw.body ?? []) break
+      return context.text('refused', 401)
+    })
     .post('/bounded', async context => {
       await readBytes(context, { maxBytes: MiB, owner: 'test' }).catch(() => undefined)
       return context.text('too large', 413)
     })
   const options = { host: '127.0.0.1', port: 0, log: { error: () => undefined } }
-  const listening: Listening = await listen(options, async () => app)
-  open.push(() => listening.stop(0))
-  return listening.port
+  const { port, stop }: Listening = await listen(options, async () => app)
+  open.push(() => stop(0))
+  return { port, seen }
 }
 
 type Sent = { path: string; headers?: string; coding: 'length' | 'chunked'; before?: string }
@@ -76,6 +89,7 @@ test.each<[string, Sent, RegExp]>([
     { path: '/unread', coding: 'length', before: 'GET / HTTP/1.1\r\nhost: here\r\n\r\n' },
     /^HTTP\/1\.1 404 .*refused$/s,
   ],
+  ['is refused after a glance', { path: '/begun', coding: 'length' }, /^HTTP\/1\.1 401 .*refused$/s],
   ['says that it is too large', { path: '/bounded', coding: 'length' }, /^HTTP\/1\.1 413 .*too large$/s],
   ['turns out too large', { path: '/bounded', coding: 'chunked' }, /^HTTP\/1\.1 413 .*too large$/s],
   [
@@ -84,28 +98,46 @@ test.each<[string, Sent, RegExp]>([
     /^HTTP\/1\.1 413 .*too large$/s,
   ],
 ])('a body that %s is sent to its end without a reset', async (_, sent, answer) => {
-  expect(await sendLate(await serve(), sent)).toMatch(answer)
+  const { port } = await serve()
+  expect(await sendLate(port, sent)).toMatch(answer)
+})
+
+test('what comes behind a refused body once our half is closed reaches nobody', async () => {
+  let served: Socket | null = null
+  const { port, seen } = await serve(socket => {
+    served = socket
+  })
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => undefined)
+  socket.resume().write('POST /unread HTTP/1.1\r\nhost: here\r\ncontent-length: 1000\r\n\r\n')
+  await once(socket, 'end')
+  const closed = once(served as unknown as Socket, 'close')
+  socket.write(`${'x'.repeat(1_000)}DELETE /order HTTP/1.1\r\nhost: here\r\n\r\n`)
+  await closed
+  expect(seen).toEqual(['/unread'])
 })
 
 /** Answers at the first bytes of a body, or at its end. */
-async function serveRefusals(lingerMs: number): Promise<{ server: Server; port: number }> {
+async function serveRefusals(lingerMs: number) {
   const linger = openLinger(lingerMs)
   const server = createServer((request, response) => {
-    linger(request)
+    linger.watch(request, response)
     const refuse = () => {
       request.pause()
       response.end('refused')
     }
     if (request.url === '/begun') request.once('data', refuse)
-    else request.once('end', refuse).resume()
+    else if (request.url === '/whole') request.once('end', refuse).resume()
+    else server.emit('held', { request, response })
   })
   open.push(() => new Promise(resolve => server.close(resolve)))
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  return { server, port: (server.address() as AddressInfo).port }
+  return { server, linger, port: (server.address() as AddressInfo).port }
 }
 
-const head = (path: string, length: number) =>
-  `POST ${path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`
+function head(path: string, length: number): string {
+  return `POST ${path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`
+}
 
 test('a sender that does not end is cut', async () => {
   const { port } = await serveRefusals(50)
@@ -117,6 +149,39 @@ test('a sender that does not end is cut', async () => {
   clearInterval(goOn)
   expect(Reflect.get(error as Error, 'code')).toMatch(/^(?:EPIPE|ECONNRESET)$/)
 })
+
+test('a connection lingers for no more than a moment once the service stops, begun before it or after', async () => {
+  const { server, linger, port } = await serveRefusals(600_000)
+  for (const isStopping of [false, true]) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.resume().write(`${head('/begun', bodyBytes)}x`)
+    const [served] = (await once(server, 'connection')) as [Socket]
+    await once(socket, 'end')
+    if (!isStopping) linger.hurry()
+    if (!served.destroyed) await once(served, 'close')
+    socket.destroy()
+  }
+})
+
+test('an order whose body is arriving when the answer before it ends the connection is cut off, not taken', async () => {
+  const { server, port } = await serveRefusals(600_000)
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const first = once(server, 'held')
+  const answered = 'POST /held HTTP/1.1\r\nhost: here\r\ncontent-length: 0\r\n\r\n'
+  socket.resume().write(answered)
+  const [{ response }] = (await first) as [Held]
+  const second = once(server, 'held')
+  socket.write(`${head('/held', 20)}0123456789`)
+  const [{ request }] = (await second) as [Held]
+  const aborted = once(request, 'error').then(([error]) => error as Error)
+  response.setHeader('connection', 'close').end('refused')
+  await once(socket, 'end')
+  socket.on('error', () => undefined).write('0123456789')
+  expect(await aborted).toMatchObject({ code: 'ECONNRESET' })
+  socket.destroy()
+})
+
+type Held = { request: IncomingMessage; response: ServerResponse }
 
 test.each([
   ['as soon as the rest of a body that was begun has come', '/begun', ['x', 'x'.repeat(MiB)]],

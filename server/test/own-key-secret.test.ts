@@ -129,8 +129,9 @@ test('nor does it read or end a task that the upstream works on', async () => {
 test('nor one whose worker died, which is reconciled where the key can be opened', async () => {
   const node = await start('all')
   const resume = rig.openai.pause()
-  const id = await place(node, 'openai', { model: 'gpt-image-2', prompt: 'a pier' })
-  await rig.openai.waitUntil(() => rig.openai.requests.some(each => each.prompt === 'a pier'))
+  const prompt = 'a pier at low tide'
+  const id = await place(node, 'openai', { model: 'gpt-image-2', prompt })
+  await rig.openai.waitUntil(() => rig.openai.requests.some(each => each.prompt === prompt))
   await node.kill()
   resume()
   await eventually('it was claimed and given back', async () => (await rowOf(id)).epoch >= 3)

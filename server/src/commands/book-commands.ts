@@ -33,15 +33,19 @@ async function checkProvider(db: Db, config: Config, provider: string): Promise<
   throw invalidField('provider', `There is no such provider. There are ${names.join(', ')}.`)
 }
 
+const unreadable = new Map<unknown, string>([
+  ['ENOENT', 'there is no such file'],
+  ['EACCES', 'this user may not read it'],
+  ['EISDIR', 'it is a folder'],
+])
+
 /** Opened when it is read: before that nobody would hear that it is not there. */
 async function* readText(file: string): AsyncGenerator<string> {
   try {
     yield* createReadStream(file, 'utf8') as AsyncIterable<string>
   } catch (error) {
-    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR')
-      throw invalidField('file', `${file} cannot be read.`)
-    throw error
+    const why = unreadable.get(error instanceof Error ? Reflect.get(error, 'code') : null)
+    throw why === undefined ? error : invalidField('file', `${file} cannot be read: ${why}.`)
   }
 }
 

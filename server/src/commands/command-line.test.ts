@@ -374,9 +374,12 @@ test('a bill is refused by what is wrong with it or with the call, and never bre
   const reconcile = (...options: string[]) => runLine(['reconcile', ...options])
   expect(await reconcile('openai', join(folder, 'nowhere.csv'))).toMatchObject({
     ...{ code: 2, out: '', closed: 1 },
-    err: expect.stringContaining('nowhere.csv cannot be read'),
+    err: expect.stringContaining('nowhere.csv cannot be read: there is no such file'),
   })
-  expect(await reconcile('openai', folder)).toMatchObject({ code: 2, err: expect.stringMatching(/^file: /) })
+  expect(await reconcile('openai', folder)).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/^file: .* cannot be read: it is a folder/),
+  })
   expect(await reconcile('opnai', bill)).toMatchObject({
     code: 2,
     err: expect.stringMatching(/^provider: There is no such provider.*openai/),
