@@ -230,8 +230,11 @@ async function sendAgain(
     .routes(generation.model, generation.options)
     .some(route => route.provider === attempt.provider && route.upstreamModel === attempt.upstream_model)
   if (!isRouted) return null
-  // An upstream that keeps losing its answers is asked ever more slowly.
-  await pause(backoffMs(generation.attempts, needs.random()))
+  // An upstream that keeps losing its answers is asked ever more slowly; where that is too late, the hold ends now. The
+  // wait begins anew with every process that claims the row, so nothing may depend on one that lives through it.
+  const pauseMs = backoffMs(generation.attempts, needs.random())
+  if (pauseMs >= timeLeftMs(generation.timeLeft)) return null
+  await pause(pauseMs)
   if (__FAILPOINTS__) await fp('T11.before')
   const values = [generation.id, generation.epoch, needs.processName, needs.leaseMs]
   const row = await findRow<{ epoch: number | null }>(needs.db, sql.redispatch, values)
